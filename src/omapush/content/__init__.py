@@ -1,0 +1,8 @@
+"""What travels: the push message and the content types that push knows.
+
+* ``message``: a push message, i.e. headers and a body (Push Message, WAP-251).
+* ``application_id``: the OMNA registry of push application ids, both directions.
+
+Used by ``pap`` users, ``ota``, ``ppg`` and ``client`` alike. Decoders raise
+:class:`~omapush.core.errors.DecodeError`; nothing here does input or output.
+"""

@@ -1,0 +1,9 @@
+"""Words that every other package shares; imports nothing of omapush.
+
+* ``errors``: the root of all our exceptions, with reason and position.
+* ``octets``: bounds-checked reader and writer of octet strings.
+* ``instants``: points in time as integers; "now" is always an argument.
+* ``trace``: one record per noteworthy step, for timelines, logs and decoders.
+
+Nothing here does input or output, and nothing here fails but by the errors it documents.
+"""

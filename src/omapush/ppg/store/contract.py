@@ -1,0 +1,402 @@
+"""The contract of the ledger.
+
+Rules that every implementation obeys (the design note "The ledger" gives the reasons):
+
+1. A call that returns has its effect on stable storage. A call that raises
+   :class:`StoreUnavailable` may or may not have had it, and is safe to repeat as it is.
+2. Calls take and give lists, so that one commit serves many; concurrent calls share commits.
+3. :meth:`Store.claim` gives each due row to one owner for the length of a lease. When a lease ends
+   unsettled the row becomes due again and the next claim marks it in doubt.
+4. :meth:`Store.settle` is fenced by (owner, attempt): who lost the lease changes nothing.
+5. Every change of state appends an event to the push's timeline in the same commit.
+
+All instants are milliseconds since the epoch; all durations are milliseconds.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from omapush.content.message import Header, PushMessage
+from omapush.core.errors import OmapushError
+from omapush.core.instants import Instant
+
+
+class StoreUnavailable(OmapushError):
+    """The ledger cannot be reached or did not answer; the call may be repeated as it is."""
+
+
+class DeliveryState(enum.StrEnum):
+    """Where a delivery is. The last eight are final and carry PAP's names (PAP 8.6)."""
+
+    QUEUED = "queued"
+    """Waiting for its due time."""
+    IN_FLIGHT = "in_flight"
+    """Claimed by a gateway process that holds a live lease."""
+    IN_DOUBT = "in_doubt"
+    """Was in flight when its gateway process died or lost the lease; whether the client got it is
+    not known. Policy decides what happens next."""
+    DELIVERED = "delivered"
+    UNDELIVERABLE = "undeliverable"
+    EXPIRED = "expired"
+    ABORTED = "aborted"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the delivery has ended; a final state never changes."""
+        return self not in (self.QUEUED, self.IN_FLIGHT, self.IN_DOUBT)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """One recipient of a push that is to be accepted.
+
+    :ivar position: 0-based place of the recipient in the submission.
+    :ivar address: the initiator's own address string, byte for byte (PPG 6).
+    :ivar client_id: the client that the address was resolved to.
+    :ivar due_at: when it may first be delivered.
+    """
+
+    position: int
+    address: str
+    client_id: str
+    due_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class NewPush:
+    """A submission that passed every check and is to become durable.
+
+    :ivar push_key: our own unique key, 32 hexadecimal digits, ascending with time; makes a repeated
+        commit harmless.
+    :ivar push_id: the initiator's; unique in the ledger for as long as the record is kept.
+    :ivar content_digest: of control and content, for recognising an identical resubmission.
+    :ivar control: the facts of the control entity that later documents must echo, as JSON-able
+        values (owned by ``ppg.acceptance``).
+    :ivar flags: ``ota.interface.PushFlag`` as a number.
+    :ivar expires_at: after this nothing is transmitted any more.
+    """
+
+    push_key: str
+    push_id: str
+    initiator_id: str
+    pap_version: str
+    received_at: Instant
+    expires_at: Instant
+    content_digest: str
+    confirmed: bool
+    flags: int
+    notify_url: str | None
+    control: Mapping[str, object]
+    message: PushMessage
+    deliveries: tuple[NewDelivery, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The push is on disk (or was already, by this very call repeated)."""
+
+    push_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicatePushId:
+    """The push id is taken by an earlier push; nothing was stored.
+
+    The facts let the caller decide about idempotent resubmission.
+    """
+
+    push_id: str
+    initiator_id: str
+    content_digest: str
+    received_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryKey:
+    """Names one delivery: a push and the position of the recipient."""
+
+    push_key: str
+    position: int
+
+    def __str__(self) -> str:
+        return f"{self.push_key}.{self.position}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """A delivery that the caller now owns until ``lease_until``.
+
+    :ivar attempt: number of this claim, from 1; together with ``owner`` the fence of ``settle``.
+    :ivar sent_attempts: how many earlier attempts reached the client or may have.
+    :ivar in_doubt: an earlier owner vanished while the row was in flight.
+    """
+
+    key: DeliveryKey
+    push_id: str
+    initiator_id: str
+    client_id: str
+    address: str
+    owner: str
+    attempt: int
+    sent_attempts: int
+    in_doubt: bool
+    lease_until: Instant
+    received_at: Instant
+    expires_at: Instant
+    confirmed: bool
+    flags: int
+    message: PushMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How an owned delivery goes on.
+
+    A final ``state`` ends it; ``notify`` then adds the result notification to the outbox in the
+    same commit, due at ``at``. With :attr:`DeliveryState.QUEUED` the row becomes due again at
+    ``due_at``; ``sent`` tells whether the attempt may have reached the client and so counts.
+
+    :ivar code: PAP status code, e.g. 1000.
+    :ivar confirmed: the delivery method really used, for a final state.
+    :ivar reason: why; stands in the timeline and becomes PAP's ``desc``.
+    """
+
+    key: DeliveryKey
+    owner: str
+    attempt: int
+    at: Instant
+    state: DeliveryState
+    reason: str
+    code: int | None = None
+    confirmed: bool = False
+    sent: bool = False
+    due_at: Instant | None = None
+    notify: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """One line of a push's timeline. ``position`` is ``None`` for the push as a whole."""
+
+    push_key: str
+    position: int | None
+    at: Instant
+    event: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """A delivery as the ledger knows it now."""
+
+    key: DeliveryKey
+    address: str
+    client_id: str
+    state: DeliveryState
+    due_at: Instant | None
+    attempt: int
+    sent_attempts: int
+    code: int | None
+    reason: str
+    confirmed: bool
+    event_time: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class PushRecord:
+    """A push with its deliveries (by position) and its timeline (oldest first).
+
+    The timeline begins with an ``accepted`` event at ``received_at``.
+    """
+
+    push_key: str
+    push_id: str
+    initiator_id: str
+    pap_version: str
+    received_at: Instant
+    expires_at: Instant
+    confirmed: bool
+    notify_url: str | None
+    control: Mapping[str, object]
+    deliveries: tuple[DeliveryRecord, ...]
+    timeline: tuple[TimelineEvent, ...]
+
+
+class NotificationState(enum.StrEnum):
+    """Where a result notification is."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedNotification:
+    """A result notification that the caller now owns until ``lease_until``, and all it must say."""
+
+    key: DeliveryKey
+    owner: str
+    attempt: int
+    lease_until: Instant
+    url: str
+    initiator_id: str
+    push_id: str
+    pap_version: str
+    control: Mapping[str, object]
+    received_at: Instant
+    address: str
+    state: DeliveryState
+    code: int
+    reason: str
+    confirmed: bool
+    event_time: Instant
+    created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationSettlement:
+    """How an owned notification goes on: ended, or pending again at ``due_at``."""
+
+    key: DeliveryKey
+    owner: str
+    attempt: int
+    at: Instant
+    state: NotificationState
+    reason: str
+    due_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationRecord:
+    """What registration told about a client on one bearer (WAP-235, 7.2.5).
+
+    :ivar cpi_tag: the client's current CPITag.
+    :ivar cpi: the CPI headers known under each tag.
+    """
+
+    client_id: str
+    bearer: str
+    seen_at: Instant
+    terminal_id: str | None
+    cpi_tag: str | None
+    cpi: Mapping[str, tuple[Header, ...]] = field(default_factory=dict)
+    authenticated: bool = False
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCounts:
+    """How much is in which state, for metrics and health."""
+
+    deliveries: Mapping[DeliveryState, int]
+    notifications: Mapping[NotificationState, int]
+    oldest_due_at: Instant | None
+
+
+class Store(Protocol):
+    """The ledger. Every method raises :class:`StoreUnavailable` when the database is away."""
+
+    async def open(self) -> None:
+        """Connect, and bring the schema up to date. Call once, before everything else."""
+
+    async def close(self) -> None:
+        """Finish what was begun and disconnect. Safe to call twice."""
+
+    async def accept(self, pushes: Sequence[NewPush]) -> list[Accepted | DuplicatePushId]:
+        """Make ``pushes`` durable; one answer for each, in order.
+
+        Pushes are judged one by one: a duplicate does not hinder its neighbours. Of two equal push
+        ids in one call the first wins. The same ``push_key`` again is not a duplicate.
+        """
+
+    async def recover(self, node: str, incarnation: str, now: Instant) -> int:
+        """End at once all leases of earlier incarnations of ``node``; return how many.
+
+        An owner is written ``node/incarnation``.
+        """
+
+    async def claim(
+        self,
+        owner: str,
+        now: Instant,
+        lease_ms: int,
+        limit: int,
+        per_client: int,
+        excluding: Collection[str] = (),
+    ) -> list[ClaimedDelivery]:
+        """Take deliveries that are due, oldest first, and whose route is empty or this node.
+
+        :param limit: at most so many.
+        :param per_client: at most so many for one client.
+        :param excluding: clients that are to be passed over now.
+        """
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        """Settle owned deliveries; ``False`` where the fence refused."""
+
+    async def defer(self, client_id: str, until: Instant, now: Instant, reason: str) -> int:
+        """Make the queued, unclaimed deliveries of a client that are due before ``until`` due then.
+
+        None is put beyond its own expiry. For a client that cannot be reached, so that its backlog
+        does not cost an attempt each. Returns how many rows moved. No event is written.
+        """
+
+    async def hasten(self, client_id: str, now: Instant) -> int:
+        """Make the queued deliveries of a client due now that wait only for a retry.
+
+        For a client that has just been seen. Deliveries that never were attempted keep their time.
+        """
+
+    async def attach(
+        self, client_id: str, kind: str, node: str, epoch: int, until: Instant, now: Instant
+    ) -> bool:
+        """Record that ``node`` holds the live connection of a client; route its rows there.
+
+        A higher ``epoch`` wins, an equal one renews; returns ``False`` if a newer one stands. When
+        ``until`` has passed unrenewed the rows may be claimed by any node again.
+        """
+
+    async def detach(self, client_id: str, kind: str, node: str, epoch: int) -> bool:
+        """Forget an attachment; ``False`` if it is no longer this one."""
+
+    async def record(self, events: Sequence[TimelineEvent]) -> None:
+        """Append lines to timelines without changing a state."""
+
+    async def push(self, push_id: str) -> PushRecord | None:
+        """Return what is known of a push, or ``None`` if the id was never accepted or is purged."""
+
+    async def claim_notifications(
+        self, owner: str, now: Instant, lease_ms: int, limit: int, excluding: Collection[str] = ()
+    ) -> list[ClaimedNotification]:
+        """Take result notifications that are due; ``excluding`` lists target URLs to pass over."""
+
+    async def settle_notifications(
+        self, settlements: Sequence[NotificationSettlement]
+    ) -> list[bool]:
+        """Settle owned notifications; ``False`` where the fence refused."""
+
+    async def remember_registration(self, registration: RegistrationRecord) -> None:
+        """Keep what registration told, replacing what was kept for that client and bearer."""
+
+    async def registrations(self, client_id: str) -> list[RegistrationRecord]:
+        """Return what is kept about a client, most recently seen first."""
+
+    async def next_due(self, now: Instant) -> Instant | None:
+        """When the next delivery or notification falls due, or ``None``: a hint for sleeping."""
+
+    async def counts(self) -> StoreCounts:
+        """Count by state."""
+
+    async def purge(self, received_before: Instant, limit: int) -> int:
+        """Forget pushes received before then whose deliveries and notifications have all ended.
+
+        At most ``limit`` pushes a call; returns how many. Their push ids may be used again.
+        """
