@@ -1,0 +1,56 @@
+"""Settings of the documentation; built by ``make docs`` without any network."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))
+
+from omapush import __version__  # noqa: E402 - the path has to be set first
+
+project = "omapush"
+author = "The omapush authors"
+copyright = "The omapush authors"  # noqa: A001 - the name that Sphinx reads
+release = __version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.apidoc",
+    "sphinx.ext.autodoc",
+]
+root_doc = "index"
+exclude_patterns = ["_build"]
+templates_path: list[str] = []
+
+# The pages of the modules are written at each build; docs/api/.gitignore keeps them out of git.
+apidoc_modules = [
+    {
+        "path": "../src/omapush",
+        "destination": "api/modules",
+        "exclude_patterns": ["**/migrations/**", "**/__main__.py"],
+        "separate_modules": True,
+        "module_first": True,
+        "max_depth": 2,
+        "automodule_options": {"members", "undoc-members", "show-inheritance", "ignore-module-all"},
+    }
+]
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+autodoc_class_signature = "mixed"
+add_module_names = False
+
+# Every reference to a name of ours must lead somewhere; other libraries are not looked up.
+nitpicky = True
+nitpick_ignore_regex = [
+    (r"py:.*", r"(?!omapush).*"),
+]
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = f"omapush {release}"
+html_copy_source = False
+html_show_sourcelink = False
