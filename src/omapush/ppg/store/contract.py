@@ -29,6 +29,12 @@ class StoreUnavailable(OmapushError):
     """The ledger cannot be reached or did not answer; the call may be repeated as it is."""
 
 
+class StoreRefused(OmapushError):
+    """The ledger cannot hold what it was given, such as a lone surrogate in a push id or a number
+    of more than 63 bits. Nothing was stored, and repeating the call is in vain.
+    """
+
+
 class DeliveryState(enum.StrEnum):
     """Where a delivery is. The last eight are final and carry PAP's names (PAP 8.6)."""
 

@@ -1,0 +1,324 @@
+"""Claiming, settling and moving deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Connection,
+    Integer,
+    Row,
+    Text,
+    bindparam,
+    case,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+
+from omapush.content.message import PushMessage
+from omapush.core.instants import Instant, later
+from omapush.ppg.store import schema
+from omapush.ppg.store.contract import (
+    ClaimedDelivery,
+    DeliveryKey,
+    DeliveryState,
+    NotificationState,
+    Settlement,
+    TimelineEvent,
+)
+from omapush.ppg.store.due import DueQueue, LaneCursor
+from omapush.ppg.store.routing import elsewhere
+from omapush.ppg.store.statements import Insert, Lookup, Statement
+from omapush.ppg.store.values import event_row, headers_from, readable
+
+_D = schema.delivery.c
+_P = schema.push.c
+
+_this_row = (_D.push_key == bindparam("key"), _D.position == bindparam("place"))
+_now = bindparam("now", type_=BigInteger)
+
+_queue = DueQueue(
+    schema.delivery,
+    _D.client_id,
+    (_D.address, _D.state, _D.owner, _D.attempt, _D.sent_attempts),
+    elsewhere(_D.client_id),
+)
+_pushes = Lookup(
+    (_P.push_key,),
+    lambda those: select(
+        _P.push_key,
+        _P.push_id,
+        _P.initiator_id,
+        _P.received_at,
+        _P.expires_at,
+        _P.confirmed,
+        _P.flags,
+        _P.headers,
+        _P.body,
+    ).where(those),
+)
+_take = Statement(
+    update(schema.delivery)
+    .where(*_this_row)
+    .values(
+        state=DeliveryState.IN_FLIGHT.value,
+        owner=bindparam("new_owner", type_=Text),
+        attempt=_D.attempt + 1,
+        due_at=bindparam("lease_until", type_=BigInteger),
+    )
+)
+_owned = Lookup(
+    (_D.push_key, _D.position),
+    lambda those: (
+        select(
+            _D.push_key,
+            _D.position,
+            _D.owner,
+            _D.attempt,
+            _D.sent_attempts,
+            _D.expires_at,
+        )
+        .where(those)
+        .order_by(_D.push_key, _D.position)
+        .with_for_update()
+    ),
+)
+_release = Statement(
+    update(schema.delivery)
+    .where(*_this_row)
+    .values(
+        state=bindparam("new_state", type_=Text),
+        due_at=bindparam("new_due_at", type_=BigInteger),
+        owner=None,
+        sent_attempts=bindparam("sent", type_=Integer),
+        code=bindparam("new_code", type_=Integer),
+        reason=bindparam("new_reason", type_=Text),
+        confirmed=bindparam("really_confirmed", type_=Boolean),
+        event_time=bindparam("ended_at", type_=BigInteger),
+    )
+)
+_announce = Statement(
+    postgresql.insert(schema.notification)
+    .from_select(
+        schema.notification.c.keys(),
+        select(
+            _P.push_key,
+            bindparam("place", type_=Integer),
+            _P.notify_url,
+            bindparam("pending", NotificationState.PENDING.value, type_=Text),
+            bindparam("created_at", type_=BigInteger),
+            bindparam("no_owner", None, type_=Text),
+            bindparam("no_attempt", 0, type_=Integer),
+            bindparam("created_at", type_=BigInteger),
+            bindparam("no_reason", "", type_=Text),
+        ).where(_P.push_key == bindparam("key"), _P.notify_url.is_not(None)),
+    )
+    .on_conflict_do_nothing()
+)
+_insert_event = Insert(schema.event)
+_lost = Statement(
+    select(_D.push_key, _D.position)
+    .where(
+        _D.due_at.is_not(None),
+        func.substr(_D.owner, 1, bindparam("length", type_=Integer)) == bindparam("prefix"),
+        _D.owner != bindparam("this_owner"),
+    )
+    .order_by(_D.push_key, _D.position)
+    .with_for_update()
+)
+_doubt = Statement(
+    update(schema.delivery)
+    .where(*_this_row)
+    .values(state=DeliveryState.IN_DOUBT.value, owner=None, due_at=_now)
+)
+_waiting = (
+    _D.client_id == bindparam("client"),
+    _D.due_at.is_not(None),
+    _D.owner.is_(None),
+)
+_until = bindparam("until", type_=BigInteger)
+_deferred_to = case((_D.expires_at < _until, _D.expires_at), else_=_until)
+_defer = Statement(
+    update(schema.delivery)
+    .where(*_waiting, _D.due_at < _deferred_to)
+    .values(due_at=_deferred_to, reason=bindparam("new_reason", type_=Text))
+)
+_hastened_to = case((_D.not_before > _now, _D.not_before), else_=_now)
+_hasten = Statement(
+    update(schema.delivery).where(*_waiting, _D.due_at > _hastened_to).values(due_at=_hastened_to)
+)
+
+
+def claim(
+    connection: Connection,
+    cursor: LaneCursor,
+    owner: str,
+    now: Instant,
+    lease_ms: int,
+    limit: int,
+    per_client: int,
+    excluding: Collection[str],
+) -> list[ClaimedDelivery]:
+    """Take what is due; see ``Store.claim``."""
+    rows = _queue.find(
+        connection,
+        cursor,
+        node=owner.partition("/")[0],
+        now=now,
+        limit=limit,
+        per_lane=per_client,
+        excluding=excluding,
+    )
+    pushes = _read_pushes(connection, {row.push_key for row in rows})
+    lease_until = later(now, lease_ms)
+    _take.run_many(
+        connection,
+        [
+            {
+                "key": row.push_key,
+                "place": row.position,
+                "new_owner": owner,
+                "lease_until": lease_until,
+            }
+            for row in rows
+        ],
+    )
+    events: list[TimelineEvent] = []
+    claimed = []
+    for row in rows:
+        claimed.append(_claimed(row, *pushes[row.push_key], owner, lease_until))
+        if row.owner is not None:
+            events.append(_lost_event(row, now, row.owner))
+        events.append(
+            TimelineEvent(row.push_key, row.position, now, "attempt", str(row.attempt + 1))
+        )
+    _insert_event.run(connection, [event_row(event) for event in events])
+    return claimed
+
+
+def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
+    """Settle owned deliveries; see ``Store.settle``."""
+    wanted = dict.fromkeys((s.key.push_key, s.key.position) for s in settlements)
+    # In the order of the keys, so that two processes never wait for each other crosswise.
+    owned = {(row.push_key, row.position): row for row in _owned.run(connection, sorted(wanted))}
+    answers = []
+    held: list[tuple[Settlement, Row[Any]]] = []
+    for settlement in settlements:
+        key = (settlement.key.push_key, settlement.key.position)
+        row = owned.get(key)
+        fits = (
+            row is not None and row.owner == settlement.owner and row.attempt == settlement.attempt
+        )
+        if fits:
+            held.append((settlement, owned.pop(key)))
+        answers.append(fits)
+    _release.run_many(connection, [_released(s, row) for s, row in held])
+    _announce.run_many(
+        connection,
+        [
+            {"key": s.key.push_key, "place": s.key.position, "created_at": s.at}
+            for s, _ in held
+            if s.notify and s.state.is_final
+        ],
+    )
+    _insert_event.run(connection, [event_row(_settled_event(s)) for s, _ in held])
+    return answers
+
+
+def recover(connection: Connection, node: str, incarnation: str, now: Instant) -> int:
+    """Put in doubt what earlier incarnations of ``node`` had in flight; see ``Store.recover``."""
+    prefix = f"{node}/"
+    rows = _lost.run(
+        connection, length=len(prefix), prefix=prefix, this_owner=prefix + incarnation
+    ).all()
+    _doubt.run_many(
+        connection,
+        [{"key": row.push_key, "place": row.position, "now": now} for row in rows],
+    )
+    events = [_lost_event(row, now, node) for row in rows]
+    _insert_event.run(connection, [event_row(event) for event in events])
+    return len(rows)
+
+
+def defer(connection: Connection, client_id: str, until: Instant, reason: str) -> int:
+    """Move a client's waiting deliveries to ``until``; see ``Store.defer``."""
+    return _defer.run(
+        connection, client=client_id, until=until, new_reason=readable(reason)
+    ).rowcount
+
+
+def hasten(connection: Connection, client_id: str, now: Instant) -> int:
+    """Move a client's waiting deliveries to now; see ``Store.hasten``."""
+    return _hasten.run(connection, client=client_id, now=now).rowcount
+
+
+def _read_pushes(
+    connection: Connection, push_keys: Collection[str]
+) -> dict[str, tuple[Row[Any], PushMessage]]:
+    return {
+        row.push_key: (row, PushMessage(headers_from(row.headers), row.body))
+        for row in _pushes.run(connection, ((key,) for key in push_keys))
+    }
+
+
+def _claimed(
+    row: Row[Any], push: Row[Any], message: PushMessage, owner: str, lease_until: Instant
+) -> ClaimedDelivery:
+    return ClaimedDelivery(
+        key=DeliveryKey(row.push_key, row.position),
+        push_id=push.push_id,
+        initiator_id=push.initiator_id,
+        client_id=row.lane,
+        address=row.address,
+        owner=owner,
+        attempt=row.attempt + 1,
+        sent_attempts=row.sent_attempts,
+        in_doubt=row.owner is not None or row.state == DeliveryState.IN_DOUBT.value,
+        lease_until=lease_until,
+        received_at=Instant(push.received_at),
+        expires_at=Instant(push.expires_at),
+        confirmed=bool(push.confirmed),
+        flags=push.flags,
+        message=message,
+    )
+
+
+def _released(settlement: Settlement, row: Row[Any]) -> dict[str, Any]:
+    final = settlement.state.is_final
+    due_at = None
+    if not final:
+        wanted = settlement.at if settlement.due_at is None else settlement.due_at
+        # At its expiry the delivery is looked at in any case (PAP 8.6, expired).
+        due_at = min(wanted, row.expires_at)
+    return {
+        "key": settlement.key.push_key,
+        "place": settlement.key.position,
+        "new_state": settlement.state.value,
+        "new_due_at": due_at,
+        "sent": row.sent_attempts + settlement.sent,
+        "new_code": settlement.code if final else None,
+        "new_reason": readable(settlement.reason),
+        "really_confirmed": final and settlement.confirmed,
+        "ended_at": settlement.at if final else None,
+    }
+
+
+def _settled_event(settlement: Settlement) -> TimelineEvent:
+    return TimelineEvent(
+        settlement.key.push_key,
+        settlement.key.position,
+        settlement.at,
+        settlement.state.value if settlement.state.is_final else "retry",
+        settlement.reason,
+    )
+
+
+def _lost_event(row: Row[Any], now: Instant, owner: str) -> TimelineEvent:
+    return TimelineEvent(
+        row.push_key, row.position, now, "in_doubt", f"{owner} stopped during the attempt"
+    )

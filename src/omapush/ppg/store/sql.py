@@ -1,0 +1,199 @@
+"""The ledger in SQL: the contract's methods as transactions on two lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from omapush.core.instants import Instant
+from omapush.ppg.store import (
+    acceptance,
+    deliveries,
+    notifications,
+    records,
+    routing,
+)
+from omapush.ppg.store.contract import (
+    Accepted,
+    ClaimedDelivery,
+    ClaimedNotification,
+    DuplicatePushId,
+    NewPush,
+    NotificationSettlement,
+    PushRecord,
+    RegistrationRecord,
+    Settlement,
+    StoreCounts,
+    StoreUnavailable,
+    TimelineEvent,
+)
+from omapush.ppg.store.due import LaneCursor
+from omapush.ppg.store.group_commit import Lane
+
+T = TypeVar("T")
+
+MOST_WAITING = 4096
+LONGEST_WAIT_S = 15.0
+
+
+class Home(Protocol):
+    """A database: SQLite or PostgreSQL."""
+
+    async def open(self, most_waiting: int, longest_wait_s: float) -> tuple[Lane, Lane]:
+        """Connect and migrate; return the lanes for writing and for reading."""
+
+    async def close(self) -> None:
+        """Finish what was begun and disconnect."""
+
+
+class SqlStore:
+    """The ledger in a database, see :class:`~omapush.ppg.store.contract.Store`.
+
+    Belongs to the event loop in which it is opened.
+
+    :param most_waiting: calls beyond this many at a time are refused with ``StoreUnavailable``.
+    :param longest_wait_s: seconds after which a call is given up with ``StoreUnavailable``; it may
+        still take effect then.
+    """
+
+    def __init__(
+        self, home: Home, most_waiting: int = MOST_WAITING, longest_wait_s: float = LONGEST_WAIT_S
+    ) -> None:
+        self._home = home
+        self._most_waiting = most_waiting
+        self._longest_wait_s = longest_wait_s
+        self._lanes: tuple[Lane, Lane] | None = None
+        self._deliveries_cursor = LaneCursor()
+        self._notifications_cursor = LaneCursor()
+
+    def __repr__(self) -> str:
+        return f"SqlStore({self._home!r})"
+
+    async def open(self) -> None:
+        self._lanes = await self._home.open(self._most_waiting, self._longest_wait_s)
+
+    async def close(self) -> None:
+        lanes, self._lanes = self._lanes, None
+        await self._home.close()
+        for lane in lanes or ():
+            lane.close()
+
+    async def accept(self, pushes: Sequence[NewPush]) -> list[Accepted | DuplicatePushId]:
+        return await self._write(acceptance.accept, pushes)
+
+    async def recover(self, node: str, incarnation: str, now: Instant) -> int:
+        def run(connection: Connection) -> int:
+            ended = deliveries.recover(connection, node, incarnation, now)
+            return ended + notifications.recover_notifications(connection, node, incarnation, now)
+
+        return await self._write_one(run)
+
+    async def claim(
+        self,
+        owner: str,
+        now: Instant,
+        lease_ms: int,
+        limit: int,
+        per_client: int,
+        excluding: Collection[str] = (),
+    ) -> list[ClaimedDelivery]:
+        passed_over = frozenset(excluding)
+        return await self._write_one(
+            lambda connection: deliveries.claim(
+                connection,
+                self._deliveries_cursor,
+                owner,
+                now,
+                lease_ms,
+                limit,
+                per_client,
+                passed_over,
+            )
+        )
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        return await self._write(deliveries.settle, settlements)
+
+    async def defer(self, client_id: str, until: Instant, now: Instant, reason: str) -> int:
+        return await self._write_one(
+            lambda connection: deliveries.defer(connection, client_id, until, reason)
+        )
+
+    async def hasten(self, client_id: str, now: Instant) -> int:
+        return await self._write_one(
+            lambda connection: deliveries.hasten(connection, client_id, now)
+        )
+
+    async def attach(
+        self, client_id: str, kind: str, node: str, epoch: int, until: Instant, now: Instant
+    ) -> bool:
+        return await self._write_one(
+            lambda connection: routing.attach(connection, client_id, kind, node, epoch, until, now)
+        )
+
+    async def detach(self, client_id: str, kind: str, node: str, epoch: int) -> bool:
+        return await self._write_one(
+            lambda connection: routing.detach(connection, client_id, kind, node, epoch)
+        )
+
+    async def record(self, events: Sequence[TimelineEvent]) -> None:
+        await self._write(records.record, events)
+
+    async def push(self, push_id: str) -> PushRecord | None:
+        return await self._read(lambda connection: records.push(connection, push_id))
+
+    async def claim_notifications(
+        self, owner: str, now: Instant, lease_ms: int, limit: int, excluding: Collection[str] = ()
+    ) -> list[ClaimedNotification]:
+        passed_over = frozenset(excluding)
+        return await self._write_one(
+            lambda connection: notifications.claim_notifications(
+                connection, self._notifications_cursor, owner, now, lease_ms, limit, passed_over
+            )
+        )
+
+    async def settle_notifications(
+        self, settlements: Sequence[NotificationSettlement]
+    ) -> list[bool]:
+        return await self._write(notifications.settle_notifications, settlements)
+
+    async def remember_registration(self, registration: RegistrationRecord) -> None:
+        await self._write(records.remember_registration, (registration,))
+
+    async def registrations(self, client_id: str) -> list[RegistrationRecord]:
+        return await self._read(lambda connection: records.registrations(connection, client_id))
+
+    async def next_due(self, now: Instant) -> Instant | None:
+        return await self._read(lambda connection: records.next_due(connection, now))
+
+    async def counts(self) -> StoreCounts:
+        return await self._read(records.counts)
+
+    async def purge(self, received_before: Instant, limit: int) -> int:
+        return await self._write_one(
+            lambda connection: records.purge(connection, received_before, limit)
+        )
+
+    async def _write(
+        self, transaction: Callable[[Connection, list[Any]], list[T]], items: Sequence[Any]
+    ) -> list[T]:
+        """Run a transaction that calls with other items may join."""
+        return await self._open_lanes()[0].call(transaction, items) if items else []
+
+    async def _write_one(self, run: Callable[[Connection], T]) -> T:
+        return await _one(self._open_lanes()[0], run)
+
+    async def _read(self, run: Callable[[Connection], T]) -> T:
+        return await _one(self._open_lanes()[1], run)
+
+    def _open_lanes(self) -> tuple[Lane, Lane]:
+        if self._lanes is None:
+            raise StoreUnavailable("the store is not open")
+        return self._lanes
+
+
+async def _one(lane: Lane, run: Callable[[Connection], T]) -> T:
+    answers: list[T] = await lane.call(lambda connection, _items: [run(connection)], (None,))
+    return answers[0]
