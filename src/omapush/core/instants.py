@@ -24,6 +24,9 @@ DAY_MS = 24 * HOUR_MS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+LATEST = Instant(253_402_300_799_999)
+"""The last instant that the written forms can show, at the end of the year 9999."""
+
 # PAP 8.2: YYYY-MM-DDThh:mm:ssZ, 20 characters, UTC only.
 _STRICT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
 # Forms seen in the field: lower-case letters, a fraction, a numeric offset.
@@ -69,9 +72,12 @@ def parse_utc(text: str, *, strict: bool = False) -> Instant:
     if not (_STRICT if strict else _TOLERANT).fullmatch(text):
         raise DecodeError(f"not a UTC time of the form YYYY-MM-DDThh:mm:ssZ: {text[:40]!r}")
     try:
-        return from_datetime(datetime.fromisoformat(text.upper()))
+        instant = from_datetime(datetime.fromisoformat(text.upper()))
     except (ValueError, OverflowError) as error:
         raise DecodeError(f"no such date or time: {text[:40]!r}") from error
+    if not 0 <= instant <= LATEST:
+        raise DecodeError(f"not between 1970 and 9999: {text[:40]!r}")
+    return instant
 
 
 def format_http_date(instant: Instant) -> str:
