@@ -1,1 +1,9 @@
-"""To be filled by the next commits."""
+"""The public test kit: what omapush's own tests use, for whoever builds on it.
+
+* ``memory_store``: a ledger in memory that obeys the store's contract.
+* ``store_contract``: the suite that every ledger passes.
+* ``postgresql``: a throw-away PostgreSQL cluster.
+
+These modules may be imported by tests only. They need what is installed beside omapush for tests
+(pytest, a PostgreSQL server) only where their own text says so, and say what is missing.
+"""

@@ -175,7 +175,7 @@ def _claimed(
         received_at=Instant(fact.received_at),
         address=fact.address,
         state=DeliveryState(fact.state),
-        code=fact.code,
+        code=fact.code or 0,
         reason=fact.reason,
         confirmed=bool(fact.confirmed),
         event_time=Instant(fact.event_time),

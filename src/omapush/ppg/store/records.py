@@ -104,10 +104,10 @@ _next_due = [
 ]
 _earliest_due = Statement(select(func.min(_D.due_at)).where(_D.due_at.is_not(None)))
 _count_deliveries = Statement(
-    select(_D.state, func.count()).where(_D.due_at.is_not(None)).group_by(_D.state)
+    select(_D.state, func.count().label("number")).where(_D.due_at.is_not(None)).group_by(_D.state)
 )
 _count_notifications = Statement(
-    select(_N.state, func.count()).where(_N.due_at.is_not(None)).group_by(_N.state)
+    select(_N.state, func.count().label("number")).where(_N.due_at.is_not(None)).group_by(_N.state)
 )
 _old_pushes = Statement(
     select(
@@ -215,9 +215,9 @@ def next_due(connection: Connection, now: Instant) -> Instant | None:
 def counts(connection: Connection) -> StoreCounts:
     """Count by state what has not ended; see ``Store.counts``."""
     return StoreCounts(
-        deliveries={DeliveryState(row[0]): row[1] for row in _count_deliveries.run(connection)},
+        deliveries={DeliveryState(row.state): row.number for row in _count_deliveries.run(connection)},
         notifications={
-            NotificationState(row[0]): row[1] for row in _count_notifications.run(connection)
+            NotificationState(row.state): row.number for row in _count_notifications.run(connection)
         },
         oldest_due_at=instant_or_none(_earliest_due.run(connection).scalar_one()),
     )

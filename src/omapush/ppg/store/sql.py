@@ -116,7 +116,13 @@ class SqlStore:
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         return await self._write(deliveries.settle, settlements)
 
-    async def defer(self, client_id: str, until: Instant, now: Instant, reason: str) -> int:
+    async def defer(
+        self,
+        client_id: str,
+        until: Instant,
+        now: Instant,  # noqa: ARG002 # of the contract; these statements do not need it
+        reason: str,
+    ) -> int:
         return await self._write_one(
             lambda connection: deliveries.defer(connection, client_id, until, reason)
         )

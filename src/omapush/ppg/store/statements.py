@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+import sqlalchemy
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
     CursorResult,
-    Row as DatabaseRow,
     Table,
     and_,
     bindparam,
@@ -154,7 +154,7 @@ class Lookup(Sized):
 
         super().__init__(build)
 
-    def run(self, connection: Connection, keys: Iterable[Row]) -> Iterator[DatabaseRow[Any]]:
+    def run(self, connection: Connection, keys: Iterable[Row]) -> Iterator[sqlalchemy.Row[Any]]:
         """Yield the rows found, in no order. Each key must be given only once."""
         wanted = list(keys)
         for start in range(0, len(wanted), LARGEST):

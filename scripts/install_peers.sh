@@ -1,0 +1,53 @@
+#!/bin/sh
+# Installs the Debian packages that tests and benchmarks talk to. May be run again at any time.
+# Where it may not install, it says what is missing and how to get it, and still succeeds: the
+# tests that need a missing peer say so themselves (and fail where CI=true).
+set -eu
+
+# The one list: package, a file that proves it is there, what needs it.
+peers() {
+	cat <<-'LIST'
+		postgresql-15 /usr/lib/postgresql/15/bin/initdb tests of the ledger on PostgreSQL
+		kannel /usr/sbin/bearerbox the benchmark beside Kannel's gateway
+	LIST
+}
+
+missing=
+while read -r package proof purpose; do
+	[ -e "$proof" ] || missing="$missing $package"
+	[ -e "$proof" ] || echo "missing: $package ($purpose)"
+done <<LIST
+$(peers)
+LIST
+
+if [ -z "$missing" ]; then
+	echo "test peers: all installed"
+	exit 0
+fi
+
+# shellcheck disable=SC2086 # a list of words
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+	echo "to install them: sudo apt-get install --no-install-recommends$missing"
+	exit 0
+fi
+
+# Tests start their own servers: packages must not start theirs. The policy is taken back at the
+# end, and one that was there before is left alone.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+	trap 'rm -f "$policy"' EXIT INT TERM
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+echo "installing$missing"
+apt-get update >"$log" 2>&1 || tail -n 3 "$log"
+for package in $missing; do
+	if ! apt-get install -y --no-install-recommends "$package" >"$log" 2>&1; then
+		tail -n 3 "$log"
+		echo "could not install $package"
+	fi
+done
+rm -f "$log"

@@ -1,0 +1,492 @@
+"""A ledger in memory, for tests of what is built on a store.
+
+It obeys the contract of :mod:`omapush.ppg.store.contract` and passes the same suite as the SQL
+stores, but keeps nothing when the process ends::
+
+    store = MemoryStore()
+    await store.open()
+    await store.accept([push])
+    claimed = await store.claim("node/1", now, lease_ms=1000, limit=10, per_client=1)
+
+``store.unavailable = "reason"`` makes every following call raise ``StoreUnavailable``, until it is
+set back to ``None``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from omapush.core.instants import Instant, later
+from omapush.ppg.store.contract import (
+    Accepted,
+    ClaimedDelivery,
+    ClaimedNotification,
+    DeliveryKey,
+    DeliveryRecord,
+    DeliveryState,
+    DuplicatePushId,
+    NewDelivery,
+    NewPush,
+    NotificationSettlement,
+    NotificationState,
+    PushRecord,
+    RegistrationRecord,
+    Settlement,
+    StoreCounts,
+    StoreUnavailable,
+    TimelineEvent,
+)
+
+
+@dataclass(slots=True)
+class _Delivery:
+    push: NewPush
+    told: NewDelivery
+    key: DeliveryKey
+    due_at: Instant | None
+    state: DeliveryState = DeliveryState.QUEUED
+    owner: str | None = None
+    attempt: int = 0
+    sent_attempts: int = 0
+    code: int | None = None
+    reason: str = ""
+    confirmed: bool = False
+    event_time: Instant | None = None
+
+    @property
+    def lane(self) -> str:
+        return self.told.client_id
+
+
+@dataclass(slots=True)
+class _Notification:
+    delivery: _Delivery
+    lane: str
+    created_at: Instant
+    due_at: Instant | None
+    key: DeliveryKey
+    state: NotificationState = NotificationState.PENDING
+    owner: str | None = None
+    attempt: int = 0
+
+
+@dataclass(slots=True)
+class _Push:
+    told: NewPush
+    deliveries: list[_Delivery]
+    events: list[TimelineEvent] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attachment:
+    node: str
+    epoch: int
+    until: Instant
+
+
+class _Work(Protocol):
+    @property
+    def key(self) -> DeliveryKey: ...
+    @property
+    def lane(self) -> str: ...
+    @property
+    def due_at(self) -> Instant | None: ...
+
+
+WorkT = TypeVar("WorkT", bound=_Work)
+
+
+class MemoryStore:
+    """The ledger as dictionaries; see :class:`~omapush.ppg.store.contract.Store`."""
+
+    def __init__(self) -> None:
+        self.unavailable: str | None = "the store is not open"
+        self._pushes: dict[str, _Push] = {}
+        self._keys_by_id: dict[str, str] = {}
+        self._deliveries: dict[DeliveryKey, _Delivery] = {}
+        self._notifications: dict[DeliveryKey, _Notification] = {}
+        self._attachments: dict[tuple[str, str], _Attachment] = {}
+        self._registrations: dict[tuple[str, str], RegistrationRecord] = {}
+
+    async def open(self) -> None:
+        self.unavailable = None
+
+    async def close(self) -> None:
+        self.unavailable = "the store is not open"
+
+    async def accept(self, pushes: Sequence[NewPush]) -> list[Accepted | DuplicatePushId]:
+        self._check()
+        return [self._accept(push) for push in pushes]
+
+    async def recover(self, node: str, incarnation: str, now: Instant) -> int:
+        self._check()
+
+        def is_lost(owner: str | None) -> bool:
+            lost_node, _, lost_incarnation = (owner or "").partition("/")
+            return owner is not None and lost_node == node and lost_incarnation != incarnation
+
+        lost = [each for each in self._deliveries.values() if is_lost(each.owner)]
+        for delivery in lost:
+            self._doubt(delivery, now, node)
+            delivery.due_at = now
+            delivery.state = DeliveryState.IN_DOUBT
+            delivery.owner = None
+        lost_notifications = [each for each in self._notifications.values() if is_lost(each.owner)]
+        for notification in lost_notifications:
+            notification.due_at = now
+            notification.owner = None
+        return len(lost) + len(lost_notifications)
+
+    async def claim(
+        self,
+        owner: str,
+        now: Instant,
+        lease_ms: int,
+        limit: int,
+        per_client: int,
+        excluding: Collection[str] = (),
+    ) -> list[ClaimedDelivery]:
+        self._check()
+        node = owner.partition("/")[0]
+        chosen = _choose(
+            (each for each in self._deliveries.values() if self._may_take(node, each.lane, now)),
+            now,
+            limit,
+            per_client,
+            excluding,
+        )
+        return [self._claim(delivery, owner, now, later(now, lease_ms)) for delivery in chosen]
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        self._check()
+        return [self._settle(settlement) for settlement in settlements]
+
+    async def defer(
+        self,
+        client_id: str,
+        until: Instant,
+        now: Instant,  # noqa: ARG002 # of the contract; not needed here
+        reason: str,
+    ) -> int:
+        self._check()
+        moved = 0
+        for delivery in self._waiting(client_id):
+            to = min(until, delivery.push.expires_at)
+            if delivery.due_at is not None and delivery.due_at < to:
+                delivery.due_at, delivery.reason = to, reason
+                moved += 1
+        return moved
+
+    async def hasten(self, client_id: str, now: Instant) -> int:
+        self._check()
+        moved = 0
+        for delivery in self._waiting(client_id):
+            to = max(now, delivery.told.due_at)
+            if delivery.due_at is not None and delivery.due_at > to:
+                delivery.due_at = to
+                moved += 1
+        return moved
+
+    async def attach(
+        self, client_id: str, kind: str, node: str, epoch: int, until: Instant, now: Instant
+    ) -> bool:
+        self._check()
+        standing = self._attachments.get((client_id, kind))
+        if standing and standing.until > now and not _supersedes(node, epoch, standing):
+            return False
+        self._attachments[client_id, kind] = _Attachment(node, epoch, until)
+        return True
+
+    async def detach(self, client_id: str, kind: str, node: str, epoch: int) -> bool:
+        self._check()
+        standing = self._attachments.get((client_id, kind))
+        if standing is None or (standing.node, standing.epoch) != (node, epoch):
+            return False
+        del self._attachments[client_id, kind]
+        return True
+
+    async def record(self, events: Sequence[TimelineEvent]) -> None:
+        self._check()
+        for event in events:
+            self._append(event)
+
+    async def push(self, push_id: str) -> PushRecord | None:
+        self._check()
+        push_key = self._keys_by_id.get(push_id)
+        return None if push_key is None else _push_record(self._pushes[push_key])
+
+    async def claim_notifications(
+        self, owner: str, now: Instant, lease_ms: int, limit: int, excluding: Collection[str] = ()
+    ) -> list[ClaimedNotification]:
+        self._check()
+        chosen = _choose(self._notifications.values(), now, limit, limit, excluding)
+        for notification in chosen:
+            notification.owner = owner
+            notification.attempt += 1
+            notification.due_at = later(now, lease_ms)
+        return [_claimed_notification(notification) for notification in chosen]
+
+    async def settle_notifications(
+        self, settlements: Sequence[NotificationSettlement]
+    ) -> list[bool]:
+        self._check()
+        return [self._settle_notification(settlement) for settlement in settlements]
+
+    async def remember_registration(self, registration: RegistrationRecord) -> None:
+        self._check()
+        self._registrations[registration.client_id, registration.bearer] = registration
+
+    async def registrations(self, client_id: str) -> list[RegistrationRecord]:
+        self._check()
+        known = [r for (client, _), r in self._registrations.items() if client == client_id]
+        return sorted(known, key=lambda record: (-record.seen_at, record.bearer))
+
+    async def next_due(self, now: Instant) -> Instant | None:
+        self._check()
+        return min((due_at for due_at in self._due_times() if due_at > now), default=None)
+
+    async def counts(self) -> StoreCounts:
+        self._check()
+        open_deliveries = [d for d in self._deliveries.values() if d.due_at is not None]
+        return StoreCounts(
+            deliveries=dict(Counter(d.state for d in open_deliveries)),
+            notifications=dict(
+                Counter(n.state for n in self._notifications.values() if n.due_at is not None)
+            ),
+            oldest_due_at=min((d.due_at for d in open_deliveries if d.due_at), default=None),
+        )
+
+    async def purge(self, received_before: Instant, limit: int) -> int:
+        self._check()
+        old = [
+            push
+            for _, push in sorted(self._pushes.items())
+            if push.told.received_at < received_before and not self._is_open(push)
+        ][:limit]
+        for push in old:
+            del self._pushes[push.told.push_key]
+            del self._keys_by_id[push.told.push_id]
+            for delivery in push.deliveries:
+                del self._deliveries[delivery.key]
+                self._notifications.pop(delivery.key, None)
+        return len(old)
+
+    def _check(self) -> None:
+        if self.unavailable is not None:
+            raise StoreUnavailable(self.unavailable)
+
+    def _accept(self, push: NewPush) -> Accepted | DuplicatePushId:
+        standing_key = self._keys_by_id.get(push.push_id)
+        if standing_key == push.push_key:
+            return Accepted(push.push_key)
+        if standing_key is not None:
+            told = self._pushes[standing_key].told
+            return DuplicatePushId(
+                told.push_id, told.initiator_id, told.content_digest, told.received_at
+            )
+        deliveries = [
+            _Delivery(push, new, DeliveryKey(push.push_key, new.position), new.due_at)
+            for new in push.deliveries
+        ]
+        self._pushes[push.push_key] = _Push(push, deliveries)
+        self._keys_by_id[push.push_id] = push.push_key
+        self._deliveries.update((delivery.key, delivery) for delivery in deliveries)
+        return Accepted(push.push_key)
+
+    def _claim(
+        self, delivery: _Delivery, owner: str, now: Instant, lease_until: Instant
+    ) -> ClaimedDelivery:
+        in_doubt = delivery.state is not DeliveryState.QUEUED
+        if delivery.owner is not None:
+            self._doubt(delivery, now, delivery.owner)
+        delivery.state = DeliveryState.IN_FLIGHT
+        delivery.owner = owner
+        delivery.attempt += 1
+        delivery.due_at = lease_until
+        self._append(_event(delivery.key, now, "attempt", str(delivery.attempt)))
+        return _claimed_delivery(delivery, owner, lease_until, in_doubt=in_doubt)
+
+    def _settle(self, settlement: Settlement) -> bool:
+        delivery = self._deliveries.get(settlement.key)
+        if delivery is None or (delivery.owner, delivery.attempt) != (
+            settlement.owner,
+            settlement.attempt,
+        ):
+            return False
+        final = settlement.state.is_final
+        due_at = settlement.at if settlement.due_at is None else settlement.due_at
+        delivery.state = settlement.state
+        delivery.owner = None
+        delivery.due_at = None if final else min(due_at, delivery.push.expires_at)
+        delivery.sent_attempts += settlement.sent
+        delivery.code = settlement.code if final else None
+        delivery.reason = settlement.reason
+        delivery.confirmed = final and settlement.confirmed
+        delivery.event_time = settlement.at if final else None
+        url = delivery.push.notify_url
+        if final and settlement.notify and url is not None:
+            self._notifications[settlement.key] = _Notification(
+                delivery, url, settlement.at, settlement.at, settlement.key
+            )
+        name = settlement.state.value if final else "retry"
+        self._append(_event(settlement.key, settlement.at, name, settlement.reason))
+        return True
+
+    def _settle_notification(self, settlement: NotificationSettlement) -> bool:
+        notification = self._notifications.get(settlement.key)
+        if notification is None or (notification.owner, notification.attempt) != (
+            settlement.owner,
+            settlement.attempt,
+        ):
+            return False
+        pending = settlement.state is NotificationState.PENDING
+        due_at = settlement.at if settlement.due_at is None else settlement.due_at
+        notification.state = settlement.state
+        notification.owner = None
+        notification.due_at = due_at if pending else None
+        name = "notification_retry" if pending else f"notification_{settlement.state.value}"
+        self._append(_event(settlement.key, settlement.at, name, settlement.reason))
+        return True
+
+    def _may_take(self, node: str, client_id: str, now: Instant) -> bool:
+        live = [
+            attachment.node
+            for (client, _), attachment in self._attachments.items()
+            if client == client_id and attachment.until > now
+        ]
+        return not live or node in live
+
+    def _waiting(self, client_id: str) -> list[_Delivery]:
+        return [
+            delivery
+            for delivery in self._deliveries.values()
+            if delivery.lane == client_id and delivery.owner is None
+        ]
+
+    def _is_open(self, push: _Push) -> bool:
+        return any(
+            delivery.due_at is not None
+            or (
+                (notification := self._notifications.get(delivery.key)) is not None
+                and notification.due_at is not None
+            )
+            for delivery in push.deliveries
+        )
+
+    def _due_times(self) -> Iterable[Instant]:
+        work: list[_Work] = [*self._deliveries.values(), *self._notifications.values()]
+        return (each.due_at for each in work if each.due_at is not None)
+
+    def _doubt(self, delivery: _Delivery, now: Instant, owner: str) -> None:
+        detail = f"{owner} stopped during the attempt"
+        self._append(_event(delivery.key, now, "in_doubt", detail))
+
+    def _append(self, event: TimelineEvent) -> None:
+        push = self._pushes.get(event.push_key)
+        if push is not None:
+            push.events.append(event)
+
+
+def _choose(
+    work: Iterable[WorkT], now: Instant, limit: int, per_lane: int, excluding: Collection[str]
+) -> list[WorkT]:
+    chosen: list[WorkT] = []
+    taken: Counter[str] = Counter()
+    due = [(each.due_at, each.key.push_key, each.key.position, each) for each in work]
+    for due_at, _, _, each in sorted((d for d in due if d[0] is not None), key=lambda d: d[:3]):
+        if len(chosen) >= limit or due_at is None or due_at > now:
+            break
+        if each.lane not in excluding and taken[each.lane] < per_lane:
+            chosen.append(each)
+            taken[each.lane] += 1
+    return chosen
+
+
+def _supersedes(node: str, epoch: int, standing: _Attachment) -> bool:
+    return epoch > standing.epoch or (epoch == standing.epoch and node == standing.node)
+
+
+def _event(key: DeliveryKey, at: Instant, name: str, detail: str) -> TimelineEvent:
+    return TimelineEvent(key.push_key, key.position, at, name, detail)
+
+
+def _claimed_delivery(
+    delivery: _Delivery, owner: str, lease_until: Instant, *, in_doubt: bool
+) -> ClaimedDelivery:
+    push = delivery.push
+    return ClaimedDelivery(
+        key=delivery.key,
+        push_id=push.push_id,
+        initiator_id=push.initiator_id,
+        client_id=delivery.told.client_id,
+        address=delivery.told.address,
+        owner=owner,
+        attempt=delivery.attempt,
+        sent_attempts=delivery.sent_attempts,
+        in_doubt=in_doubt,
+        lease_until=lease_until,
+        received_at=push.received_at,
+        expires_at=push.expires_at,
+        confirmed=push.confirmed,
+        flags=push.flags,
+        message=push.message,
+    )
+
+
+def _claimed_notification(notification: _Notification) -> ClaimedNotification:
+    delivery, push = notification.delivery, notification.delivery.push
+    return ClaimedNotification(
+        key=notification.key,
+        owner=notification.owner or "",
+        attempt=notification.attempt,
+        lease_until=notification.due_at or Instant(0),
+        url=notification.lane,
+        initiator_id=push.initiator_id,
+        push_id=push.push_id,
+        pap_version=push.pap_version,
+        control=push.control,
+        received_at=push.received_at,
+        address=delivery.told.address,
+        state=delivery.state,
+        code=delivery.code or 0,
+        reason=delivery.reason,
+        confirmed=delivery.confirmed,
+        event_time=delivery.event_time or Instant(0),
+        created_at=notification.created_at,
+    )
+
+
+def _push_record(push: _Push) -> PushRecord:
+    told = push.told
+    accepted = TimelineEvent(told.push_key, None, told.received_at, "accepted")
+    return PushRecord(
+        push_key=told.push_key,
+        push_id=told.push_id,
+        initiator_id=told.initiator_id,
+        pap_version=told.pap_version,
+        received_at=told.received_at,
+        expires_at=told.expires_at,
+        confirmed=told.confirmed,
+        notify_url=told.notify_url,
+        control=told.control,
+        deliveries=tuple(
+            DeliveryRecord(
+                key=d.key,
+                address=d.told.address,
+                client_id=d.told.client_id,
+                state=d.state,
+                due_at=d.due_at,
+                attempt=d.attempt,
+                sent_attempts=d.sent_attempts,
+                code=d.code,
+                reason=d.reason,
+                confirmed=d.confirmed,
+                event_time=d.event_time,
+            )
+            for d in sorted(push.deliveries, key=lambda each: each.key.position)
+        ),
+        timeline=(accepted, *sorted(push.events, key=lambda event: event.at)),
+    )

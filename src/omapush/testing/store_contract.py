@@ -1,0 +1,659 @@
+"""The contract suite of the ledger: what every :class:`~omapush.ppg.store.contract.Store` passes.
+
+Subclass :class:`StoreContract` in a test module and give it a fixture ``store`` that yields a fresh
+open store; pytest (with pytest-asyncio in automatic mode) collects the rest::
+
+    class TestMyStore(StoreContract):
+        @pytest.fixture
+        async def store(self):
+            store = MyStore()
+            await store.open()
+            yield store
+            await store.close()
+
+:func:`new_push` and :func:`settled` build the values that the suite works with.
+"""
+
+# ruff: noqa: S101 # a suite asserts
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from omapush.content.message import PushMessage
+from omapush.core.instants import Instant
+from omapush.ppg.store.contract import (
+    Accepted,
+    ClaimedDelivery,
+    ClaimedNotification,
+    DeliveryKey,
+    DeliveryState,
+    DuplicatePushId,
+    NewDelivery,
+    NewPush,
+    NotificationSettlement,
+    NotificationState,
+    PushRecord,
+    RegistrationRecord,
+    Settlement,
+    Store,
+    TimelineEvent,
+)
+
+OWNER = "node/1"
+START = Instant(1_000_000)
+"""Every push of the suite is received at or after this."""
+LEASE_MS = 1_000
+
+
+def at(milliseconds: int) -> Instant:
+    """Return the instant so long after :data:`START`."""
+    return Instant(START + milliseconds)
+
+
+def new_push(
+    number: int,
+    clients: Sequence[str] = ("client",),
+    *,
+    due: int = 0,
+    expires: int = 1_000_000,
+    notify_url: str | None = "http://initiator.example/notify",
+    push_id: str | None = None,
+) -> NewPush:
+    """Return the ``number``-th push, with one delivery for each of ``clients``.
+
+    :param due: when its deliveries are due, after :data:`START`; ``expires`` likewise.
+    """
+    return NewPush(
+        push_key=f"{number:032x}",
+        push_id=push_id or f"push-{number}@initiator.example",
+        initiator_id="initiator",
+        pap_version="2.3",
+        received_at=at(number),
+        expires_at=at(expires),
+        content_digest=f"digest-{number}",
+        confirmed=True,
+        flags=3,
+        notify_url=notify_url,
+        control={"source-reference": "there", "number": number, "nothing": None},
+        message=PushMessage((("Content-Type", "text/plain"), ("X-A", "é")), bytes(range(256))),
+        deliveries=tuple(
+            NewDelivery(position, f"WAPPUSH={client}/TYPE=USER@ppg.example", client, at(due))
+            for position, client in enumerate(clients)
+        ),
+    )
+
+
+def settled(
+    claimed: ClaimedDelivery,
+    when: int,
+    state: DeliveryState = DeliveryState.DELIVERED,
+    *,
+    due: int | None = None,
+    sent: bool = True,
+    notify: bool = True,
+) -> Settlement:
+    """Return the settlement of ``claimed`` at ``when`` after :data:`START`."""
+    return Settlement(
+        key=claimed.key,
+        owner=claimed.owner,
+        attempt=claimed.attempt,
+        at=at(when),
+        state=state,
+        reason=f"because {state.value}",
+        code=1000 if state.is_final else None,
+        confirmed=state is DeliveryState.DELIVERED,
+        sent=sent,
+        due_at=None if due is None else at(due),
+        notify=notify,
+    )
+
+
+def notified(
+    claimed: ClaimedNotification,
+    when: int,
+    state: NotificationState = NotificationState.DELIVERED,
+    due: int | None = None,
+) -> NotificationSettlement:
+    """Return the settlement of a notification at ``when`` after :data:`START`."""
+    return NotificationSettlement(
+        key=claimed.key,
+        owner=claimed.owner,
+        attempt=claimed.attempt,
+        at=at(when),
+        state=state,
+        reason="answered 200",
+        due_at=None if due is None else at(due),
+    )
+
+
+async def claim(
+    store: Store, when: int, owner: str = OWNER, limit: int = 100, per_client: int = 100
+) -> list[ClaimedDelivery]:
+    """Claim at ``when`` after :data:`START`, for :data:`LEASE_MS`."""
+    return await store.claim(owner, at(when), LEASE_MS, limit, per_client)
+
+
+async def known(store: Store, number: int) -> PushRecord:
+    """Return the record of :func:`new_push` number ``number``, which must be there."""
+    record = await store.push(f"push-{number}@initiator.example")
+    assert record is not None
+    return record
+
+
+def names(record: PushRecord, position: int | None = None) -> list[str]:
+    """Return the names of the events of one delivery, or of all for ``None``."""
+    return [
+        event.event for event in record.timeline if position is None or event.position == position
+    ]
+
+
+def numbers(claimed: Sequence[ClaimedDelivery | ClaimedNotification]) -> list[int]:
+    """Return the numbers that the claimed pushes were made with."""
+    return [int(each.key.push_key, 16) for each in claimed]
+
+
+class AcceptanceContract:
+    """Rules of ``accept`` and ``push``."""
+
+    async def test_accepted_push_is_read_back_as_it_was_given(self, store: Store) -> None:
+        push = new_push(1, ["a", "b"])
+        assert await store.accept([push]) == [Accepted(push.push_key)]
+        record = await known(store, 1)
+        assert (record.push_key, record.initiator_id, record.pap_version) == (
+            push.push_key,
+            "initiator",
+            "2.3",
+        )
+        assert (record.received_at, record.expires_at) == (push.received_at, push.expires_at)
+        assert record.confirmed is True
+        assert record.notify_url == push.notify_url
+        assert record.control == push.control
+        assert record.timeline == (
+            TimelineEvent(push.push_key, None, push.received_at, "accepted"),
+        )
+        assert [(d.client_id, d.state, d.due_at, d.attempt) for d in record.deliveries] == [
+            ("a", DeliveryState.QUEUED, at(0), 0),
+            ("b", DeliveryState.QUEUED, at(0), 0),
+        ]
+        assert [d.address for d in record.deliveries] == [d.address for d in push.deliveries]
+
+    async def test_unknown_push_id_is_not_found(self, store: Store) -> None:
+        assert await store.push("never") is None
+
+    async def test_second_push_of_a_push_id_is_refused_with_facts_of_the_first(
+        self, store: Store
+    ) -> None:
+        first = new_push(1)
+        await store.accept([first])
+        second = replace(new_push(2), push_id=first.push_id)
+        assert await store.accept([second]) == [
+            DuplicatePushId(first.push_id, "initiator", "digest-1", first.received_at)
+        ]
+        assert numbers(await claim(store, 10)) == [1]
+
+    async def test_first_of_two_equal_push_ids_in_one_call_wins(self, store: Store) -> None:
+        first, other = new_push(1), new_push(3)
+        second = replace(new_push(2), push_id=first.push_id)
+        answers = await store.accept([first, second, other])
+        assert answers == [
+            Accepted(first.push_key),
+            DuplicatePushId(first.push_id, "initiator", "digest-1", first.received_at),
+            Accepted(other.push_key),
+        ]
+
+    async def test_same_push_key_again_is_accepted_and_changes_nothing(self, store: Store) -> None:
+        push = new_push(1)
+        await store.accept([push])
+        [claimed] = await claim(store, 1)
+        assert await store.accept([push, push]) == [Accepted(push.push_key)] * 2
+        assert await store.settle([settled(claimed, 2)]) == [True]
+        assert await store.accept([push]) == [Accepted(push.push_key)]
+        record = await known(store, 1)
+        assert [d.state for d in record.deliveries] == [DeliveryState.DELIVERED]
+        assert await claim(store, 100_000) == []
+
+    async def test_calls_at_the_same_time_are_judged_one_by_one(self, store: Store) -> None:
+        pushes = [new_push(n, push_id=f"id-{n % 20}") for n in range(60)]
+        answers = await asyncio.gather(*(store.accept([push]) for push in pushes))
+        accepted = [a[0].push_key for a in answers if isinstance(a[0], Accepted)]
+        assert len(accepted) == 20
+        claimed = await claim(store, 100)
+        assert sorted(c.key.push_key for c in claimed) == sorted(accepted)
+
+    async def test_no_pushes_are_accepted_as_none(self, store: Store) -> None:
+        assert await store.accept([]) == []
+
+    async def test_many_pushes_in_one_call_are_all_kept(self, store: Store) -> None:
+        pushes = [new_push(n, ["a", "b", "c"]) for n in range(101)]
+        assert await store.accept(pushes) == [Accepted(push.push_key) for push in pushes]
+        assert len(await claim(store, 200, limit=1000, per_client=1000)) == 303
+
+
+class ClaimContract:
+    """Rules of ``claim``."""
+
+    async def test_claim_gives_all_that_the_attempt_needs(self, store: Store) -> None:
+        push = new_push(1, ["a", "b"])
+        await store.accept([push])
+        claimed = await claim(store, 5)
+        assert claimed[1] == ClaimedDelivery(
+            key=DeliveryKey(push.push_key, 1),
+            push_id=push.push_id,
+            initiator_id="initiator",
+            client_id="b",
+            address=push.deliveries[1].address,
+            owner=OWNER,
+            attempt=1,
+            sent_attempts=0,
+            in_doubt=False,
+            lease_until=at(5 + LEASE_MS),
+            received_at=push.received_at,
+            expires_at=push.expires_at,
+            confirmed=True,
+            flags=3,
+            message=push.message,
+        )
+        record = await known(store, 1)
+        assert names(record) == ["accepted", "attempt", "attempt"]
+        assert record.deliveries[1].state is DeliveryState.IN_FLIGHT
+
+    async def test_claim_takes_what_is_due_oldest_first(self, store: Store) -> None:
+        await store.accept([new_push(1, due=30), new_push(2, due=20), new_push(3, due=10)])
+        assert numbers(await claim(store, 20, limit=1)) == [3]
+        assert numbers(await claim(store, 20)) == [2]
+        assert numbers(await claim(store, 29)) == []
+        assert numbers(await claim(store, 30)) == [1]
+
+    async def test_claimed_delivery_is_not_given_twice(self, store: Store) -> None:
+        await store.accept([new_push(n, [f"c{n}"]) for n in range(50)])
+        claims = await asyncio.gather(
+            *(claim(store, 100, f"node{i}/1", limit=20) for i in range(5))
+        )
+        keys = [c.key for claimed in claims for c in claimed]
+        keys += [c.key for c in await claim(store, 100)]
+        assert len(keys) == len(set(keys)) == 50
+
+    async def test_claim_takes_only_so_many_of_one_client(self, store: Store) -> None:
+        await store.accept([new_push(1, ["a", "a", "a", "b"])])
+        claimed = await claim(store, 10, per_client=2)
+        assert [c.key.position for c in claimed] == [0, 1, 3]
+
+    async def test_claim_passes_over_excluded_clients(self, store: Store) -> None:
+        await store.accept([new_push(1, ["a", "b", "c"])])
+        claimed = await store.claim(OWNER, at(10), LEASE_MS, 10, 10, excluding=["a", "c"])
+        assert [c.client_id for c in claimed] == ["b"]
+
+    async def test_long_backlog_of_others_does_not_hide_a_client(self, store: Store) -> None:
+        backlog = [new_push(n, ["a"] * 10 + ["b"] * 10) for n in range(40)]
+        await store.accept([*backlog, new_push(40, ["c"], due=50)])
+        claimed = await store.claim(OWNER, at(60), LEASE_MS, 2, 1, excluding=["a"])
+        assert sorted(c.client_id for c in claimed) == ["b", "c"]
+
+    async def test_claim_of_nothing_takes_nothing(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        assert await claim(store, 10, limit=0) == []
+        assert await claim(store, 10, per_client=0) == []
+        assert numbers(await claim(store, 10)) == [1]
+
+
+class LeaseContract:
+    """Rules of leases, doubt, ``settle`` and ``recover``."""
+
+    async def test_delivery_whose_lease_ended_is_claimed_again_in_doubt(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        await claim(store, 0)
+        assert await claim(store, LEASE_MS - 1, "other/1") == []
+        [again] = await claim(store, LEASE_MS, "other/1")
+        assert (again.in_doubt, again.attempt, again.sent_attempts) == (True, 2, 0)
+        assert names(await known(store, 1)) == ["accepted", "attempt", "in_doubt", "attempt"]
+
+    async def test_settle_of_a_lost_lease_changes_nothing(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        [lost] = await claim(store, 0)
+        [held] = await claim(store, LEASE_MS)
+        assert await store.settle([settled(lost, 1_500, DeliveryState.ABORTED)]) == [False]
+        assert await store.settle([settled(held, 1_600)]) == [True]
+        assert await store.settle([settled(held, 1_700, DeliveryState.ABORTED)]) == [False]
+        record = await known(store, 1)
+        assert record.deliveries[0].state is DeliveryState.DELIVERED
+        assert "aborted" not in names(record)
+
+    async def test_settle_after_the_lease_ended_but_before_the_next_claim_holds(
+        self, store: Store
+    ) -> None:
+        await store.accept([new_push(1)])
+        [claimed] = await claim(store, 0)
+        assert await store.settle([settled(claimed, LEASE_MS + 500)]) == [True]
+        assert await claim(store, LEASE_MS + 600) == []
+
+    async def test_settle_with_a_final_state_ends_the_delivery(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        [claimed] = await claim(store, 0)
+        await store.settle([settled(claimed, 7)])
+        [delivery] = (record := await known(store, 1)).deliveries
+        assert delivery.state is DeliveryState.DELIVERED
+        assert (delivery.code, delivery.reason, delivery.confirmed) == (
+            1000,
+            "because delivered",
+            True,
+        )
+        assert (delivery.event_time, delivery.due_at, delivery.sent_attempts) == (at(7), None, 1)
+        assert record.timeline[-1] == TimelineEvent(
+            claimed.key.push_key, 0, at(7), "delivered", "because delivered"
+        )
+        assert await claim(store, 900_000) == []
+
+    async def test_settle_as_queued_makes_it_due_later(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        [claimed] = await claim(store, 0)
+        await store.settle([settled(claimed, 5, DeliveryState.QUEUED, due=100, sent=False)])
+        assert await claim(store, 99) == []
+        [again] = await claim(store, 100)
+        assert (again.attempt, again.sent_attempts, again.in_doubt) == (2, 0, False)
+        await store.settle([settled(again, 105, DeliveryState.QUEUED, sent=True)])
+        [third] = await claim(store, 105)
+        assert (third.attempt, third.sent_attempts) == (3, 1)
+        assert names(await known(store, 1)).count("retry") == 2
+
+    async def test_settle_never_queues_beyond_the_expiry(self, store: Store) -> None:
+        await store.accept([new_push(1, expires=50)])
+        [claimed] = await claim(store, 0)
+        await store.settle([settled(claimed, 5, DeliveryState.QUEUED, due=100)])
+        assert (await known(store, 1)).deliveries[0].due_at == at(50)
+
+    async def test_settlements_of_one_call_are_judged_one_by_one(self, store: Store) -> None:
+        await store.accept([new_push(1, ["a", "b"])])
+        one, two = await claim(store, 0)
+        stranger = replace(settled(two, 3), owner="other/1")
+        missing = replace(settled(two, 3), key=DeliveryKey("f" * 32, 0))
+        answers = await store.settle(
+            [stranger, settled(one, 3), settled(one, 3), missing, settled(two, 3)]
+        )
+        assert answers == [False, True, False, False, True]
+
+    async def test_recover_ends_leases_of_earlier_incarnations_of_the_node_only(
+        self, store: Store
+    ) -> None:
+        await store.accept([new_push(1, ["a", "b", "c", "d"])])
+        for owner in ("node/1", "node/2", "node2/1", "nod/1"):
+            assert len(await claim(store, 0, owner, limit=1)) == 1
+        assert await store.recover("node", "2", at(5)) == 1
+        record = await known(store, 1)
+        assert record.deliveries[0].state is DeliveryState.IN_DOUBT
+        assert names(record, 0) == ["attempt", "in_doubt"]
+        [again] = await claim(store, 5, "node/2")
+        assert (again.key.position, again.in_doubt, again.attempt) == (0, True, 2)
+        assert names(await known(store, 1), 0) == ["attempt", "in_doubt", "attempt"]
+
+    async def test_owner_whose_lease_was_ended_by_recovery_cannot_settle(
+        self, store: Store
+    ) -> None:
+        await store.accept([new_push(1)])
+        [claimed] = await claim(store, 0)
+        await store.recover("node", "2", at(5))
+        assert await store.settle([settled(claimed, 6)]) == [False]
+
+    async def test_recover_ends_leases_of_notifications(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        await store.settle([settled(c, 1) for c in await claim(store, 0)])
+        await store.claim_notifications(OWNER, at(2), LEASE_MS, 1)
+        assert await store.recover("node", "2", at(5)) == 1
+        [again] = await store.claim_notifications("node/2", at(5), LEASE_MS, 1)
+        assert again.attempt == 2
+
+
+class MovingContract:
+    """Rules of ``defer``, ``hasten``, ``attach`` and ``detach``."""
+
+    async def test_defer_moves_only_waiting_deliveries_of_the_client(self, store: Store) -> None:
+        await store.accept([new_push(1, ["a", "b"]), new_push(2, ["a"], due=900)])
+        await store.claim(OWNER, at(0), LEASE_MS, 1, 1)
+        await store.accept([new_push(3, ["a"])])
+        assert await store.defer("a", at(500), at(1), "not there") == 1
+        assert (await known(store, 3)).deliveries[0].due_at == at(500)
+        assert (await known(store, 3)).deliveries[0].reason == "not there"
+        assert (await known(store, 2)).deliveries[0].due_at == at(900)
+        assert names(await known(store, 3)) == ["accepted"]
+        assert [c.client_id for c in await claim(store, 499)] == ["b"]
+
+    async def test_defer_puts_none_beyond_its_expiry(self, store: Store) -> None:
+        await store.accept([new_push(1, expires=300)])
+        assert await store.defer("client", at(500), at(1), "not there") == 1
+        assert (await known(store, 1)).deliveries[0].due_at == at(300)
+        assert await store.defer("client", at(600), at(1), "not there") == 0
+
+    async def test_deferred_deliveries_keep_their_order(self, store: Store) -> None:
+        await store.accept([new_push(n, due=n) for n in range(1, 6)])
+        await store.defer("client", at(100), at(1), "not there")
+        assert numbers(await claim(store, 100)) == [1, 2, 3, 4, 5]
+
+    async def test_hasten_brings_back_retries_and_deferred_deliveries(self, store: Store) -> None:
+        await store.accept([new_push(1), new_push(2), new_push(3, due=400)])
+        [one] = await claim(store, 0, limit=1)
+        await store.settle([settled(one, 1, DeliveryState.QUEUED, due=300)])
+        await store.defer("client", at(500), at(2), "not there")
+        assert await store.hasten("client", at(10)) == 3
+        assert numbers(await claim(store, 10)) == [1, 2]
+        # The initiator asked for it not to be delivered before.
+        assert numbers(await claim(store, 400)) == [3]
+
+    async def test_hasten_leaves_what_is_owned_due_or_of_others(self, store: Store) -> None:
+        await store.accept([new_push(1), new_push(2), new_push(3, ["b"], due=300)])
+        await claim(store, 0, limit=1)
+        assert await store.hasten("client", at(10)) == 0
+        assert await store.hasten("b", at(10)) == 0
+
+    async def test_client_attached_to_a_node_is_claimed_there_only(self, store: Store) -> None:
+        await store.accept([new_push(1, ["a", "b"])])
+        assert await store.attach("a", "wsp", "here", 1, at(100), at(0)) is True
+        await store.accept([new_push(2, ["a"])])
+        assert [c.client_id for c in await claim(store, 10, "there/1")] == ["b"]
+        assert numbers(await claim(store, 10, "here/1")) == [1, 2]
+
+    async def test_attachment_that_ran_out_frees_the_client(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        await store.attach("client", "wsp", "here", 1, at(100), at(0))
+        assert await claim(store, 99, "there/1") == []
+        assert numbers(await claim(store, 100, "there/1")) == [1]
+
+    async def test_newer_epoch_of_an_attachment_wins(self, store: Store) -> None:
+        assert await store.attach("a", "wsp", "here", 5, at(100), at(0)) is True
+        assert await store.attach("a", "wsp", "there", 4, at(900), at(1)) is False
+        assert await store.attach("a", "wsp", "there", 5, at(900), at(1)) is False
+        assert await store.attach("a", "wsp", "here", 5, at(200), at(1)) is True
+        assert await store.attach("a", "wsp", "there", 6, at(300), at(1)) is True
+        assert await store.detach("a", "wsp", "here", 5) is False
+        assert await store.attach("a", "wsp", "here", 1, at(900), at(300)) is True
+
+    async def test_client_attached_in_two_ways_is_claimed_on_both_nodes(self, store: Store) -> None:
+        await store.accept([new_push(1, ["a", "a"])])
+        await store.attach("a", "wsp", "here", 1, at(100), at(0))
+        await store.attach("a", "sip", "there", 1, at(100), at(0))
+        assert await claim(store, 10, "elsewhere/1") == []
+        assert len(await claim(store, 10, "here/1", limit=1)) == 1
+        assert len(await claim(store, 10, "there/1", limit=1)) == 1
+
+    async def test_detached_client_is_claimed_anywhere(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        await store.attach("client", "wsp", "here", 1, at(100), at(0))
+        assert await store.detach("client", "wsp", "here", 1) is True
+        assert await store.detach("client", "wsp", "here", 1) is False
+        assert numbers(await claim(store, 10, "there/1")) == [1]
+
+
+class NotificationContract:
+    """Rules of the outbox."""
+
+    async def test_final_settlement_puts_a_notification_into_the_outbox(self, store: Store) -> None:
+        push = new_push(1)
+        await store.accept([push])
+        [claimed] = await claim(store, 0)
+        await store.settle([settled(claimed, 7)])
+        assert await store.claim_notifications(OWNER, at(6), LEASE_MS, 10) == []
+        assert await store.claim_notifications(OWNER, at(7), LEASE_MS, 10) == [
+            ClaimedNotification(
+                key=claimed.key,
+                owner=OWNER,
+                attempt=1,
+                lease_until=at(7 + LEASE_MS),
+                url="http://initiator.example/notify",
+                initiator_id="initiator",
+                push_id=push.push_id,
+                pap_version="2.3",
+                control=push.control,
+                received_at=push.received_at,
+                address=push.deliveries[0].address,
+                state=DeliveryState.DELIVERED,
+                code=1000,
+                reason="because delivered",
+                confirmed=True,
+                event_time=at(7),
+                created_at=at(7),
+            )
+        ]
+
+    async def test_nothing_is_notified_unasked(self, store: Store) -> None:
+        await store.accept([new_push(1, notify_url=None), new_push(2), new_push(3)])
+        one, two, three = await claim(store, 5)
+        await store.settle(
+            [
+                settled(one, 7),
+                settled(two, 7, notify=False),
+                settled(three, 7, DeliveryState.QUEUED, due=9),
+            ]
+        )
+        assert await store.claim_notifications(OWNER, at(100), LEASE_MS, 10) == []
+
+    async def test_notification_is_retried_until_it_has_ended(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        await store.settle([settled(c, 1) for c in await claim(store, 0)])
+        [first] = await store.claim_notifications(OWNER, at(1), LEASE_MS, 10)
+        retry = notified(first, 2, NotificationState.PENDING, due=50)
+        assert await store.settle_notifications([retry, retry]) == [True, False]
+        assert await store.claim_notifications(OWNER, at(49), LEASE_MS, 10) == []
+        [second] = await store.claim_notifications(OWNER, at(50), LEASE_MS, 10)
+        assert second.attempt == 2
+        assert await store.settle_notifications([notified(first, 51)]) == [False]
+        assert await store.settle_notifications([notified(second, 52)]) == [True]
+        assert await store.claim_notifications(OWNER, at(9_999), LEASE_MS, 10) == []
+        assert names(await known(store, 1))[-2:] == [
+            "notification_retry",
+            "notification_delivered",
+        ]
+
+    async def test_notification_whose_lease_ended_is_claimed_again(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        await store.settle([settled(c, 1) for c in await claim(store, 0)])
+        [lost] = await store.claim_notifications(OWNER, at(1), LEASE_MS, 10)
+        [held] = await store.claim_notifications("b/1", at(1 + LEASE_MS), LEASE_MS, 10)
+        assert await store.settle_notifications([notified(lost, 1_100)]) == [False]
+        failed = notified(held, 1_200, NotificationState.FAILED)
+        assert await store.settle_notifications([failed]) == [True]
+
+    async def test_excluded_targets_are_passed_over(self, store: Store) -> None:
+        await store.accept(
+            [new_push(n, notify_url=f"http://target/{n % 2}") for n in range(1, 201)]
+        )
+        await store.settle(
+            [settled(c, 300) for c in await claim(store, 300, limit=200, per_client=200)]
+        )
+        claimed = await store.claim_notifications(
+            OWNER, at(300), LEASE_MS, 150, excluding=["http://target/0"]
+        )
+        assert numbers(claimed) == list(range(1, 201, 2))
+
+
+class RecordContract:
+    """Rules of timelines, registrations, counting and purging."""
+
+    async def test_recorded_events_stand_in_the_timeline_in_order(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        [claimed] = await claim(store, 5)
+        key = claimed.key.push_key
+        route = TimelineEvent(key, 0, at(5), "route", "OTA-HTTP")
+        note = TimelineEvent(key, None, at(6), "note")
+        await store.record([route, note])
+        await store.record([TimelineEvent("f" * 32, None, at(6), "lost")])
+        await store.settle([settled(claimed, 6)])
+        record = await known(store, 1)
+        assert names(record) == ["accepted", "attempt", "route", "note", "delivered"]
+        assert record.timeline[2:4] == (route, note)
+
+    async def test_registration_replaces_what_was_kept_for_client_and_bearer(
+        self, store: Store
+    ) -> None:
+        first = RegistrationRecord("a", "http", at(1), "terminal", None)
+        second = RegistrationRecord(
+            client_id="a",
+            bearer="http",
+            seen_at=at(5),
+            terminal_id=None,
+            cpi_tag="tag",
+            cpi={"tag": (("Accept", "text/plain"), ("Accept", "é")), "old": ()},
+            authenticated=True,
+            address="192.0.2.1",
+        )
+        other = RegistrationRecord("a", "sip", at(3), None, None)
+        for each in (first, other, RegistrationRecord("b", "http", at(9), None, None), second):
+            await store.remember_registration(each)
+        assert await store.registrations("a") == [second, other]
+        assert await store.registrations("c") == []
+
+    async def test_next_due_is_the_first_instant_after_now(self, store: Store) -> None:
+        assert await store.next_due(at(0)) is None
+        await store.accept([new_push(1, due=10), new_push(2, ["b"], due=70)])
+        assert await store.next_due(at(9)) == at(10)
+        assert await store.next_due(at(10)) == at(70)
+        [claimed] = await claim(store, 10)
+        await store.settle([settled(claimed, 40)])
+        assert await store.next_due(at(39)) == at(40)
+        assert await store.next_due(at(70)) is None
+
+    async def test_counts_tell_what_has_not_ended(self, store: Store) -> None:
+        await store.accept([new_push(1, due=7), new_push(2, due=5), new_push(3, due=9)])
+        one, _two = await claim(store, 7)
+        await store.settle([settled(one, 8)])
+        counts = await store.counts()
+        assert counts.deliveries == {DeliveryState.QUEUED: 1, DeliveryState.IN_FLIGHT: 1}
+        assert counts.notifications == {NotificationState.PENDING: 1}
+        assert counts.oldest_due_at == at(9)
+
+    async def test_purge_forgets_only_old_pushes_that_have_ended(self, store: Store) -> None:
+        await store.accept([new_push(1), new_push(2, ["a", "b"]), new_push(3), new_push(400)])
+        claimed = await claim(store, 10)
+        ended = [c for c in claimed if (c.key.push_key, c.client_id) != (f"{2:032x}", "b")]
+        await store.settle([settled(c, 11) for c in ended])
+        notifications = await store.claim_notifications(OWNER, at(11), LEASE_MS, 100)
+        await store.settle_notifications(
+            [notified(n, 12) for n in notifications if numbers([n]) != [3]]
+        )
+        assert await store.purge(at(400), 100) == 1
+        assert await store.push("push-1@initiator.example") is None
+        assert len((await known(store, 2)).deliveries) == 2
+        assert names(await known(store, 3))[-1] == "delivered"
+        again = replace(new_push(500), push_id="push-1@initiator.example")
+        assert await store.accept([again]) == [Accepted(again.push_key)]
+
+    async def test_purge_forgets_at_most_so_many_oldest_first(self, store: Store) -> None:
+        await store.accept([new_push(n, notify_url=None) for n in range(300)])
+        claimed = await claim(store, 300, limit=300, per_client=300)
+        await store.settle([settled(c, 301) for c in claimed if numbers([c]) != [0]])
+        assert await store.purge(at(300), 3) == 3
+        assert await store.push("push-3@initiator.example") is None
+        assert (await known(store, 4)).push_key == f"{4:032x}"
+        assert await store.purge(at(300), 1000) == 296
+        assert await store.purge(at(300), 1000) == 0
+
+
+class StoreContract(
+    AcceptanceContract,
+    ClaimContract,
+    LeaseContract,
+    MovingContract,
+    NotificationContract,
+    RecordContract,
+):
+    """All of it."""

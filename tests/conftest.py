@@ -1,0 +1,35 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pytest
+
+from omapush.testing.postgresql import PostgresqlCluster, PostgresqlMissing
+
+pytest.register_assert_rewrite("omapush.testing.store_contract")
+
+
+@pytest.fixture(scope="session")
+def postgresql_cluster() -> Iterator[PostgresqlCluster]:
+    """A cluster for this test process alone, gone at its end."""
+    try:
+        with PostgresqlCluster() as cluster:
+            yield cluster
+    except PostgresqlMissing as error:
+        # Where a missing peer must not pass unseen, it fails.
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def new_database(postgresql_cluster: PostgresqlCluster) -> Callable[[], str]:
+    """Return a function that makes an empty database and returns its URL."""
+    return lambda: postgresql_cluster.create_database(f"ledger_{next(_numbers)}")
+
+
+_numbers = count(1)

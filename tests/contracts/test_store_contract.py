@@ -1,0 +1,40 @@
+"""Every ledger passes the one contract suite."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from omapush.ppg.store.contract import Store
+from omapush.ppg.store.opening import open_store
+from omapush.testing.memory_store import MemoryStore
+from omapush.testing.store_contract import StoreContract
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    async def store(self) -> AsyncIterator[Store]:
+        store = MemoryStore()
+        await store.open()
+        yield store
+        await store.close()
+
+
+class TestSqliteStore(StoreContract):
+    @pytest.fixture
+    async def store(self, tmp_path: Path) -> AsyncIterator[Store]:
+        store = open_store(f"sqlite:///{tmp_path}/ledger.db")
+        await store.open()
+        yield store
+        await store.close()
+
+
+class TestPostgresqlStore(StoreContract):
+    @pytest.fixture
+    async def store(self, new_database: Callable[[], str]) -> AsyncIterator[Store]:
+        store = open_store(new_database())
+        await store.open()
+        yield store
+        await store.close()
