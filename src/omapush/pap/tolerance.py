@@ -1,0 +1,27 @@
+"""What a decoder may forgive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """Switches; ``True`` is the strict position.
+
+    :ivar strict_mime: CRLF line ends, a closing delimiter, an empty line after part headers.
+    :ivar strict_type_param: multipart/related must have a well-formed ``type`` parameter.
+    :ivar strict_doctype: a DOCTYPE with the exact identifiers, and the version list inside it.
+    :ivar strict_dtd: the element tables to the letter. PAP demands it (PPG 5.1.1), so it is on;
+        off, the order of elements, white space in empty elements, unknown attributes and the case
+        of enumerations are forgiven.
+    :ivar strict_charset: no falling back when octets are not of the declared character set.
+    :ivar strict_address: the address grammar to the letter.
+    """
+
+    strict_mime: bool = False
+    strict_type_param: bool = False
+    strict_doctype: bool = False
+    strict_dtd: bool = True
+    strict_charset: bool = False
+    strict_address: bool = False
