@@ -4,7 +4,7 @@ Who calls whom::
 
     ppg ──► contract.Store ◄── opening.open_store(url)
                 │
-               sql ──► group_commit.Lane ──► sqlite (two threads) | postgresql (a few tasks)
+               sql ──► group_commit.Lane ──► sqlite | postgresql
                                                   │ one transaction for all who wait
         acceptance · deliveries · notifications · routing · records
                 │                      │

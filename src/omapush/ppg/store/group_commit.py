@@ -2,25 +2,26 @@
 
 ::
 
-    Store methods ──► Lane.call ──► waiting ──► run_together ──► one transaction
-                          ▲                          │
-                          └── answers, or an error of one call alone ◄─┘
+    Store methods ──► Lane.call ──► waiting ──► a worker ──► one transaction ──► commit
+                          ▲                        │
+                          └─ answers, or an error of one call alone ◄┘
 
-A :class:`Lane` bounds how many calls may wait and how long. Calls with the same transaction
-function become one call of it with all their items. When a shared transaction fails because of
-what it was given, it is taken back and each call runs alone, so that one bad value never fails its
-neighbours.
+A :class:`Lane` bounds how many calls may wait and how long. Its workers are tasks, each with one
+transaction at a time; what comes while they commit waits for the next. Calls with the same
+transaction function become one call of it with all their items. When a shared transaction fails
+because of what it was given, it is taken back and each call runs alone, so that one bad value never
+fails its neighbours.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+import asyncpg
 from sqlalchemy import Connection
 from sqlalchemy.exc import (
     DataError,
@@ -30,6 +31,7 @@ from sqlalchemy.exc import (
     InternalError,
     OperationalError,
 )
+from sqlalchemy.exc import TimeoutError as SqlalchemyTimeoutError
 
 from omapush.core.errors import OmapushError
 from omapush.ppg.store.contract import StoreRefused, StoreUnavailable
@@ -49,6 +51,25 @@ class RepeatTransactionError(OmapushError):
     """What was read has just been changed by another process; run the transaction again."""
 
 
+DATABASE_ERRORS = (
+    DBAPIError,
+    SqlalchemyTimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+    UnicodeError,
+    OverflowError,
+    RepeatTransactionError,
+)
+"""What a transaction may raise for which :func:`as_store_error` has a name. asyncpg's own errors
+come unwrapped when they happen while connecting."""
+
+
+Work = Callable[[Connection], list[list[Any]]]
+Transact = Callable[[Work], Awaitable[list[list[Any]]]]
+"""Runs the work in a transaction of its own; commits if it returns, rolls back if it raises."""
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """One waiting call. ``deadline`` is in seconds of the event loop's clock."""
@@ -59,118 +80,127 @@ class Call:
     deadline: float
 
 
-Outcome = list[Any] | BaseException
-Begin = Callable[[], AbstractContextManager[Connection]]
-"""Opens a transaction that commits at the end, or rolls back when an exception passes."""
-
-
-class Engine(Protocol):
-    """Executes what a lane hands over, and reports each outcome to :meth:`Lane.finish`."""
-
-    def hand_over(self, call: Call) -> None:
-        """Take ``call``; returns at once."""
-
-
 class Lane:
-    """The waiting calls of one kind (writing or reading).
+    """The waiting calls of one kind (writing or reading), and the workers that run them.
 
+    :param transact: gives a transaction of the database.
+    :param workers: how many transactions may go on at a time.
     :param most_waiting: calls beyond this many are refused at once.
     :param longest_wait_s: a call that is not answered after so many seconds is given up.
     """
 
-    def __init__(self, engine: Engine, most_waiting: int, longest_wait_s: float) -> None:
-        self._engine = engine
+    def __init__(
+        self, transact: Transact, workers: int, most_waiting: int, longest_wait_s: float
+    ) -> None:
+        self._transact = transact
         self._most_waiting = most_waiting
         self._longest_wait_s = longest_wait_s
         self._loop = asyncio.get_running_loop()
-        # In the order of their deadlines; answered calls stay until they come to the front.
+        # Both bounded by ``most_waiting``, for what is not answered is counted.
         self._waiting: deque[Call] = deque()
+        self._watched: deque[Call] = deque()  # in the order of their deadlines
         self._unanswered = 0
         self._watch: asyncio.TimerHandle | None = None
+        self._arrived = asyncio.Event()
+        self._closing = False
+        self._workers = [self._loop.create_task(self._work()) for _ in range(workers)]
 
     async def call(self, transaction: Transaction, items: Sequence[Any]) -> list[Any]:
         """Run ``transaction`` over ``items`` together with other calls; return the answers."""
+        if self._closing:
+            raise StoreUnavailable("the store is closed")
         if self._unanswered >= self._most_waiting:
             raise StoreUnavailable(f"{self._unanswered} calls are waiting for the store already")
-        call = Call(
-            transaction,
-            items,
-            self._loop.create_future(),
-            self._loop.time() + self._longest_wait_s,
-        )
-        self._waiting.append(call)
+        deadline = self._loop.time() + self._longest_wait_s
+        call = Call(transaction, items, self._loop.create_future(), deadline)
         self._unanswered += 1
+        self._waiting.append(call)
+        self._watched.append(call)
         if self._watch is None:
-            self._watch = self._loop.call_at(call.deadline, self._give_up_late_ones)
-        self._engine.hand_over(call)
+            self._watch = self._loop.call_at(deadline, self._give_up_late_ones)
+        self._arrived.set()
         return await call.answer
 
-    def finish(self, outcomes: Sequence[tuple[Call, Outcome]]) -> None:
-        """Give each call its outcome; a call that was given up before is passed over."""
-        for call, outcome in outcomes:
-            self._unanswered -= 1
-            if call.answer.done():
-                continue
-            if isinstance(outcome, BaseException):
-                call.answer.set_exception(outcome)
-            else:
-                call.answer.set_result(outcome)
-        while self._waiting and self._waiting[0].answer.done():
-            self._waiting.popleft()
-
-    def close(self) -> None:
-        """Fail what still waits."""
+    async def close(self) -> None:
+        """Finish what waits, then end the workers."""
+        self._closing = True
+        self._arrived.set()
+        await asyncio.gather(*self._workers)
         if self._watch is not None:
             self._watch.cancel()
-            self._watch = None
-        for call in self._waiting:
-            if not call.answer.done():
-                call.answer.set_exception(StoreUnavailable("the store is closed"))
-        self._waiting.clear()
+
+    async def _work(self) -> None:
+        while True:
+            while not self._waiting:
+                if self._closing:
+                    return
+                self._arrived.clear()
+                await self._arrived.wait()
+            calls = self._take_what_waits()
+            await self._run_together(calls)
+            self._unanswered -= len(calls)
+            while self._watched and self._watched[0].answer.done():
+                self._watched.popleft()
+
+    def _take_what_waits(self) -> list[Call]:
+        calls: list[Call] = []
+        items = 0
+        while self._waiting and items < ITEMS_TOGETHER:
+            call = self._waiting.popleft()
+            calls.append(call)
+            items += len(call.items)
+        return calls
+
+    async def _run_together(self, calls: Sequence[Call]) -> None:
+        """Run ``calls`` in one transaction; if one of them spoils it, each in its own."""
+        # What nobody waits for any more has not begun, and need not.
+        wanted = [call for call in calls if not call.answer.done()]
+        if not wanted:
+            return
+        try:
+            answers = await self._try(lambda connection: _run_groups(connection, wanted))
+        except StoreUnavailable as error:
+            for call in wanted:
+                _fail(call, _fresh(error))
+        except Exception as error:  # noqa: BLE001 # it is handed to the call that caused it
+            if len(wanted) == 1:
+                _fail(wanted[0], error)
+                return
+            for call in wanted:
+                await self._run_together([call])
+        else:
+            for call, answer in zip(wanted, answers, strict=True):
+                if not call.answer.done():
+                    call.answer.set_result(answer)
+
+    async def _try(self, work: Work) -> list[list[Any]]:
+        for tries_left in reversed(range(TRIES)):
+            try:
+                return await self._transact(work)
+            except DATABASE_ERRORS as error:
+                if not (tries_left and _is_repeatable(error)):
+                    raise as_store_error(error) from error
+        raise AssertionError("unreachable")
 
     def _give_up_late_ones(self) -> None:
         now = self._loop.time()
-        while self._waiting and (
-            self._waiting[0].answer.done() or self._waiting[0].deadline <= now
-        ):
-            call = self._waiting.popleft()
-            if not call.answer.done():
-                call.answer.set_exception(
-                    StoreUnavailable(f"the store did not answer within {self._longest_wait_s:g} s")
-                )
+        while self._watched:
+            call = self._watched[0]
+            if not call.answer.done() and call.deadline > now:
+                break
+            self._watched.popleft()
+            _fail(
+                call,
+                StoreUnavailable(f"the store did not answer within {self._longest_wait_s:g} s"),
+            )
         self._watch = None
-        if self._waiting:
-            self._watch = self._loop.call_at(self._waiting[0].deadline, self._give_up_late_ones)
+        if self._watched:
+            self._watch = self._loop.call_at(self._watched[0].deadline, self._give_up_late_ones)
 
 
-def run_together(begin: Begin, calls: Sequence[Call]) -> list[tuple[Call, Outcome]]:
-    """Run ``calls`` in one transaction; if one of them spoils it, each in its own."""
-    # A call that nobody waits for any more has not begun, and need not.
-    wanted = [call for call in calls if not call.answer.done()]
-    outcomes: list[tuple[Call, Outcome]] = [(c, []) for c in calls if c.answer.done()]
-    try:
-        answers = _transact(begin, wanted)
-        outcomes += zip(wanted, answers, strict=True)
-    except StoreUnavailable as error:
-        outcomes += [(call, _fresh(error)) for call in wanted]
-    except Exception as error:  # noqa: BLE001 # every error is handed to the call that caused it
-        if len(wanted) == 1:
-            outcomes.append((wanted[0], error))
-        else:
-            for call in wanted:
-                outcomes += run_together(begin, [call])
-    return outcomes
-
-
-def _transact(begin: Begin, calls: Sequence[Call]) -> list[list[Any]]:
-    for tries_left in reversed(range(TRIES)):
-        try:
-            with begin() as connection:
-                return _run_groups(connection, calls)
-        except (DBAPIError, OSError, UnicodeError, OverflowError, RepeatTransactionError) as error:
-            if not (tries_left and _is_repeatable(error)):
-                raise as_store_error(error) from error
-    raise AssertionError("unreachable")
+def _fail(call: Call, error: Exception) -> None:
+    if not call.answer.done():
+        call.answer.set_exception(error)
 
 
 def _run_groups(connection: Connection, calls: Sequence[Call]) -> list[list[Any]]:
@@ -185,13 +215,24 @@ def _run_groups(connection: Connection, calls: Sequence[Call]) -> list[list[Any]
     return [answers[call.transaction][place] for call, place in zip(calls, places, strict=True)]
 
 
+_AWAY = (
+    OperationalError,
+    InterfaceError,
+    InternalError,
+    SqlalchemyTimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+)
+
+
 def as_store_error(error: Exception) -> OmapushError:
     """Return what the contract calls ``error``: refused for what it was given, or unavailable."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     reason = str(cause).partition("\n")[0] or type(cause).__name__
     if isinstance(error, UnicodeError | OverflowError | DataError | IntegrityError):
         return StoreRefused(f"the store cannot hold this: {reason}")
-    if isinstance(error, OperationalError | InterfaceError | InternalError | OSError):
+    if isinstance(error, _AWAY):
         return StoreUnavailable(f"the store does not answer: {reason}")
     if isinstance(error, RepeatTransactionError) or _is_repeatable(error):
         return StoreUnavailable(f"the store is changed by others too often: {reason}")

@@ -215,7 +215,9 @@ def next_due(connection: Connection, now: Instant) -> Instant | None:
 def counts(connection: Connection) -> StoreCounts:
     """Count by state what has not ended; see ``Store.counts``."""
     return StoreCounts(
-        deliveries={DeliveryState(row.state): row.number for row in _count_deliveries.run(connection)},
+        deliveries={
+            DeliveryState(row.state): row.number for row in _count_deliveries.run(connection)
+        },
         notifications={
             NotificationState(row.state): row.number for row in _count_notifications.run(connection)
         },

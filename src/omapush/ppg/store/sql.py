@@ -75,10 +75,8 @@ class SqlStore:
         self._lanes = await self._home.open(self._most_waiting, self._longest_wait_s)
 
     async def close(self) -> None:
-        lanes, self._lanes = self._lanes, None
+        self._lanes = None
         await self._home.close()
-        for lane in lanes or ():
-            lane.close()
 
     async def accept(self, pushes: Sequence[NewPush]) -> list[Accepted | DuplicatePushId]:
         return await self._write(acceptance.accept, pushes)

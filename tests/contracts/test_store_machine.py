@@ -1,0 +1,221 @@
+"""A state machine drives a SQL ledger and the ledger in memory side by side: they never differ."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from omapush.core.instants import Instant
+from omapush.ppg.store.contract import (
+    ClaimedDelivery,
+    ClaimedNotification,
+    DeliveryState,
+    NotificationState,
+    Store,
+    TimelineEvent,
+)
+from omapush.ppg.store.opening import open_store
+from omapush.testing.memory_store import MemoryStore
+from omapush.testing.store_contract import START, at, new_push, notified, settled
+
+T = TypeVar("T")
+
+CLIENTS = st.sampled_from(["a", "b", "c"])
+NODES = st.sampled_from(["n", "m"])
+OWNERS = st.sampled_from(["n/1", "n/2", "m/1"])
+STATES = st.sampled_from(
+    [DeliveryState.DELIVERED, DeliveryState.EXPIRED, DeliveryState.QUEUED, DeliveryState.ABORTED]
+)
+# Few different instants, so that ends of leases, attachments and waits often coincide.
+STEPS = st.sampled_from([0, 10, 20, 50])
+LEASES = st.sampled_from([10, 40])
+
+
+class StoresAgree(RuleBasedStateMachine):
+    new_url: ClassVar[Callable[[], str]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.url = type(self).new_url()
+        self.model = MemoryStore()
+        self.tested = open_store(self.url)
+        self.both(lambda store: store.open())
+        self.now = 0
+        self.made = 0
+        self.push_ids: set[str] = set()
+        self.claimed: list[ClaimedDelivery] = []
+        self.notifications: list[ClaimedNotification] = []
+
+    def both(self, call: Callable[[Store], Awaitable[T]]) -> T:
+        """Make the same call on both; their answers are equal."""
+        expected = self.loop.run_until_complete(_awaited(call(self.model)))
+        assert self.loop.run_until_complete(_awaited(call(self.tested))) == expected
+        return expected
+
+    def teardown(self) -> None:
+        try:
+            for push_id in sorted(self.push_ids):
+                self.both(lambda store, wanted=push_id: store.push(wanted))
+        finally:
+            self.loop.run_until_complete(self.tested.close())
+            self.loop.close()
+
+    @rule(
+        recipients=st.lists(st.lists(CLIENTS, min_size=1, max_size=3), min_size=1, max_size=4),
+        wait=STEPS,
+        life=st.sampled_from([20, 60, 200]),
+        notify=st.booleans(),
+        reuse=st.integers(0, 5),
+    )
+    def accept(
+        self, recipients: list[list[str]], wait: int, life: int, notify: bool, reuse: int
+    ) -> None:
+        pushes = []
+        for clients in recipients:
+            self.made += 1
+            push_id = f"id-{max(1, self.made - reuse) if reuse > 3 else self.made}"
+            self.push_ids.add(push_id)
+            push = new_push(
+                self.made,
+                clients,
+                due=self.now + wait,
+                expires=self.now + life,
+                push_id=push_id,
+                notify_url=f"http://{clients[0]}/" if notify else None,
+            )
+            pushes += [push] * (2 if reuse == 3 else 1)
+        self.both(lambda store: store.accept(pushes))
+
+    @rule(milliseconds=st.sampled_from([10, 20, 40]))
+    def time_passes(self, milliseconds: int) -> None:
+        self.now += milliseconds
+
+    @rule(
+        owner=OWNERS,
+        lease=LEASES,
+        limit=st.integers(0, 5),
+        per_client=st.integers(0, 3),
+        excluding=st.sets(CLIENTS, max_size=2),
+    )
+    def claim(
+        self, owner: str, lease: int, limit: int, per_client: int, excluding: set[str]
+    ) -> None:
+        self.claimed += self.both(
+            lambda store: store.claim(owner, at(self.now), lease, limit, per_client, excluding)
+        )
+
+    @rule(data=st.data(), state=STATES, wait=STEPS, sent=st.booleans())
+    def settle(self, data: st.DataObject, state: DeliveryState, wait: int, sent: bool) -> None:
+        if not self.claimed:
+            return
+        chosen = data.draw(st.lists(st.sampled_from(self.claimed), min_size=1, max_size=4))
+        settlements = [
+            settled(claimed, self.now, state, due=self.now + wait, sent=sent, notify=wait > 9)
+            for claimed in chosen
+        ]
+        self.both(lambda store: store.settle(settlements))
+
+    @rule(node=NODES, incarnation=st.sampled_from(["1", "2"]))
+    def recover(self, node: str, incarnation: str) -> None:
+        self.both(lambda store: store.recover(node, incarnation, at(self.now)))
+
+    @rule(client=CLIENTS, wait=STEPS)
+    def defer(self, client: str, wait: int) -> None:
+        self.both(lambda store: store.defer(client, at(self.now + wait), at(self.now), "away"))
+
+    @rule(client=CLIENTS)
+    def hasten(self, client: str) -> None:
+        self.both(lambda store: store.hasten(client, at(self.now)))
+
+    @rule(client=CLIENTS, node=NODES, epoch=st.integers(1, 3), length=st.sampled_from([10, 20, 50]))
+    def attach(self, client: str, node: str, epoch: int, length: int) -> None:
+        until = at(self.now + length)
+        self.both(lambda store: store.attach(client, "wsp", node, epoch, until, at(self.now)))
+
+    @rule(client=CLIENTS, node=NODES, epoch=st.integers(1, 3))
+    def detach(self, client: str, node: str, epoch: int) -> None:
+        self.both(lambda store: store.detach(client, "wsp", node, epoch))
+
+    @rule(
+        owner=OWNERS,
+        lease=LEASES,
+        limit=st.integers(0, 4),
+        excluding=st.sets(st.sampled_from(["http://a/", "http://b/"])),
+    )
+    def claim_notifications(self, owner: str, lease: int, limit: int, excluding: set[str]) -> None:
+        self.notifications += self.both(
+            lambda store: store.claim_notifications(owner, at(self.now), lease, limit, excluding)
+        )
+
+    @rule(data=st.data(), state=st.sampled_from(list(NotificationState)), wait=STEPS)
+    def settle_notifications(
+        self, data: st.DataObject, state: NotificationState, wait: int
+    ) -> None:
+        if not self.notifications:
+            return
+        chosen = data.draw(st.lists(st.sampled_from(self.notifications), min_size=1, max_size=3))
+        settlements = [notified(each, self.now, state, self.now + wait) for each in chosen]
+        self.both(lambda store: store.settle_notifications(settlements))
+
+    @rule(data=st.data())
+    def record(self, data: st.DataObject) -> None:
+        if not self.claimed:
+            return
+        key = data.draw(st.sampled_from(self.claimed)).key
+        event = TimelineEvent(key.push_key, key.position, at(self.now), "note", "é\N{SNOWMAN}")
+        self.both(lambda store: store.record([event]))
+
+    @rule(age=st.integers(0, 50), limit=st.integers(0, 3))
+    def purge(self, age: int, limit: int) -> None:
+        self.both(lambda store: store.purge(Instant(START + self.made - age), limit))
+
+    @rule()
+    def reopen(self) -> None:
+        """The tested ledger forgets nothing by being closed."""
+        self.now += 10
+        self.loop.run_until_complete(self.tested.close())
+        self.tested = open_store(self.url)
+        self.loop.run_until_complete(self.tested.open())
+
+    @invariant()
+    def counts_agree(self) -> None:
+        self.both(lambda store: store.counts())
+        self.both(lambda store: store.next_due(at(self.now)))
+
+
+async def _awaited(answer: Awaitable[T]) -> T:
+    return await answer
+
+
+def _run(new_url: Callable[[], str], max_examples: int) -> None:
+    machine = type("Machine", (StoresAgree,), {"new_url": staticmethod(new_url)})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=max_examples,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.parametrize("home", ["sqlite", "postgresql"])
+def test_sql_store_never_differs_from_the_memory_store(
+    home: str, request: pytest.FixtureRequest
+) -> None:
+    if home == "postgresql":
+        _run(request.getfixturevalue("new_database"), max_examples=15)
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        _run(lambda: f"sqlite:///{tempfile.mkdtemp(dir=directory)}/ledger.db", max_examples=25)
+    assert not Path(directory).exists()
