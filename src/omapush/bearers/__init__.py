@@ -1,1 +1,7 @@
-"""To be filled by the next commits."""
+"""Bearers: the only place of over-the-air input and output. They move octets and know no push.
+
+* ``tcp``: streams; dials terminals (PO-TCP) and listens for gateways.
+
+A bearer drives the sessions of ``ota`` through the port ``ota.interface.StreamBearer``. What fails
+below ends one connection and is told to its session; it never raises into the event loop.
+"""

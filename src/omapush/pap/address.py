@@ -1,4 +1,4 @@
-"""Client addresses: ``WAPPUSH=...`` (PPG 6.1), the URI form of Push 2.3, and the forms seen in the field.
+"""Client addresses: ``WAPPUSH=...`` (PPG 6.1), Push 2.3's URI form, and forms seen in the field.
 
 ::
 

@@ -1,1 +1,10 @@
-"""To be filled by the next commits."""
+"""OTA-HTTP: push over HTTP, where the terminal is the server whoever dialled (WAP-235, 7).
+
+* ``ppg``: the gateway's end. ``client``: the terminal's end.
+* ``headers``: names and small grammars that both share. ``cpi``: capabilities and their tag.
+* ``entity``: the ``application/http`` body of a push. ``status``: X-Wap-Push-Status.
+
+Neither end cares who opened the connection (PO-TCP or TO-TCP). A peer that breaks the protocol ends
+its own connection: the gateway's end reports an outcome for every unanswered push, the terminal's
+end reports every unanswered push as void.
+"""

@@ -1,0 +1,107 @@
+"""Capability and preference information (CPI) and its tag (WAP-235, 7.2.5.3 and 7.2.5.5)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping
+
+from omapush.core.errors import DecodeError
+from omapush.ota.interface import ClientCapabilities
+from omapush.protocols.http import Header
+
+ACCEPT = "X-Wap-Push-Accept"
+ACCEPT_CHARSET = "X-Wap-Push-Accept-Charset"
+ACCEPT_ENCODING = "X-Wap-Push-Accept-Encoding"
+ACCEPT_LANGUAGE = "X-Wap-Push-Accept-Language"
+ACCEPT_APP_ID = "X-Wap-Push-Accept-AppID"
+MAX_MSG_SIZE = "X-Wap-Push-MaxMsgSize"
+MAX_PUSH_REQ = "X-Wap-Push-Accept-MaxPushReq"
+PROFILE = "x-wap-profile"
+PROFILE_DIFF = "x-wap-profile-diff"
+
+# The specification calls one header by two names; both are read, the defined one is written.
+_OTHER_NAMES = {"x-wap-push-msgsize": MAX_MSG_SIZE.lower()}
+_NAMES = frozenset(
+    name.lower()
+    for name in (
+        ACCEPT,
+        ACCEPT_CHARSET,
+        ACCEPT_ENCODING,
+        ACCEPT_LANGUAGE,
+        ACCEPT_APP_ID,
+        MAX_MSG_SIZE,
+        MAX_PUSH_REQ,
+        PROFILE,
+        PROFILE_DIFF,
+    )
+) | frozenset(_OTHER_NAMES)
+
+MAX_ENTRIES = 1_024
+"""Entries of one list that are looked at."""
+MAX_NUMBER = 1 << 31
+"""Sizes and counts beyond this are read as this."""
+
+
+def to_headers(capabilities: ClientCapabilities) -> tuple[Header, ...]:
+    """Write every capability, defaults as well, in the order that the tag is computed in."""
+    return (
+        (ACCEPT, ", ".join(capabilities.accept)),
+        (ACCEPT_CHARSET, ", ".join(capabilities.accept_charset)),
+        (ACCEPT_ENCODING, ", ".join(capabilities.accept_encoding)),
+        (ACCEPT_LANGUAGE, ", ".join(capabilities.accept_language)),
+        (ACCEPT_APP_ID, ", ".join(capabilities.accept_app_id)),
+        (MAX_MSG_SIZE, str(capabilities.max_message_size)),
+        (MAX_PUSH_REQ, str(capabilities.max_push_requests)),
+    )
+
+
+def of_headers(headers: Iterable[Header]) -> tuple[Header, ...]:
+    """Return the headers that are CPI, in the order in which they came."""
+    return tuple((name, value) for name, value in headers if name.lower() in _NAMES)
+
+
+def to_capabilities(headers: Iterable[Header]) -> ClientCapabilities:
+    """Read capabilities; an absent header means its default (WAP-235, 7.2.5.5).
+
+    :raises DecodeError: a size or count is no number.
+    """
+    given: dict[str, str] = {}
+    for name, value in headers:
+        known = _OTHER_NAMES.get(name.lower(), name.lower())
+        given[known] = f"{given[known]}, {value}" if known in given else value
+    default = ClientCapabilities()
+    return ClientCapabilities(
+        accept=_list(given, ACCEPT, default.accept),
+        accept_charset=_list(given, ACCEPT_CHARSET, default.accept_charset),
+        accept_encoding=_list(given, ACCEPT_ENCODING, default.accept_encoding),
+        accept_language=_list(given, ACCEPT_LANGUAGE, default.accept_language),
+        accept_app_id=_list(given, ACCEPT_APP_ID, default.accept_app_id),
+        max_message_size=_number(given, MAX_MSG_SIZE, default.max_message_size),
+        max_push_requests=_number(given, MAX_PUSH_REQ, default.max_push_requests),
+    )
+
+
+def tag(headers: Iterable[Header]) -> str:
+    """Compute the CPITag: four octets of SHA-1 over the values as sent, in base64 (SIN-101)."""
+    values = "".join(value for _, value in headers)
+    digest = hashlib.sha1(values.encode("latin-1", "replace"), usedforsecurity=False).digest()
+    return base64.b64encode(digest[:4]).decode("ascii")
+
+
+def _list(given: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    value = given.get(name.lower())
+    if value is None:
+        return default
+    entries = (entry.strip() for entry in value.split(",")[:MAX_ENTRIES])
+    return tuple(entry for entry in entries if entry)
+
+
+def _number(given: Mapping[str, str], name: str, default: int) -> int:
+    value = given.get(name.lower())
+    if value is None:
+        return default
+    text = value.rpartition(",")[2].strip()
+    if not text.isascii() or not text.isdecimal() or len(text) > 20:
+        raise DecodeError(f"not a number: {value[:40]!r}", name)
+    return min(int(text), MAX_NUMBER)

@@ -1,0 +1,115 @@
+"""The body of a push: an HTTP response inside a request, ``application/http`` (WAP-235, 7.4.1)."""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+from omapush.content.message import Header, PushMessage
+from omapush.core.errors import DecodeError, EncodeError, LimitError
+
+CONTENT_TYPE = "application/http"
+MAX_HEAD = 16_384
+"""Octets of status line and headers together."""
+MAX_HEADERS = 100
+
+_STATUS_LINE = re.compile(rb"HTTP/[0-9]\.[0-9] [0-9]{3}(?: [^\r\n]*)?")
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FOLD = re.compile(rb"\r?\n[ \t]+")
+_ILLEGAL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def encode(message: PushMessage) -> bytes:
+    """Write ``message`` as an HTTP response.
+
+    :raises EncodeError: a header cannot be written.
+    """
+    lines = ["HTTP/1.1 200 OK\r\n"]
+    for name, value in message.headers:
+        if not _NAME.fullmatch(name) or _ILLEGAL.search(value):
+            raise EncodeError(f"not a header that can be written: {name[:60]!r}")
+        if name.lower() != "content-length":
+            lines.append(f"{name}: {value}\r\n")
+    lines.append(f"Content-Length: {len(message.body)}\r\n\r\n")
+    return "".join(lines).encode("utf-8") + message.body
+
+
+def encoded_size(message: PushMessage) -> int:
+    """Return how many octets :func:`encode` would write: what MaxMsgSize limits."""
+    head = sum(
+        len(name) + len(value.encode("utf-8")) + 4
+        for name, value in message.headers
+        if name.lower() != "content-length"
+    )
+    length = f"Content-Length: {len(message.body)}\r\n\r\n"
+    return len("HTTP/1.1 200 OK\r\n") + head + len(length) + len(message.body)
+
+
+def decode(octets: bytes, max_body: int) -> PushMessage:
+    """Read the push message out of a request body.
+
+    :param max_body: octets that the body may have, after decompression.
+    :raises DecodeError: no HTTP response, or its length contradicts what is there.
+    :raises LimitError: larger than that.
+    """
+    head, blank, body = octets.partition(b"\r\n\r\n")
+    if not blank or len(head) > MAX_HEAD:
+        raise DecodeError("application/http without an end of its headers", len(head))
+    lines = _FOLD.sub(b" ", head).split(b"\r\n")
+    if not _STATUS_LINE.fullmatch(lines[0]):
+        raise DecodeError("application/http does not begin with a status line", 0)
+    headers = _headers(lines[1:])
+    return inflated(PushMessage(headers, _cut(body, headers)), max_body)
+
+
+def inflated(message: PushMessage, max_body: int) -> PushMessage:
+    """Undo ``Content-Encoding: deflate``, in zlib's wrapping or raw: senders do both.
+
+    :raises DecodeError: another coding, or not what it says. :raises LimitError: too large.
+    """
+    coding = (message.get("Content-Encoding") or "identity").strip().lower()
+    if coding == "identity":
+        if len(message.body) > max_body:
+            raise LimitError(f"a body of more than {max_body} octets")
+        return message
+    if coding != "deflate":
+        raise DecodeError(f"content coding {coding[:40]!r} is not taken", "Content-Encoding")
+    for window in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
+        decompressor = zlib.decompressobj(window)
+        try:
+            body = decompressor.decompress(message.body, max_body + 1)
+        except zlib.error:
+            continue
+        if len(body) > max_body:
+            raise LimitError(f"a body of more than {max_body} octets")
+        if decompressor.eof:
+            plain = PushMessage(message.headers, body)
+            return plain.replacing("Content-Encoding", None)
+    raise DecodeError("the body is not the deflate that it says")
+
+
+def _headers(lines: list[bytes]) -> tuple[Header, ...]:
+    if len(lines) > MAX_HEADERS:
+        raise LimitError(f"more than {MAX_HEADERS} headers")
+    headers = []
+    for line in lines:
+        raw_name, colon, raw_value = line.partition(b":")
+        name = raw_name.decode("latin-1")
+        try:
+            value = raw_value.strip(b" \t").decode("utf-8")
+        except UnicodeDecodeError:
+            value = raw_value.strip(b" \t").decode("latin-1")
+        if not colon or not _NAME.fullmatch(name) or _ILLEGAL.search(value):
+            raise DecodeError(f"not a header line: {line[:60]!r}")
+        headers.append((name, value))
+    return tuple(headers)
+
+
+def _cut(body: bytes, headers: tuple[Header, ...]) -> bytes:
+    """Return the content; without a length it runs to the end."""
+    lengths = {value for name, value in headers if name.lower() == "content-length"}
+    if not lengths:
+        return body
+    if lengths != {str(len(body))}:
+        raise DecodeError(f"Content-Length {'/'.join(sorted(lengths))[:40]} but {len(body)} octets")
+    return body

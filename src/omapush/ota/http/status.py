@@ -1,0 +1,64 @@
+"""From a terminal's answer to an outcome (WAP-235, 7.4.2.1)."""
+
+from __future__ import annotations
+
+from omapush.ota.http.headers import PUSH_STATUS, parse_push_status
+from omapush.ota.interface import OutcomeKind, PushOutcome, PushStatus
+from omapush.protocols.http import Response
+
+# What an HTTP status means for a push when X-Wap-Push-Status is missing.
+_BY_HTTP_STATUS = {
+    200: 400,
+    204: 400,
+    400: PushStatus.USERRFS,
+    403: PushStatus.USERRFS,
+    404: PushStatus.USERPND,
+    405: PushStatus.USERPND,
+    406: PushStatus.USERDCU,
+    408: PushStatus.USERREQ,
+    410: PushStatus.USERPND,
+    413: PushStatus.USERDCR,
+    415: PushStatus.USERDCU,
+    505: PushStatus.VERSION,
+}
+
+_MAX_RETRY_AFTER_SECONDS = 86_400
+
+
+def push_status(response: Response) -> tuple[int | None, str]:
+    """Return the push status that a response gives or amounts to, and the words for it.
+
+    X-Wap-Push-Status counts first: shipped terminals answer 204 whatever it says.
+    """
+    given = parse_push_status(response.get(PUSH_STATUS))
+    if given is not None:
+        status, text = given
+        return status, f"{PUSH_STATUS} {status} {text}".rstrip()
+    status_by_http = _BY_HTTP_STATUS.get(response.status)
+    if status_by_http is None and 500 <= response.status <= 599:
+        status_by_http = PushStatus.USERREQ
+    return status_by_http, f"HTTP {response.status}, without {PUSH_STATUS}"
+
+
+def outcome_of(delivery_id: str, response: Response) -> PushOutcome:
+    """Return what ``response`` to a confirmed push means."""
+    status, words = push_status(response)
+    if status is None:
+        if response.status in (401, 412):
+            words = f"HTTP {response.status}: the terminal asks for authentication"
+        return PushOutcome(delivery_id, OutcomeKind.NEVER, words)
+    if 400 <= status <= 499:
+        return PushOutcome(delivery_id, OutcomeKind.DONE, words, status)
+    if status == PushStatus.USERDCR and response.status == 413:
+        # The same size will not fit later either.
+        return PushOutcome(delivery_id, OutcomeKind.NEVER, words, status)
+    may_retry = status in (PushStatus.USERREQ, PushStatus.USERDCR)
+    kind = OutcomeKind.LATER if may_retry else OutcomeKind.NEVER
+    return PushOutcome(delivery_id, kind, words, status, _retry_after_ms(response))
+
+
+def _retry_after_ms(response: Response) -> int | None:
+    value = (response.get("Retry-After") or "").strip()
+    if not value.isascii() or not value.isdecimal() or len(value) > 10:
+        return None
+    return min(int(value), _MAX_RETRY_AFTER_SECONDS) * 1000
