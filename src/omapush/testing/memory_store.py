@@ -168,7 +168,7 @@ class MemoryStore:
         self,
         client_id: str,
         until: Instant,
-        now: Instant,  # noqa: ARG002 # of the contract; not needed here
+        now: Instant,  # of the contract; not needed here
         reason: str,
     ) -> int:
         self._check()

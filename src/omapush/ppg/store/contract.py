@@ -300,7 +300,7 @@ class RegistrationRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoreCounts:
-    """How much is in which state, for metrics and health."""
+    """How much that has not ended is in which state, for metrics and health."""
 
     deliveries: Mapping[DeliveryState, int]
     notifications: Mapping[NotificationState, int]
@@ -352,13 +352,15 @@ class Store(Protocol):
         """Make the queued, unclaimed deliveries of a client that are due before ``until`` due then.
 
         None is put beyond its own expiry. For a client that cannot be reached, so that its backlog
-        does not cost an attempt each. Returns how many rows moved. No event is written.
+        does not cost an attempt each. Returns how many rows moved. No event is written; ``reason``
+        stands in the delivery's record until its next settlement.
         """
 
     async def hasten(self, client_id: str, now: Instant) -> int:
         """Make the queued deliveries of a client due now that wait only for a retry.
 
-        For a client that has just been seen. Deliveries that never were attempted keep their time.
+        For a client that has just been seen. What was only deferred comes back as well; nothing
+        becomes due before the instant with which it was accepted. Returns how many rows moved.
         """
 
     async def attach(
@@ -396,10 +398,16 @@ class Store(Protocol):
         """Return what is kept about a client, most recently seen first."""
 
     async def next_due(self, now: Instant) -> Instant | None:
-        """When the next delivery or notification falls due, or ``None``: a hint for sleeping."""
+        """When, after ``now``, the next delivery or notification falls due: a hint for sleeping.
+
+        ``None`` if none does. What is due already is not told: claim it.
+        """
 
     async def counts(self) -> StoreCounts:
-        """Count by state."""
+        """Count by state what has not ended; states without any are left out.
+
+        Costs as much as there is work waiting, not as much as there are records.
+        """
 
     async def purge(self, received_before: Instant, limit: int) -> int:
         """Forget pushes received before then whose deliveries and notifications have all ended.

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    ColumnElement,
     Connection,
     Integer,
     Row,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     case,
     func,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql
@@ -136,22 +138,42 @@ _doubt = Statement(
     .where(*_this_row)
     .values(state=DeliveryState.IN_DOUBT.value, owner=None, due_at=_now)
 )
-_waiting = (
-    _D.client_id == bindparam("client"),
-    _D.due_at.is_not(None),
-    _D.owner.is_(None),
-)
+MOVED_TOGETHER = 500
+"""So many rows a transaction defers or hastens; the caller repeats until fewer were moved."""
+
 _until = bindparam("until", type_=BigInteger)
 _deferred_to = case((_D.expires_at < _until, _D.expires_at), else_=_until)
-_defer = Statement(
-    update(schema.delivery)
-    .where(*_waiting, _D.due_at < _deferred_to)
-    .values(due_at=_deferred_to, reason=bindparam("new_reason", type_=Text))
-)
 _hastened_to = case((_D.not_before > _now, _D.not_before), else_=_now)
-_hasten = Statement(
-    update(schema.delivery).where(*_waiting, _D.due_at > _hastened_to).values(due_at=_hastened_to)
+
+
+def _move(
+    due: ColumnElement[bool], movable: ColumnElement[bool], **values: ColumnElement[Any]
+) -> Statement:
+    """Write an update of a client's waiting rows, at most ``:most`` of them.
+
+    ``due`` is the part of ``movable`` that the index of the client's backlog can follow.
+    """
+    waiting = (_D.client_id == bindparam("client"), _D.owner.is_(None), _D.due_at.is_not(None))
+    few = (
+        select(_D.push_key, _D.position)
+        .where(*waiting, due, movable)
+        .limit(bindparam("most", type_=Integer))
+    )
+    # Asked again for the row itself: another process may just have claimed or moved it.
+    return Statement(
+        update(schema.delivery)
+        .where(tuple_(_D.push_key, _D.position).in_(few), _D.owner.is_(None), movable)
+        .values(**values)
+    )
+
+
+_defer = _move(
+    _D.due_at < _until,
+    _D.due_at < _deferred_to,
+    due_at=_deferred_to,
+    reason=bindparam("new_reason", type_=Text),
 )
+_hasten = _move(_D.due_at > _now, _D.due_at > _hastened_to, due_at=_hastened_to)
 
 
 def claim(
@@ -245,16 +267,16 @@ def recover(connection: Connection, node: str, incarnation: str, now: Instant) -
     return len(rows)
 
 
-def defer(connection: Connection, client_id: str, until: Instant, reason: str) -> int:
-    """Move a client's waiting deliveries to ``until``; see ``Store.defer``."""
+def defer(connection: Connection, client_id: str, until: Instant, reason: str, most: int) -> int:
+    """Move some of a client's waiting deliveries to ``until``; see ``Store.defer``."""
     return _defer.run(
-        connection, client=client_id, until=until, new_reason=readable(reason)
+        connection, client=client_id, until=until, new_reason=readable(reason), most=most
     ).rowcount
 
 
-def hasten(connection: Connection, client_id: str, now: Instant) -> int:
-    """Move a client's waiting deliveries to now; see ``Store.hasten``."""
-    return _hasten.run(connection, client=client_id, now=now).rowcount
+def hasten(connection: Connection, client_id: str, now: Instant, most: int) -> int:
+    """Move some of a client's waiting deliveries to now; see ``Store.hasten``."""
+    return _hasten.run(connection, client=client_id, now=now, most=most).rowcount
 
 
 def _read_pushes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from alembic import command
@@ -11,6 +12,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from omapush.core.errors import OmapushError
+
+# Alembic hands the connection to the revisions through variables of its modules.
+_one_at_a_time = threading.Lock()
 
 LOCATION = Path(__file__).parent / "migrations"
 
@@ -29,8 +33,16 @@ def configuration() -> Config:
 def upgrade(connection: Connection) -> None:
     """Migrate within the transaction of ``connection``; do nothing if it is up to date.
 
+    Call it from a thread that does nothing else meanwhile: migrations of one process wait here for
+    each other.
+
     :raises SchemaTooNewError: the database has a revision that this version does not know.
     """
+    with _one_at_a_time:
+        _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
     config = configuration()
     script = ScriptDirectory.from_config(config)
     at = MigrationContext.configure(connection).get_current_heads()

@@ -31,26 +31,8 @@ class PostgresqlHome:
 
     async def open(self, most_waiting: int, longest_wait_s: float) -> tuple[Lane, Lane]:
         """Connect and migrate; return the lanes for writing and for reading."""
-        engine = self._engine = create_async_engine(
-            self._url,
-            pool_size=WRITERS + READERS,
-            max_overflow=0,
-            connect_args={
-                "timeout": CONNECT_TIMEOUT_S,
-                "prepared_statement_cache_size": 500,
-                # A host that is a standby now refuses writes; follow the primary.
-                "target_session_attrs": "read-write",
-                "server_settings": {"application_name": "omapush"},
-            },
-        )
-        try:
-            await self._migrate(engine)
-        except DATABASE_ERRORS as error:
-            await engine.dispose()
-            raise as_store_error(error) from error
-        except BaseException:
-            await engine.dispose()
-            raise
+        await asyncio.to_thread(self._prepare)
+        engine = self._engine = self._new_engine()
 
         async def transact(work: Work) -> list[list[Any]]:
             async with engine.begin() as connection:
@@ -72,15 +54,39 @@ class PostgresqlHome:
             engine, self._engine = self._engine, None
             await engine.dispose()
 
-    async def _migrate(self, engine: AsyncEngine) -> None:
+    def _new_engine(self) -> AsyncEngine:
+        return create_async_engine(
+            self._url,
+            pool_size=WRITERS + READERS,
+            max_overflow=0,
+            connect_args={
+                "timeout": CONNECT_TIMEOUT_S,
+                "prepared_statement_cache_size": 500,
+                # A host that is a standby now refuses writes; follow the primary.
+                "target_session_attrs": "read-write",
+                "server_settings": {"application_name": "omapush"},
+            },
+        )
+
+    def _prepare(self) -> None:
+        """Migrate, in a thread and an event loop of its own."""
+        try:
+            asyncio.run(self._migrate())
+        except DATABASE_ERRORS as error:
+            raise as_store_error(error) from error
+
+    async def _migrate(self) -> None:
         # Two gateways that start at once both try; the one that comes second finds the tables
         # made, or fails on the catalogue's own unique keys and looks again.
-        for tries_left in reversed(range(TRIES)):
-            try:
-                async with engine.begin() as connection:
-                    return await connection.run_sync(upgrade)
-            except DBAPIError:
-                if not tries_left:
-                    raise
-                await asyncio.sleep(0.05)
-        return None
+        engine = self._new_engine()
+        try:
+            for tries_left in reversed(range(TRIES)):
+                try:
+                    async with engine.begin() as connection:
+                        return await connection.run_sync(upgrade)
+                except DBAPIError:
+                    if not tries_left:
+                        raise
+                    await asyncio.sleep(0.05)
+        finally:
+            await engine.dispose()

@@ -52,6 +52,8 @@ _P, _D, _N, _E, _R = (
     )
 )
 PURGE_PAGE = 256
+PURGED_TOGETHER = 100
+"""So many pushes a transaction forgets; the caller repeats."""
 
 _push = Statement(
     select(*(column for column in _P if column.name not in ("headers", "body"))).where(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -46,6 +47,10 @@ class Home(Protocol):
 
     async def close(self) -> None:
         """Finish what was begun and disconnect."""
+
+
+class _Bounded(Protocol):
+    def __call__(self, connection: Connection, most: int) -> int: ...
 
 
 class SqlStore:
@@ -118,16 +123,18 @@ class SqlStore:
         self,
         client_id: str,
         until: Instant,
-        now: Instant,  # noqa: ARG002 # of the contract; these statements do not need it
+        now: Instant,  # of the contract; these statements do not need it
         reason: str,
     ) -> int:
-        return await self._write_one(
-            lambda connection: deliveries.defer(connection, client_id, until, reason)
+        return await self._repeat(
+            lambda connection, most: deliveries.defer(connection, client_id, until, reason, most),
+            deliveries.MOVED_TOGETHER,
         )
 
     async def hasten(self, client_id: str, now: Instant) -> int:
-        return await self._write_one(
-            lambda connection: deliveries.hasten(connection, client_id, now)
+        return await self._repeat(
+            lambda connection, most: deliveries.hasten(connection, client_id, now, most),
+            deliveries.MOVED_TOGETHER,
         )
 
     async def attach(
@@ -176,8 +183,10 @@ class SqlStore:
         return await self._read(records.counts)
 
     async def purge(self, received_before: Instant, limit: int) -> int:
-        return await self._write_one(
-            lambda connection: records.purge(connection, received_before, limit)
+        return await self._repeat(
+            lambda connection, most: records.purge(connection, received_before, most),
+            records.PURGED_TOGETHER,
+            limit,
         )
 
     async def _write(
@@ -188,6 +197,19 @@ class SqlStore:
 
     async def _write_one(self, run: Callable[[Connection], T]) -> T:
         return await _one(self._open_lanes()[0], run)
+
+    async def _repeat(self, run: _Bounded, together: int, limit: int | None = None) -> int:
+        """Change many rows, a few in each transaction, so that others need not wait for all."""
+        done = 0
+        most = together
+        while limit is None or done < limit:
+            if limit is not None:
+                most = min(together, limit - done)
+            changed = await self._write_one(partial(run, most=most))
+            done += changed
+            if changed < most:
+                break
+        return done
 
     async def _read(self, run: Callable[[Connection], T]) -> T:
         return await _one(self._open_lanes()[1], run)
