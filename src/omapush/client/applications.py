@@ -1,0 +1,153 @@
+"""The registered applications: what is accepted, whose is what, and what is announced.
+
+The rules of CAI 5.1: a push application id belongs to one application (CAI-20), which may register
+again to change its registration (CAI-21); an option that is not supported or not available now is
+refused by name (CAI-26). What is announced to gateways is always computed from the live
+registrations and never stored (CAI-39, 40, 51 to 53).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from omapush.cai.model import (
+    ConnectionProfile,
+    Protocol,
+    Reason,
+    Registration,
+    RegistrationRejected,
+    RegistrationRequest,
+)
+from omapush.client.whitelist import read_entries
+from omapush.content.application_id import ApplicationId
+from omapush.core.errors import DecodeError
+from omapush.ota.interface import ClientCapabilities
+
+MAX_PER_OWNER = 32
+MAX_IN_ALL = 256
+
+_SUPPORTED_HANDLERS = (None, "", "none")
+# What a profile may ask for beyond the protocol, and until it is supported may not.
+_PROFILE_OPTIONS = (
+    "port",
+    "contact_point",
+    "cb_message_id",
+    "mbms_user_service_description",
+    "bcast_access_info",
+)
+
+
+def check_request(request: RegistrationRequest) -> ApplicationId:
+    """Check a registration by itself; return the application it is for.
+
+    :raises RegistrationRejected: not of the form of CAI 5.1, or an option that is not supported.
+    """
+    application = _push_application(request.push_application_id)
+    if request.application_id is not None and not urlsplit(request.application_id).scheme:
+        _reject(Reason.INVALID_PARAMETER, "application_id", "is no URI")
+    if request.registration_uri is not None and request.profiles:
+        # CAI-10: one of the two.
+        _reject(Reason.INVALID_PARAMETER, "registration_uri", "excludes profiles")
+    if request.registration_uri is not None:
+        _unsupported("registration_uri", "the Push Service Registration procedure")
+    if request.event_handler not in _SUPPORTED_HANDLERS:
+        _unsupported("event_handler", f"the handler {request.event_handler!r}")
+    if request.delegated_storage:
+        _unsupported("delegated_storage", "storing pushes for an absent application")
+    if request.instance is not None:
+        _unsupported("instance", "instances under one id, which OTA-HTTP cannot tell apart,")
+    for number, profile in enumerate(request.profiles):
+        _check_profile(profile, f"profiles[{number}]")
+    read_entries(request.whitelist)
+    for number, accepted in enumerate(request.accept):
+        major, slash, minor = accepted.partition(";")[0].strip().partition("/")
+        if not (major and slash and minor) and accepted != "*":
+            _reject(Reason.INVALID_PARAMETER, f"accept[{number}]", "is no MIME type")
+    return application
+
+
+def own_registration(
+    owner: str, application: ApplicationId, registrations: Iterable[Registration]
+) -> Registration | None:
+    """Return the owner's live registration for ``application``, which a new request updates.
+
+    :raises RegistrationRejected: another application has the id, or the limits are reached.
+    """
+    live = [one for one in registrations if one.state.is_live]
+    for one in live:
+        if ApplicationId.parse(one.push_application_id).canonical == application.canonical:
+            if one.owner == owner:
+                return one
+            raise RegistrationRejected(
+                Reason.ALREADY_REGISTERED,
+                f"another application is registered for {application}",
+                "push_application_id",
+            )
+    if len(live) >= MAX_IN_ALL or sum(one.owner == owner for one in live) >= MAX_PER_OWNER:
+        raise RegistrationRejected(
+            Reason.LIMIT_EXCEEDED,
+            f"at most {MAX_PER_OWNER} registrations an application and {MAX_IN_ALL} in all",
+        )
+    return None
+
+
+def announced(
+    registrations: Iterable[Registration], limits: ClientCapabilities
+) -> ClientCapabilities:
+    """Return what gateways are told: the union over the live registrations.
+
+    Without any registration nothing is accepted; the lists then hold names that no push has,
+    because an empty list would be read as its default, anything.
+
+    :param limits: sizes, counts and codings, which do not depend on registrations.
+    """
+    live = [one for one in registrations if one.state.is_live]
+    types: dict[str, None] = {}
+    for one in live:
+        types |= dict.fromkeys(one.request.accept or ("*/*",))
+    ids = dict.fromkeys(one.push_application_id for one in live)
+    return ClientCapabilities(
+        accept=tuple(sorted(types)) or ("application/x-nothing",),
+        accept_charset=limits.accept_charset,
+        accept_encoding=limits.accept_encoding,
+        accept_language=limits.accept_language,
+        accept_app_id=tuple(sorted(ids)) or ("x-omapush:no.application",),
+        max_message_size=limits.max_message_size,
+        max_push_requests=limits.max_push_requests,
+    )
+
+
+def _push_application(text: str) -> ApplicationId:
+    if not text:
+        _reject(Reason.INVALID_PARAMETER, "push_application_id", "is missing")
+    try:
+        application = ApplicationId.parse(text)
+    except DecodeError as error:
+        raise RegistrationRejected(
+            Reason.INVALID_PARAMETER, error.reason, "push_application_id"
+        ) from error
+    if application.code is not None and application.uri is not None:
+        _reject(Reason.INVALID_PARAMETER, "push_application_id", "is a URI and a code at once")
+    return application
+
+
+def _check_profile(profile: ConnectionProfile, where: str) -> None:
+    known = {member.value for member in Protocol}
+    if profile.protocol is not None and profile.protocol != Protocol.OTA_HTTP:
+        what = profile.protocol if profile.protocol in known else "that protocol"
+        _unsupported(f"{where}.protocol", what)
+    if profile.bearer_type is not None and profile.bearer_type.lower() != "any":
+        _unsupported(f"{where}.bearer_type", "choosing a bearer")
+    for option in _PROFILE_OPTIONS:
+        if getattr(profile, option) is not None:
+            _unsupported(f"{where}.{option}", option.replace("_", " "))
+
+
+def _reject(cause: Reason, parameter: str, what: str) -> None:
+    raise RegistrationRejected(cause, f"{parameter} {what}", parameter)
+
+
+def _unsupported(parameter: str, what: str) -> None:
+    detail = f"{what} is not supported"
+    raise RegistrationRejected(Reason.UNSUPPORTED_OPTION, detail, parameter)
