@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "examples"
 
 
-@pytest.mark.parametrize("name", ["gateway.toml", "application.py", "initiator.py"])
+@pytest.mark.parametrize("name", ["gateway.toml", "client.toml", "application.py", "initiator.py"])
 def test_readme_shows_exactly_the_example(name: str) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     example = (EXAMPLES / name).read_text(encoding="utf-8")

@@ -1,0 +1,87 @@
+"""The examples of README and documentation, run as they stand but for the ports."""
+
+import asyncio
+import contextlib
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+OMAPUSH = (sys.executable, "-c", "from omapush.cli import main; main()")
+PATIENCE_SECONDS = 60
+GATEWAY, TERMINAL = "127.0.0.1:8080", "127.0.0.1:4035"
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    """Return a copy of the examples on ports that nobody uses."""
+    free = {stated: f"127.0.0.1:{free_port()}" for stated in (GATEWAY, TERMINAL)}
+    for example in (ROOT / "examples").iterdir():
+        text = example.read_text(encoding="utf-8")
+        for stated, actual in free.items():
+            text = text.replace(stated, actual)
+        if example.name == "gateway.toml":  # says nothing of the addresses that are the defaults
+            text += f'\n[pap]\nlisten = "{free[GATEWAY]}"\n[admin]\nlisten = "127.0.0.1:0"\n'
+        (tmp_path / example.name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.asynccontextmanager
+async def running(*command: str, where: Path) -> AsyncIterator[Process]:
+    """Run a program for as long as the block lasts."""
+    process = await asyncio.create_subprocess_exec(*command, cwd=where, stdout=PIPE, stderr=PIPE)
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.communicate()
+
+
+async def says(process: Process, wanted: str) -> str:
+    """Return what the program printed until ``wanted`` came."""
+    assert process.stdout is not None
+    printed = ""
+    while wanted not in printed:
+        line = await process.stdout.readline()
+        assert line, f"ended after: {printed}{await rest(process)}"
+        printed += line.decode()
+    return printed
+
+
+async def rest(process: Process) -> str:
+    assert process.stderr is not None
+    return (await process.stderr.read()).decode()
+
+
+async def test_push_of_the_example_initiator_is_taken_by_the_example_application(
+    examples: Path,
+) -> None:
+    ppg = (*OMAPUSH, "ppg", "--config", "gateway.toml")
+    client = (*OMAPUSH, "client", "--config", "client.toml")
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        running(*ppg, where=examples) as gateway,
+        running(*client, where=examples) as terminal,
+    ):
+        await says(gateway, "gateway_started")
+        await says(terminal, "client_started")
+        async with running(sys.executable, "application.py", where=examples) as application:
+            await says(application, "registered")
+            async with running(sys.executable, "initiator.py", where=examples) as initiator:
+                told = await says(initiator, "delivered")
+            assert told.startswith("1001 ")
+            assert "delivered 1000" in told
+            taken = await says(application, "Storm")
+            assert taken.startswith("text/vnd.wap.si ")
