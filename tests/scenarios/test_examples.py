@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def free_port() -> int:
 @contextlib.asynccontextmanager
 async def running(*command: str, where: Path) -> AsyncIterator[Process]:
     """Run a program for as long as the block lasts."""
-    process = await asyncio.create_subprocess_exec(*command, cwd=where, stdout=PIPE, stderr=PIPE)
+    process = await asyncio.create_subprocess_exec(*command, cwd=where, stdout=PIPE, stderr=STDOUT)
     try:
         yield process
     finally:
@@ -55,14 +55,9 @@ async def says(process: Process, wanted: str) -> str:
     printed = ""
     while wanted not in printed:
         line = await process.stdout.readline()
-        assert line, f"ended after: {printed}{await rest(process)}"
+        assert line, f"ended after: {printed}"
         printed += line.decode()
     return printed
-
-
-async def rest(process: Process) -> str:
-    assert process.stderr is not None
-    return (await process.stderr.read()).decode()
 
 
 async def test_push_of_the_example_initiator_is_taken_by_the_example_application(
