@@ -13,7 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from omapush.core.instants import Instant
 from omapush.ota.interface import (
@@ -71,10 +71,9 @@ class TcpLink(asyncio.Protocol, Generic[RequestT, IndicationT]):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the session."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a TCP link needs a stream")
-        self._transport = transport
-        self._peer = _peer_name(transport)
+        # uvloop's transports are streams without saying so by their class.
+        self._transport = cast("asyncio.Transport", transport)
+        self._peer = _peer_name(self._transport)
         self._session.connected(self._clock())
         self._pump()
 
@@ -287,11 +286,10 @@ class _AcceptedLink(asyncio.Protocol, Generic[RequestT, IndicationT]):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Judge the peer; give the transport to a link of its own, or close it."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a TCP link needs a stream")
-        address = _peer_address(transport)
+        stream = cast("asyncio.Transport", transport)
+        address = _peer_address(stream)
         if not self._gate.admits(address):
-            transport.abort()
+            stream.abort()
             return
         link = TcpLink(
             self._open_session(address),
@@ -300,8 +298,8 @@ class _AcceptedLink(asyncio.Protocol, Generic[RequestT, IndicationT]):
             self._clock,
         )
         self._gate.enter(link, address)
-        transport.set_protocol(link)
-        link.connection_made(transport)
+        stream.set_protocol(link)
+        link.connection_made(stream)
 
 
 def _peer_address(transport: asyncio.Transport) -> str:

@@ -1,1 +1,55 @@
-"""To be filled by the next commits."""
+"""The verbs for people: one module each.
+
+``omapush ppg`` and ``omapush client`` run daemons; ``push`` and ``status`` are an initiator's and
+an operator's tools; ``check-config`` reads settings; ``demo`` shows the whole. Each prints for
+people, or with ``--json`` for programs, and ends with 0 (done), 1 (could not be done) or 2 (asked
+wrongly).
+"""
+
+from __future__ import annotations
+
+import typer
+
+from omapush import __version__
+from omapush.cli.check_config import check_config
+from omapush.cli.client import client
+from omapush.cli.demo import demo
+from omapush.cli.ppg import ppg
+from omapush.cli.push import push
+from omapush.cli.status import status
+
+application = typer.Typer(
+    name="omapush",
+    help="OMA Push: Push Proxy Gateway, Push Client and Push Initiator.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"omapush {__version__}")
+        raise typer.Exit
+
+
+@application.callback()
+def _main(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """OMA Push: Push Proxy Gateway, Push Client and Push Initiator."""
+
+
+application.command("ppg")(ppg)
+application.command("client")(client)
+application.command("push")(push)
+application.command("status")(status)
+application.command("check-config")(check_config)
+application.command("demo")(demo)
+
+
+def main() -> None:
+    """Run the command line."""
+    application()

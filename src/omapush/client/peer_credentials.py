@@ -24,7 +24,7 @@ class PeerCredentialsProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """Put the user id into the scope of each request."""
         super().on_url(url)
-        self.scope[SCOPE_KEY] = self._uid  # type: ignore[typeddict-unknown-key]  # an extension
+        self.scope[SCOPE_KEY] = self._uid  # type: ignore[literal-required]  # an extension
 
 
 def peer_uid(connection: Any) -> int | None:  # noqa: ANN401 - a socket or asyncio's wrapper of one

@@ -1,1 +1,14 @@
-"""To be filled by the next commits."""
+"""Composition: from settings to running entities. The only place that knows every part.
+
+* ``settings``, ``settings_file``: TOML and environment; unknown keys are refused with the nearest
+  known one named.
+* ``clock``: the only reader of the system's clock.
+* ``logs``: structured logs.
+* ``serving``: HTTP servers inside our own event loop.
+* ``supervise``: runs the parts together, stops them together.
+* ``ppg``, ``client``: the two daemons.
+
+On failure: what cannot start ends the process with one line that says why. What fails while
+running ends the process too, after the other parts were stopped; a service manager starts it again,
+and the ledger brings the work back.
+"""

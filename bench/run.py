@@ -1,0 +1,225 @@
+"""Measures the gateway beside its references, in one run, and writes docs/benchmarks.md.
+
+``python bench/run.py`` runs everything (about ten minutes); ``--only accept,delivery,memory`` a
+part, ``--scale 0.1`` with a tenth of the pushes, and then nothing is written unless ``--write``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvloop
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import kannel
+import report
+from ledger import group_commit
+from load import Submissions, submit
+from processes import Measured, free_ports, running
+
+ROOT = Path(__file__).parent.parent
+OMAPUSH = str(ROOT / ".venv/bin/omapush")
+CONNECTIONS = (1, 8, 32, 128)
+ADDRESS = "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"
+KANNEL_AUTHORIZATION = "Authorization: Basic YmVuY2g6YmVuY2g=\r\n"
+LATER = ' deliver-after-timestamp="2036-01-01T00:00:00Z" deliver-before-timestamp="2036-01-02T00:00:00Z"'
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One server at one number of connections: medians over the rounds."""
+
+    per_second: float
+    cpu_per_1000: float
+
+
+def ppg_settings(folder: Path, pap: int, admin: int, clients: str) -> Path:
+    """Write the gateway's settings for a run."""
+    path = folder / "ppg.toml"
+    path.write_text(
+        f'[pap]\nlisten = "127.0.0.1:{pap}"\nanonymous_from = ["127.0.0.1/32"]\n'
+        f'[admin]\nlisten = "127.0.0.1:{admin}"\n'
+        f'[store]\nurl = "sqlite:///{folder}/omapush.db"\n{clients}'
+    )
+    return path
+
+
+def one_client(port: int) -> str:
+    return f'[[clients]]\nid = "anna"\naddresses = ["{ADDRESS}"]\nota_http = "127.0.0.1:{port}"\n'
+
+
+def measure(server: Measured, what: Submissions, connections: int, total: int, run: str) -> Cell:
+    """Submit and relate the server's CPU time to what it accepted."""
+    before = server.cpu_seconds()
+    result = uvloop.run(submit(what, connections, total, run))
+    used = server.cpu_seconds() - before
+    if result.others or result.accepted != total:
+        sys.exit(f"{server.name}: {result.accepted} of {total} accepted, others {result.others}")
+    return Cell(result.per_second, used / result.accepted * 1000)
+
+
+def acceptance(total: int, rounds: int) -> dict[str, dict[int, Cell]]:
+    """Measure acceptance at each number of connections, the servers taking turns."""
+    found: dict[str, dict[int, list[Cell]]] = {}
+    for round_number in range(rounds):
+        for name in ("omapush", "Kannel", "bare uvicorn"):
+            with tempfile.TemporaryDirectory() as text:
+                for connections, cell in _one_server(name, Path(text), total, round_number):
+                    found.setdefault(name, {}).setdefault(connections, []).append(cell)
+    return {
+        name: {
+            connections: Cell(
+                statistics.median(cell.per_second for cell in cells),
+                statistics.median(cell.cpu_per_1000 for cell in cells),
+            )
+            for connections, cells in row.items()
+        }
+        for name, row in found.items()
+    }
+
+
+def _one_server(name: str, folder: Path, total: int, round_number: int) -> list[tuple[int, Cell]]:
+    if name == "Kannel":
+        return _kannel(folder, total, round_number)
+    pap, admin, nowhere = free_ports(3)
+    if name == "omapush":
+        # Due in ten years: acceptance alone, no delivery beside it.
+        settings = ppg_settings(folder, pap, admin, one_client(nowhere))
+        command = [OMAPUSH, "ppg", "--config", str(settings)]
+        what = Submissions(pap, "/pap", (ADDRESS,), LATER)
+    else:
+        command = [sys.executable, str(ROOT / "bench/bare_endpoint.py"), str(pap)]
+        what = Submissions(pap, "/pap", (ADDRESS,))
+    with running("server", [command], pap, folder) as server:
+        uvloop.run(submit(what, 8, min(total, 500), f"warm{round_number}"))
+        return [
+            (
+                connections,
+                measure(server, what, connections, total, f"r{round_number}c{connections}"),
+            )
+            for connections in CONNECTIONS
+        ]
+
+
+def _kannel(folder: Path, total: int, round_number: int) -> list[tuple[int, Cell]]:
+    commands, port, smsc = kannel.commands(folder)
+    what = Submissions(
+        port, "/wappush", (ADDRESS,), "", ' delivery-method="unconfirmed" bearer="SMS" network="GSM"',
+        "1.0", KANNEL_AUTHORIZATION,
+    )  # fmt: skip
+    with running("kannel", commands, port, folder) as server:
+        sink = kannel.Sink(smsc)
+        uvloop.run(submit(what, 8, min(total, 500), f"warm{round_number}"))
+        cells = [
+            (
+                connections,
+                measure(server, what, connections, total, f"r{round_number}c{connections}"),
+            )
+            for connections in CONNECTIONS
+        ]
+        sink.close()
+        return cells
+
+
+def delivery(clients: int, total: int) -> dict[str, float]:
+    """Measure confirmed deliveries end to end over OTA-HTTP to ``clients`` terminals."""
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        pap, admin = free_ports(2)
+        first = 20_000
+        addresses = tuple(f"WAPPUSH=+4400000{number:05d}/TYPE=PLMN@b" for number in range(clients))
+        tables = "".join(
+            f'[[clients]]\nid = "c{number}"\naddresses = ["{address}"]\n'
+            f'ota_http = "127.0.0.1:{first + number}"\n'
+            for number, address in enumerate(addresses)
+        )
+        farm_command = [sys.executable, str(ROOT / "bench/terminal_farm.py"), str(first), str(clients), str(total)]  # fmt: skip
+        with subprocess.Popen(farm_command, stdout=subprocess.PIPE) as farm:
+            assert farm.stdout is not None
+            farm.stdout.readline()
+            settings = ppg_settings(folder, pap, admin, tables)
+            command = [OMAPUSH, "ppg", "--config", str(settings)]
+            with running("server", [command], pap, folder) as server:
+                before = server.cpu_seconds()
+                what = Submissions(pap, "/pap", addresses)
+                accepted = uvloop.run(submit(what, 8, total, "d"))
+                report_line = json.loads(farm.stdout.readline())
+                used = server.cpu_seconds() - before
+                return {
+                    "clients": clients,
+                    "pushes": total,
+                    "accepted_per_second": accepted.per_second,
+                    "delivered_per_second": total / report_line["seconds"],
+                    "gateway_cpu_per_1000": used / total * 1000,
+                }
+
+
+def memory(total: int) -> list[tuple[int, float]]:
+    """Return resident MiB of the gateway after each tenth of ``total`` accepted pushes."""
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        pap, admin, nowhere = free_ports(3)
+        settings = ppg_settings(folder, pap, admin, one_client(nowhere))
+        with running(
+            "server", [[OMAPUSH, "ppg", "--config", str(settings)]], pap, folder
+        ) as server:
+            what = Submissions(pap, "/pap", (ADDRESS,), LATER)
+            found = [(0, server.resident_mib())]
+            for tenth in range(10):
+                uvloop.run(submit(what, 32, total // 10, f"m{tenth}"))
+                found.append(((tenth + 1) * (total // 10), server.resident_mib()))
+            return found
+
+
+def machine() -> dict[str, str]:
+    """Say where this was measured."""
+    model = next(
+        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+         if line.startswith("model name")), "unknown processor",
+    )  # fmt: skip
+    cores = len([line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("processor")])  # fmt: skip
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),  # noqa: TID251 - the report's date
+        "processor": f"{cores} cores, {model}",
+        "python": platform.python_version(),
+        "system": platform.platform(),
+    }
+
+
+def main() -> None:
+    """Run what was asked for and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="accept,ledger,delivery,memory")
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--write", action="store_true")
+    arguments = parser.parse_args()
+    parts, scale = set(arguments.only.split(",")), arguments.scale
+    results: dict[str, object] = {"machine": machine(), "command": "make bench"}
+    if "accept" in parts:
+        results["accept"] = acceptance(max(500, int(10_000 * scale)), 3)
+    if "ledger" in parts:
+        results["ledger"] = group_commit(max(1_000, int(20_000 * scale)))
+    if "delivery" in parts:
+        total = max(500, int(5_000 * scale))
+        results["delivery"] = [delivery(clients, total) for clients in (1, 100, 1_000)]
+    if "memory" in parts:
+        results["memory"] = memory(max(1_000, int(100_000 * scale)))
+    text = report.render(results)
+    print(text)
+    if arguments.write or (scale == 1.0 and parts >= {"accept", "ledger", "delivery", "memory"}):
+        report.write(ROOT / "docs/benchmarks.md", text)
+
+
+if __name__ == "__main__":
+    main()

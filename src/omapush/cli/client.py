@@ -1,0 +1,27 @@
+"""``omapush client``: run a Push Client."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from omapush.cli.ending import telling
+from omapush.daemon.client import run_client
+from omapush.daemon.logs import configure_logs
+from omapush.daemon.settings import ClientSettings, SettingsError
+from omapush.daemon.settings_file import load_settings
+
+
+def client(
+    config: Annotated[
+        Path | None, typer.Option(help="Settings in TOML; without it the defaults hold.")
+    ] = None,
+) -> None:
+    """Run a Push Client until it gets SIGTERM or SIGINT."""
+    with telling(asked_wrongly=(SettingsError,)):
+        settings = load_settings(ClientSettings, config)
+        configure_logs(settings.log.level, settings.log.format)
+        uvloop.run(run_client(settings))

@@ -1,0 +1,32 @@
+"""How a verb ends when it cannot do what was asked."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+
+import typer
+
+from omapush.core.errors import OmapushError
+
+FAILED = 1
+ASKED_WRONGLY = 2
+
+
+@contextlib.contextmanager
+def telling(
+    *, as_json: bool = False, asked_wrongly: tuple[type[OmapushError], ...] = ()
+) -> Iterator[None]:
+    """Turn an error of ours into one message on standard error and an exit status.
+
+    :param asked_wrongly: errors that are the caller's fault: status 2 instead of 1.
+    """
+    try:
+        yield
+    except OmapushError as error:
+        if as_json:
+            typer.echo(json.dumps({"error": str(error)}))
+        else:
+            typer.echo(f"omapush: {error}", err=True)
+        raise typer.Exit(ASKED_WRONGLY if isinstance(error, asked_wrongly) else FAILED) from error

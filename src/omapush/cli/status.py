@@ -1,0 +1,114 @@
+"""``omapush status PUSH_ID``: where is my push? Its whole life, from the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from omapush.cli.ending import FAILED, telling
+from omapush.core.instants import Instant, format_utc, to_datetime
+from omapush.daemon.settings import PpgSettings, SettingsError
+from omapush.daemon.settings_file import load_settings
+from omapush.ppg.store.contract import PushRecord
+from omapush.ppg.store.opening import open_store
+
+
+def status(
+    push_id: Annotated[str, typer.Argument(help="The push-id that the initiator gave.")],
+    config: Annotated[
+        Path | None, typer.Option(help="Settings of the gateway; only [store] is needed.")
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option(help="URL of the ledger, instead of the settings' one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show each recipient's state and the timeline of a push."""
+    with telling(as_json=as_json, asked_wrongly=(SettingsError,)):
+        url = store or load_settings(PpgSettings, config).store.url
+        record = asyncio.run(_read(url, push_id))
+    if record is None:
+        problem = f"no push {push_id!r} in {url.partition('://')[0]} ledger"
+        typer.echo(
+            json.dumps({"error": problem}) if as_json else f"omapush: {problem}", err=not as_json
+        )
+        raise typer.Exit(FAILED)
+    if as_json:
+        typer.echo(json.dumps(to_json(record)))
+    else:
+        show(record, Console())
+
+
+async def _read(url: str, push_id: str) -> PushRecord | None:
+    ledger = open_store(url)
+    await ledger.open()
+    try:
+        return await ledger.push(push_id)
+    finally:
+        await ledger.close()
+
+
+def to_json(record: PushRecord) -> dict[str, object]:
+    """Return ``record`` as JSON-able values, instants as UTC text."""
+    return {
+        "push_id": record.push_id,
+        "initiator": record.initiator_id,
+        "received": format_utc(record.received_at),
+        "expires": format_utc(record.expires_at),
+        "confirmed": record.confirmed,
+        "deliveries": [
+            {
+                "delivery_id": str(delivery.key),
+                "address": delivery.address,
+                "client": delivery.client_id,
+                "state": delivery.state.value,
+                "code": delivery.code,
+                "reason": delivery.reason,
+                "attempts": delivery.attempt,
+                "event_time": format_utc(delivery.event_time) if delivery.event_time else None,
+                "next_attempt": format_utc(delivery.due_at) if delivery.due_at else None,
+            }
+            for delivery in record.deliveries
+        ],
+        "timeline": [
+            {
+                "at": _to_the_millisecond(line.at),
+                "recipient": line.position,
+                "event": line.event,
+                "detail": line.detail,
+            }
+            for line in record.timeline
+        ],
+    }
+
+
+def show(record: PushRecord, console: Console) -> None:
+    """Print ``record`` for people."""
+    method = "confirmed" if record.confirmed else "unconfirmed"
+    console.print(
+        f"Push [bold]{record.push_id}[/bold] from {record.initiator_id}, {method}, "
+        f"received {format_utc(record.received_at)}, expires {format_utc(record.expires_at)}",
+        soft_wrap=True,
+    )
+    for delivery in record.deliveries:
+        code = f" {delivery.code}" if delivery.code is not None else ""
+        console.print(
+            f"  {delivery.key.position + 1}. {delivery.address} → {delivery.client_id}: "
+            f"[bold]{delivery.state.value}[/bold]{code} {delivery.reason}".rstrip(),
+            soft_wrap=True,
+        )
+    table = Table("time (UTC)", "recipient", "event", "detail", box=None, pad_edge=False)
+    for line in record.timeline:
+        recipient = "" if line.position is None else str(line.position + 1)
+        table.add_row(_to_the_millisecond(line.at), recipient, line.event, line.detail)
+    console.print(table)
+
+
+def _to_the_millisecond(instant: Instant) -> str:
+    return to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant % 1000:03d}Z"

@@ -1,0 +1,153 @@
+"""A running Push Client, from its settings."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import structlog
+
+from omapush.bearers.tcp import ListenLimits, TcpBearer
+from omapush.cai.model import Binding, Protocol, WhitelistEntry
+from omapush.client.agent import ClientLimits, PushClient
+from omapush.client.peer_credentials import PeerCredentialsProtocol
+from omapush.client.service_point import ServicePoint
+from omapush.client.store import ClientStore
+from omapush.client.whitelist import Source, read_entries
+from omapush.core.instants import SECOND_MS
+from omapush.daemon.clock import SystemClock
+from omapush.daemon.serving import HttpServer, ListenError
+from omapush.daemon.settings import ClientSettings
+from omapush.daemon.supervise import Part, stop_on_signals, supervise
+from omapush.ota.http.client import HttpTerminalSession, HttpTerminalSettings
+from omapush.ota.interface import ClientCapabilities, PushSource
+
+log = structlog.get_logger(__name__)
+
+BEARER_NAME = "TCP/IP"
+SOCKET_MODE = 0o660
+
+
+async def run_client(settings: ClientSettings) -> None:
+    """Run a client until it is asked to stop.
+
+    :raises OmapushError: it cannot start, or a part of it failed.
+    """
+    clock = SystemClock()
+    store = ClientStore(settings.store.path)
+    agent = PushClient(store, clock, _limits(settings), _device_list(settings))
+    await agent.start()
+    try:
+        await _run(settings, clock, store, agent)
+    finally:
+        await agent.close()
+
+
+async def _run(
+    settings: ClientSettings, clock: SystemClock, store: ClientStore, agent: PushClient
+) -> None:
+    stopping = asyncio.Event()
+    stop_on_signals(stopping)
+    parts: dict[str, Part] = {}
+    servers: list[HttpServer] = []
+    async with _listening(settings, clock, agent):
+        if settings.cai.socket is not None:
+            point = ServicePoint(agent, store, clock)
+            listening = unix_socket(settings.cai.socket)
+            server = HttpServer(point.application, [listening], http=PeerCredentialsProtocol)
+            servers.append(server)
+            parts["service access point"] = server.run_until_stopped()
+        log.info(
+            "client_started",
+            terminal=settings.terminal.id,
+            ota_http=str(settings.ota_http.listen),
+            cai=str(settings.cai.socket) if settings.cai.socket else None,
+            registrations=len(agent.live_registrations()),
+        )
+
+        async def stop() -> None:
+            for server in servers:
+                server.stop()
+
+        await supervise(parts, stop, stopping)
+    log.info("client_stopped", terminal=settings.terminal.id)
+
+
+@contextlib.asynccontextmanager
+async def _listening(
+    settings: ClientSettings, clock: SystemClock, agent: PushClient
+) -> AsyncIterator[None]:
+    """Let gateways in (PO-TCP); the registrations are bound as long as they can come."""
+    terminal = HttpTerminalSettings(settings.terminal.id, settings.terminal.bearer_indication)
+
+    def session(peer: str) -> HttpTerminalSession:
+        source = PushSource(Protocol.OTA_HTTP.value, BEARER_NAME, peer)
+        return HttpTerminalSession(terminal, agent.capabilities, source)
+
+    endpoint = settings.ota_http.listen
+    limits = ListenLimits(settings.ota_http.max_connections, settings.ota_http.max_connections)
+    listener = await TcpBearer(clock).listen(
+        endpoint.host, endpoint.port, session, agent.indication, limits
+    )
+    agent.binding_up(Binding(Protocol.OTA_HTTP.value, BEARER_NAME, str(endpoint)))
+    try:
+        yield
+    finally:
+        agent.binding_down(Protocol.OTA_HTTP.value, BEARER_NAME)
+        await listener.close("the client stops")
+
+
+def unix_socket(path: Path) -> socket.socket:
+    """Return a listening Unix socket; one that a dead process left behind is replaced.
+
+    :raises ListenError: the path cannot be had, or somebody listens there.
+    """
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.is_socket():
+            if _answers(path):
+                raise ListenError(f"cannot listen on {path}: another process does")
+            path.unlink()
+        before = os.umask(0o777 & ~SOCKET_MODE)
+        try:
+            listening.bind(str(path))
+        finally:
+            os.umask(before)
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise ListenError(f"cannot listen on {path}: {error.strerror or error}") from error
+    except ListenError:
+        listening.close()
+        raise
+    return listening
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+def _limits(settings: ClientSettings) -> ClientLimits:
+    return ClientLimits(
+        capabilities=ClientCapabilities(
+            accept_encoding=("identity", "deflate"),
+            max_message_size=settings.ota_http.max_message_size,
+            max_push_requests=settings.ota_http.max_push_requests,
+        ),
+        acceptance_ms=round(settings.cai.acceptance_seconds * SECOND_MS),
+    )
+
+
+def _device_list(settings: ClientSettings) -> tuple[Source, ...] | None:
+    if settings.whitelist.addresses is None:
+        return None
+    return read_entries(WhitelistEntry(addr) for addr in settings.whitelist.addresses)

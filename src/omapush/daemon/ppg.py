@@ -1,0 +1,302 @@
+"""A running Push Proxy Gateway, from its settings."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from omapush import __version__
+from omapush.bearers.tcp import TcpBearer
+from omapush.core.errors import DecodeError, OmapushError
+from omapush.core.instants import HOUR_MS, SECOND_MS, Instant, later
+from omapush.daemon.clock import SystemClock
+from omapush.daemon.serving import HttpServer, listening_socket
+from omapush.daemon.settings import PpgSettings, SettingsError
+from omapush.daemon.supervise import stop_on_signals, supervise
+from omapush.ota.http.ppg import HttpPpgSettings
+from omapush.pap import address as addressing
+from omapush.pap.tolerance import Tolerance
+from omapush.ppg.acceptance import Acceptance
+from omapush.ppg.admin import admin_application
+from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
+from omapush.ppg.documents import Identity
+from omapush.ppg.http import PapHttpSettings, PapOverHttp
+from omapush.ppg.lane import LaneSettings
+from omapush.ppg.lifecycle import RetryPolicy
+from omapush.ppg.metrics import Metrics
+from omapush.ppg.notification import NotificationLoop, NotificationSettings
+from omapush.ppg.notification_sender import HttpNotificationSender
+from omapush.ppg.policy import Initiator, Initiators, NotificationTargets
+from omapush.ppg.recipients import Client, HttpContact, Recipients
+from omapush.ppg.store.contract import Store, StoreUnavailable
+from omapush.ppg.store.opening import open_store
+from omapush.ppg.submission import SubmissionLimits
+from omapush.ppg.terminals import Terminals
+
+log = structlog.get_logger(__name__)
+
+STOP_PATIENCE_MS = 5 * SECOND_MS
+PURGE_EVERY_SECONDS = 60
+PURGE_AT_A_TIME = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What the settings say about initiators, clients and notification targets."""
+
+    initiators: Initiators
+    recipients: Recipients
+    targets: NotificationTargets
+
+
+def policies(settings: PpgSettings) -> Policies:
+    """Read the policies out of ``settings``. :raises SettingsError: they contradict themselves."""
+    try:
+        return Policies(_initiators(settings), _recipients(settings), _targets(settings))
+    except SettingsError:
+        raise
+    except OmapushError as error:
+        raise SettingsError(str(error)) from error
+
+
+def check_ppg_settings(settings: PpgSettings) -> None:
+    """Check what only composition can see. :raises SettingsError: something does not fit."""
+    policies(settings)
+    open_store(settings.store.url)
+
+
+async def run_ppg(settings: PpgSettings) -> None:
+    """Run a gateway until it is asked to stop.
+
+    :raises OmapushError: it cannot start, or a part of it failed.
+    """
+    rules = policies(settings)
+    clock = SystemClock()
+    store = open_store(settings.store.url)
+    await store.open()
+    sender = HttpNotificationSender(rules.targets, _ms(settings.notification.timeout_seconds))
+    try:
+        await _run(settings, rules, clock, store, sender)
+    finally:
+        await sender.close()
+        await store.close()
+
+
+async def _run(
+    settings: PpgSettings,
+    rules: Policies,
+    clock: SystemClock,
+    store: Store,
+    sender: HttpNotificationSender,
+) -> None:
+    incarnation = secrets.token_hex(8)
+    node = settings.gateway.node
+    in_doubt = await store.recover(node, incarnation, clock())
+    if in_doubt:
+        log.warning("recovered", in_doubt=in_doubt, policy=settings.delivery.in_doubt.value)
+    owner, metrics, identity = f"{node}/{incarnation}", Metrics(), _identity(settings)
+    notifications = NotificationLoop(
+        store,
+        sender,
+        rules.targets,
+        identity,
+        metrics,
+        clock,
+        owner,
+        _notification_settings(settings),
+    )
+    deliveries = DeliveryLoop(
+        store,
+        rules.recipients,
+        _terminals(settings, clock),
+        metrics,
+        notifications.wake,
+        clock,
+        owner,
+        _delivery_settings(settings),
+    )
+    acceptance = Acceptance(
+        store,
+        rules.recipients,
+        rules.targets,
+        identity,
+        SubmissionLimits(
+            settings.pap.max_recipients, round(settings.delivery.max_age_hours * HOUR_MS)
+        ),
+        Tolerance(),
+        clock,
+        new_push_key,
+        deliveries.wake,
+    )
+    front_door = PapOverHttp(acceptance, rules.initiators, metrics, _http_settings(settings))
+    pap = HttpServer(
+        front_door,
+        [listening_socket(settings.pap.listen)],
+        http="httptools",
+        limit_concurrency=settings.pap.max_connections,
+    )
+    admin = HttpServer(admin_application(store, metrics), [listening_socket(settings.admin.listen)])
+    log.info(
+        "gateway_started",
+        node=node,
+        pap=f"http://{settings.pap.listen}{settings.pap.paths[0]}",
+        admin=f"http://{settings.admin.listen}",
+        initiators=len(settings.initiators),
+        clients=len(settings.clients),
+    )
+    stopping = asyncio.Event()
+    stop_on_signals(stopping)
+
+    async def stop() -> None:
+        pap.stop()
+        await deliveries.stop(STOP_PATIENCE_MS)
+        admin.stop()
+
+    await supervise(
+        {
+            "PAP server": pap.run_until_stopped(),
+            "admin server": admin.run_until_stopped(),
+            "delivery loop": deliveries.run(),
+            "notification loop": notifications.run(),
+            "retention": _retention(store, clock, _retention_ms(settings)),
+        },
+        stop,
+        stopping,
+    )
+    log.info("gateway_stopped", node=node)
+
+
+def new_push_key(now: Instant) -> str:
+    """Return 32 hexadecimal digits: 48 bits of time, then 80 random ones; ascending with time."""
+    return f"{now:012x}{secrets.token_hex(10)}"
+
+
+async def _retention(store: Store, clock: Callable[[], Instant], keep_ms: int) -> None:
+    while True:
+        await asyncio.sleep(PURGE_EVERY_SECONDS)
+        try:
+            purged = PURGE_AT_A_TIME
+            while purged == PURGE_AT_A_TIME:
+                purged = await store.purge(later(clock(), -keep_ms), PURGE_AT_A_TIME)
+        except StoreUnavailable as error:
+            log.warning("ledger_unavailable", reason=error.reason)
+
+
+def _initiators(settings: PpgSettings) -> Initiators:
+    usernames = [table.username for table in settings.initiators]
+    ids = [table.id for table in settings.initiators]
+    for values, what in ((usernames, "username"), (ids, "id")):
+        twice = next((value for value in values if values.count(value) > 1), None)
+        if twice is not None:
+            raise SettingsError(f"initiators: two have the {what} {twice!r}")
+    return Initiators(
+        [
+            Initiator(
+                table.id,
+                table.username,
+                table.secret(),
+                _networks(table.allowed_addresses),
+                table.idempotent_resubmission,
+            )
+            for table in settings.initiators
+        ],
+        _networks(settings.pap.anonymous_from),
+    )
+
+
+def _recipients(settings: PpgSettings) -> Recipients:
+    return Recipients(
+        Client(
+            client_id=table.id,
+            addresses=tuple(_address(table.id, text) for text in table.addresses),
+            ota_http=HttpContact(*table.ota_http) if table.ota_http else None,
+            terminal_id=table.terminal_id,
+            network=table.network,
+            bearer=table.bearer,
+        )
+        for table in settings.clients
+    )
+
+
+def _address(client_id: str, text: str) -> addressing.Address:
+    try:
+        return addressing.parse(text, tolerant=True)
+    except DecodeError as error:
+        raise SettingsError(
+            f"clients: address {text!r} of {client_id!r}: {error.reason}"
+        ) from error
+
+
+def _targets(settings: PpgSettings) -> NotificationTargets:
+    table = settings.notification
+    return NotificationTargets(_networks(table.forbid), _networks(table.allow))
+
+
+def _networks(
+    texts: list[str],
+) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+
+
+def _identity(settings: PpgSettings) -> Identity:
+    default = f"http://{settings.pap.listen}{settings.pap.paths[0]}"
+    address = settings.gateway.address or default
+    return Identity(settings.gateway.name, address, f"omapush/{__version__}")
+
+
+def _http_settings(settings: PpgSettings) -> PapHttpSettings:
+    pap = settings.pap
+    read_timeout_ms = _ms(pap.read_timeout_seconds)
+    return PapHttpSettings(tuple(pap.paths), pap.max_entity, read_timeout_ms, pap.success_status)
+
+
+def _terminals(settings: PpgSettings, clock: SystemClock) -> Terminals:
+    table = settings.delivery
+    session = HttpPpgSettings(response_timeout_ms=_ms(table.response_timeout_seconds))
+    return Terminals(TcpBearer(clock), session, clock, _ms(table.connect_timeout_seconds))
+
+
+def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
+    table = settings.delivery
+    retry = RetryPolicy(
+        first_ms=_ms(table.retry_first_seconds),
+        longest_ms=_ms(table.retry_longest_seconds),
+        max_sent_attempts=table.max_sent_attempts,
+        in_doubt=table.in_doubt,
+    )
+    response_ms = _ms(table.response_timeout_seconds)
+    lane = LaneSettings(
+        retry=retry,
+        idle_close_ms=_ms(table.idle_close_seconds),
+        registration_age_ms=_ms(table.registration_age_seconds),
+        lease_margin_ms=2 * response_ms,
+    )
+    return DeliverySettings(
+        lane=lane,
+        in_flight=table.in_flight,
+        per_client=table.per_client,
+        # Long enough for a full lane to be worked off answer by slow answer.
+        lease_ms=(table.per_client + 3) * response_ms,
+    )
+
+
+def _notification_settings(settings: PpgSettings) -> NotificationSettings:
+    table = settings.notification
+    # A redirected request may take the patience twice.
+    lease_ms = 3 * _ms(table.timeout_seconds)
+    return NotificationSettings(
+        retry_ms=tuple(_ms(seconds) for seconds in table.retry_seconds), lease_ms=lease_ms
+    )
+
+
+def _retention_ms(settings: PpgSettings) -> int:
+    return round(settings.store.retention_hours * HOUR_MS)
+
+
+def _ms(seconds: float) -> int:
+    return max(1, round(seconds * SECOND_MS))

@@ -1,0 +1,317 @@
+"""What can be set for the two daemons: tables, keys, defaults and bounds, each said once."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from omapush.core.errors import OmapushError
+from omapush.daemon.logs import LogFormat, LogLevel
+from omapush.ppg.lifecycle import InDoubtPolicy
+from omapush.ppg.policy import ANONYMOUS, DEFAULT_FORBIDDEN_TARGETS
+
+
+class SettingsError(OmapushError):
+    """The settings cannot be used. ``reason`` holds one line for each fault."""
+
+
+class Endpoint(typing.NamedTuple):
+    """Host and port, written ``host:port`` or ``[v6-address]:port``."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _endpoint(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("write it as host:port, for example 127.0.0.1:8080")
+    return Endpoint(host.strip("[]"), int(port))
+
+
+def _network(value: str) -> str:
+    ipaddress.ip_network(value, strict=False)
+    return value
+
+
+EndpointSetting = Annotated[Endpoint, BeforeValidator(_endpoint)]
+NetworkSetting = Annotated[str, AfterValidator(_network)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LogTable(_Table):
+    """[log]"""
+
+    level: LogLevel = Field("info", description="least severe events to write")
+    format: LogFormat = Field("auto", description="auto: columns on a terminal, JSON elsewhere")
+
+
+class GatewayTable(_Table):
+    """[gateway]"""
+
+    node: str = Field(
+        "ppg-1",
+        pattern=r"[A-Za-z0-9._-]{1,64}",
+        description="name of this process in the ledger; two running gateways need two names",
+    )
+    name: str = Field("omapush", description="sender-name in PAP documents")
+    address: str | None = Field(
+        None, description="sender-address in PAP documents; default: http:// and the listen address"
+    )
+
+
+class PapTable(_Table):
+    """[pap]"""
+
+    listen: EndpointSetting = Field(Endpoint("127.0.0.1", 8080), description="where PAP is served")
+    paths: list[str] = Field(["/pap"], min_length=1, description="URL paths that take PAP")
+    anonymous_from: list[NetworkSetting] = Field(
+        [], description="networks that may submit without credentials; default: none"
+    )
+    max_entity: int = Field(
+        1_048_576, ge=1_024, le=1 << 30, description="largest request body in octets; more is 413"
+    )
+    max_recipients: int = Field(
+        1_000, ge=1, le=100_000, description="most addresses in one push; more is 3005"
+    )
+    read_timeout_seconds: float = Field(
+        30, gt=0, le=3600, description="patience for a request body; then 408"
+    )
+    max_connections: int = Field(1_000, ge=1, description="more at a time are answered 503")
+    success_status: Literal[200, 202] = Field(
+        202, description="HTTP status of a PAP answer; 200 only for initiators that insist on it"
+    )
+
+
+class StoreTable(_Table):
+    """[store]"""
+
+    url: str = Field(
+        "sqlite:///omapush.db",
+        description="ledger: sqlite:///relative/path, sqlite:////absolute/path, postgresql://...",
+    )
+    retention_hours: float = Field(
+        168, gt=0, description="how long an ended push is remembered, and its push-id refused"
+    )
+
+
+class AdminTable(_Table):
+    """[admin]"""
+
+    listen: EndpointSetting = Field(
+        Endpoint("127.0.0.1", 8081), description="where /healthz, /readyz and /metrics are served"
+    )
+
+
+class DeliveryTable(_Table):
+    """[delivery]"""
+
+    max_age_hours: float = Field(
+        72, gt=0, description="a push without deliver-before-timestamp expires after this"
+    )
+    retry_first_seconds: float = Field(1, gt=0, description="wait after the first failure")
+    retry_longest_seconds: float = Field(60, gt=0, description="the wait doubles up to this")
+    max_sent_attempts: int = Field(
+        5, ge=1, description="attempts that may have reached the client; then it has failed"
+    )
+    in_doubt: InDoubtPolicy = Field(
+        InDoubtPolicy.SEND_AGAIN,
+        description="a delivery that a crash left in doubt: send_again or give_up",
+    )
+    in_flight: int = Field(512, ge=1, le=10_000, description="deliveries under way at a time")
+    per_client: int = Field(8, ge=1, le=64, description="of these, for one client")
+    connect_timeout_seconds: float = Field(
+        10, gt=0, description="patience when dialling a terminal"
+    )
+    response_timeout_seconds: float = Field(
+        30, gt=0, le=240, description="patience for a terminal's answer to a push"
+    )
+    idle_close_seconds: float = Field(300, gt=0, description="an unused connection is closed then")
+    registration_age_seconds: float = Field(
+        3600, gt=0, description="a terminal is registered again when its registration is older"
+    )
+
+
+class NotificationTable(_Table):
+    """[notification]"""
+
+    forbid: list[NetworkSetting] = Field(
+        [str(network) for network in DEFAULT_FORBIDDEN_TARGETS],
+        description="networks that result notifications never go to",
+    )
+    allow: list[NetworkSetting] = Field([], description="exceptions from forbid")
+    timeout_seconds: float = Field(10, gt=0, le=120, description="patience for an answer")
+    retry_seconds: list[float] = Field(
+        [10, 60, 300, 1800, 7200, 21600], description="wait before each repetition"
+    )
+
+
+class InitiatorTable(_Table):
+    """[[initiators]]"""
+
+    id: str = Field(pattern=r"[!-~]{1,128}", description="the operator's name for the initiator")
+    username: str = Field(min_length=1, description="user name for HTTP Basic")
+    password: SecretStr | None = Field(None, description="its password, or ...")
+    password_file: Path | None = Field(None, description="... a file whose first line is it")
+    allowed_addresses: list[NetworkSetting] = Field(
+        [], description="networks it may submit from; default: anywhere"
+    )
+    idempotent_resubmission: bool = Field(
+        default=False, description="answer 1001 again to the same push-id with the same content"
+    )
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if (self.password is None) == (self.password_file is None):
+            raise ValueError("needs either password or password_file")
+        if self.id == ANONYMOUS:
+            raise ValueError(f"id {ANONYMOUS!r} is reserved")
+        return self
+
+    def secret(self) -> str:
+        """Return the password. :raises SettingsError: its file cannot be read or is empty."""
+        if self.password is not None:
+            return self.password.get_secret_value()
+        if self.password_file is None:
+            raise SettingsError(f"initiator {self.id!r} has no password")
+        try:
+            first_line = self.password_file.read_text().partition("\n")[0].rstrip("\r")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"password_file of initiator {self.id!r}: {error}") from error
+        if not first_line:
+            raise SettingsError(f"password_file of initiator {self.id!r} is empty")
+        return first_line
+
+
+class ClientTable(_Table):
+    """[[clients]]"""
+
+    id: str = Field(pattern=r"[!-~]{1,128}", description="the operator's name for the client")
+    addresses: list[str] = Field(
+        min_length=1, description="addresses that lead to it, e.g. WAPPUSH=+1555/TYPE=PLMN@ppg.net"
+    )
+    ota_http: EndpointSetting | None = Field(
+        None, description="where it listens for OTA-HTTP (PO-TCP)"
+    )
+    terminal_id: str | None = Field(
+        None, description="X-Wap-Terminal-Id that it must give; default: any"
+    )
+    network: str | None = Field(None, description="its network by WDP name, for network-required")
+    bearer: str | None = Field(None, description="its bearer by WDP name, for bearer-required")
+
+
+class FileSettings(BaseSettings):
+    """Settings that come from a file and the environment; see ``settings_file``."""
+
+    model_config = SettingsConfigDict(extra="forbid", env_nested_delimiter="__")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library calls by name
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment override the file, and read nothing else."""
+        return env_settings, init_settings
+
+
+class PpgSettings(FileSettings):
+    """Everything that can be set for a gateway."""
+
+    model_config = SettingsConfigDict(env_prefix="OMAPUSH_PPG_")
+
+    gateway: GatewayTable = GatewayTable()
+    pap: PapTable = PapTable()
+    store: StoreTable = StoreTable()
+    admin: AdminTable = AdminTable()
+    delivery: DeliveryTable = DeliveryTable()
+    notification: NotificationTable = NotificationTable()
+    log: LogTable = LogTable()
+    initiators: list[InitiatorTable] = []
+    clients: list[ClientTable] = []
+
+
+class TerminalTable(_Table):
+    """[terminal]"""
+
+    id: str = Field(
+        "60000000000000", min_length=1, description="X-Wap-Terminal-Id (a Client ID, WAP-196)"
+    )
+    bearer_indication: str = Field(
+        "00", pattern=r"[0-9A-Fa-f]{2}", description="X-Wap-Bearer-Indication (WDP appendix C)"
+    )
+
+
+class OtaHttpTable(_Table):
+    """[ota_http]"""
+
+    listen: EndpointSetting = Field(
+        Endpoint("127.0.0.1", 4035), description="where the PPG reaches this client (PO-TCP)"
+    )
+    max_message_size: int = Field(
+        65_536, ge=1_400, le=1 << 26, description="largest push message in octets"
+    )
+    max_push_requests: int = Field(1, ge=1, le=64, description="pushes unanswered at a time")
+    max_connections: int = Field(64, ge=1, description="connections open at a time")
+
+
+class CaiTable(_Table):
+    """[cai]"""
+
+    socket: Path | None = Field(
+        None, description="Unix socket of the service access point; default: none is opened"
+    )
+    acceptance_seconds: float = Field(
+        20, gt=0, le=120, description="how long an application may take to accept a push"
+    )
+
+
+class ClientStoreTable(_Table):
+    """[store]"""
+
+    path: Path = Field(Path("omapush-client.db"), description="SQLite file of the client")
+
+
+class WhitelistTable(_Table):
+    """[whitelist]"""
+
+    addresses: list[NetworkSetting] | None = Field(
+        None, description="gateways that may push; default: no list, everybody may"
+    )
+
+
+class ClientSettings(FileSettings):
+    """Everything that can be set for a push client."""
+
+    model_config = SettingsConfigDict(env_prefix="OMAPUSH_CLIENT_")
+
+    terminal: TerminalTable = TerminalTable()
+    ota_http: OtaHttpTable = OtaHttpTable()
+    cai: CaiTable = CaiTable()
+    store: ClientStoreTable = ClientStoreTable()
+    whitelist: WhitelistTable = WhitelistTable()
+    log: LogTable = LogTable()

@@ -1,0 +1,107 @@
+"""Reading settings: a TOML file, overridden by the environment.
+
+A key that is not known is refused, and the nearest known one named: a typing error stops the start
+instead of being shrugged at. ``OMAPUSH_PPG_STORE__URL`` overrides ``[store] url`` of a gateway,
+``OMAPUSH_CLIENT_CAI__SOCKET`` overrides ``[cai] socket`` of a client: the prefix, then table and
+key in capitals with two underscores between them. Lists are given as JSON.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from omapush.daemon.settings import ClientSettings, FileSettings, PpgSettings, SettingsError
+
+Settings = TypeVar("Settings", PpgSettings, ClientSettings)
+
+
+def load_settings(kind: type[Settings], path: Path | None) -> Settings:
+    """Read ``path`` (or only defaults and environment) as settings of ``kind``.
+
+    :raises SettingsError: not readable, not TOML, or not these settings.
+    """
+    content = read_toml(path) if path is not None else {}
+    _refuse_unknown_environment(kind)
+    try:
+        return kind(**content)  # type: ignore[arg-type]  # judging them is what pydantic does
+    except ValidationError as error:
+        lines = [_fault(kind, dict(fault)) for fault in error.errors()]
+        where = f"{path}: " if path is not None else ""
+        raise SettingsError("\n".join(f"{where}{line}" for line in lines)) from error
+
+
+def read_toml(path: Path) -> dict[str, object]:
+    """Return the content of a TOML file. :raises SettingsError: not readable or not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not TOML: {error}") from error
+
+
+def kind_of(content: Mapping[str, object]) -> type[PpgSettings | ClientSettings]:
+    """Tell by its tables whether a file holds settings of a gateway or of a client."""
+    only_client = set(ClientSettings.model_fields) - set(PpgSettings.model_fields)
+    return ClientSettings if only_client & set(content) else PpgSettings
+
+
+def _fault(kind: type[BaseModel], fault: dict[str, object]) -> str:
+    location = typing.cast("tuple[int | str, ...]", fault["loc"])
+    key = _dotted(location)
+    if fault["type"] != "extra_forbidden":
+        # The input itself is not shown: it may be a secret.
+        return f"{key}: {fault['msg']}"
+    known = sorted(_keys_at(kind, location[:-1]))
+    nearest = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return f"{key}: unknown key{hint}"
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.lstrip(".")
+
+
+def _keys_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> set[str]:
+    for step in path:
+        if isinstance(step, int):
+            continue
+        field = kind.model_fields.get(step)
+        table = next(_tables(field.annotation), None) if field else None
+        if table is None:
+            return set()
+        kind = table
+    return set(kind.model_fields)
+
+
+def _tables(annotation: object) -> Iterator[type[BaseModel]]:
+    """Yield the tables that an annotation names, looking into lists and unions."""
+    parts = typing.get_args(annotation)
+    if not parts and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in parts:
+        yield from _tables(part)
+
+
+def _refuse_unknown_environment(kind: type[FileSettings]) -> None:
+    prefix = str(kind.model_config.get("env_prefix"))
+    known = [
+        f"{prefix}{table}__{key}".upper() if key else f"{prefix}{table}".upper()
+        for table, field in kind.model_fields.items()
+        for key in ["", *_keys_at(kind, (table,))]
+    ]
+    for name in os.environ:
+        if name.upper().startswith(prefix) and name.upper() not in known:
+            nearest = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)
+            raise SettingsError(f"environment: unknown {name}; did you mean {nearest[0]!r}?")

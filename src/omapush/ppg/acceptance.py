@@ -1,0 +1,237 @@
+"""From a PAP request to a PAP answer (PPG 5.1): decode, judge, make durable, answer.
+
+The answer 1001 leaves only after the ledger has committed. Everything that can be wrong ends as a
+PAP document; nothing that an initiator sends raises out of :meth:`Acceptance.answer`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from omapush.core.instants import Instant, format_utc
+from omapush.ota.interface import PushFlag
+from omapush.pap import xml
+from omapush.pap.bad_message import BadMessage
+from omapush.pap.codes import StatusCode
+from omapush.pap.entity import Entity, split
+from omapush.pap.model import (
+    CancelMessage,
+    CcqMessage,
+    Pap,
+    ProgressNote,
+    PushMessage,
+    StatusQueryMessage,
+)
+from omapush.pap.tolerance import Tolerance
+from omapush.pap.versions import negotiate
+from omapush.ppg.documents import (
+    SUPPORTED_VERSIONS,
+    Identity,
+    PapAnswer,
+    bad_message,
+    control_facts,
+    not_implemented,
+    push_response,
+    unsupported_version,
+)
+from omapush.ppg.policy import Identified, NotificationTargets, TargetForbiddenError
+from omapush.ppg.recipients import Recipients
+from omapush.ppg.store.contract import (
+    Accepted,
+    DuplicatePushId,
+    NewPush,
+    Store,
+    StoreRefused,
+    StoreUnavailable,
+)
+from omapush.ppg.submission import Judged, RejectionError, SubmissionLimits, judge
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PapRequest:
+    """What HTTP hands on: the body with its Content-Type, and who sent it from where."""
+
+    content_type: str
+    body: bytes
+    initiator: Identified
+    source: str
+
+
+class Acceptance:
+    """Answers PAP requests.
+
+    :param new_key: gives a new, ascending push_key at each call.
+    :param accepted: is told after each commit that deliveries may be due.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        recipients: Recipients,
+        targets: NotificationTargets,
+        identity: Identity,
+        limits: SubmissionLimits,
+        tolerance: Tolerance,
+        clock: Callable[[], Instant],
+        new_key: Callable[[Instant], str],
+        accepted: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._recipients = recipients
+        self._targets = targets
+        self._identity = identity
+        self._limits = limits
+        self._tolerance = tolerance
+        self._clock = clock
+        self._new_key = new_key
+        self._accepted = accepted
+
+    async def answer(self, request: PapRequest) -> PapAnswer:
+        """Return the PAP document that answers ``request``."""
+        try:
+            entity = split(request.content_type, request.body, self._tolerance)
+            document = xml.decode(
+                entity.control, charset=entity.control_charset, tolerance=self._tolerance
+            )
+        except BadMessage as error:
+            log.info("bad_message", source=request.source, reason=str(error))
+            return bad_message(error, self._identity, self._clock())
+        negotiation = negotiate(document.version, document.supported_versions, SUPPORTED_VERSIONS)
+        if not negotiation.supported:
+            log.info("version_not_supported", source=request.source, version=str(document.version))
+            return unsupported_version(document, negotiation, self._identity)
+        match document.message:
+            case PushMessage():
+                return await self._submission(request, entity, document, document.message)
+            case CancelMessage() | StatusQueryMessage() | CcqMessage():
+                return not_implemented(document, self._identity)
+            case _:
+                reason = "an initiator does not send this message"
+                return bad_message(BadMessage(reason), self._identity, self._clock())
+
+    async def _submission(
+        self, request: PapRequest, entity: Entity, document: Pap, message: PushMessage
+    ) -> PapAnswer:
+        now = self._clock()
+        bound = log.bind(push_id=message.push_id, initiator=request.initiator.initiator_id)
+        notes = _Notes(message, now)
+        try:
+            judged = judge(message, entity.content, self._recipients, self._limits, now)
+            notes.add("validated", f"{len(judged.deliveries)} recipients")
+            push = self._new_push(request, entity, document, message, judged, notes, now)
+            await self._make_durable(push, request.initiator)
+        except RejectionError as error:
+            bound.info("push_rejected", code=int(error.code), reason=error.reason)
+            return push_response(document, message, error.code, error.reason, self._identity, now)
+        for repair in (*entity.repairs, *document.repairs):
+            notes.add("tolerated", repair)
+            bound.info("tolerated", repair=repair)
+        bound.debug("push_accepted", push_key=push.push_key, recipients=len(push.deliveries))
+        self._accepted()
+        notes.add("queued", _when(push))
+        return push_response(
+            document,
+            message,
+            StatusCode.ACCEPTED_FOR_PROCESSING,
+            "Accepted for processing",
+            self._identity,
+            now,
+            notes.taken,
+        )
+
+    async def _make_durable(self, push: NewPush, initiator: Identified) -> None:
+        try:
+            (result,) = await self._store.accept([push])
+        except StoreUnavailable as error:
+            log.error("push_not_stored", push_id=push.push_id, reason=error.reason)
+            reason = "the gateway cannot store the push now"
+            raise RejectionError(StatusCode.INTERNAL_SERVER_ERROR, reason) from error
+        except StoreRefused as error:
+            raise RejectionError(StatusCode.BAD_REQUEST, error.reason) from error
+        match result:
+            case Accepted():
+                return
+            case DuplicatePushId():
+                same_initiator = result.initiator_id == push.initiator_id
+                same_push = same_initiator and result.content_digest == push.content_digest
+                if initiator.idempotent_resubmission and same_push:
+                    return
+                reason = "this push-id was accepted before"
+                if same_initiator:
+                    reason += f", at {format_utc(result.received_at)}"
+                raise RejectionError(StatusCode.DUPLICATE_PUSH_ID, reason)
+
+    def _new_push(
+        self,
+        request: PapRequest,
+        entity: Entity,
+        document: Pap,
+        message: PushMessage,
+        judged: Judged,
+        notes: _Notes,
+        now: Instant,
+    ) -> NewPush:
+        return NewPush(
+            push_key=self._new_key(now),
+            push_id=message.push_id,
+            initiator_id=request.initiator.initiator_id,
+            pap_version=str(document.version),
+            received_at=now,
+            expires_at=judged.expires_at,
+            content_digest=_digest(entity),
+            confirmed=judged.confirmed,
+            flags=PushFlag.NONE,
+            notify_url=self._notify_url(message, notes),
+            control=control_facts(document, message),
+            message=judged.content,
+            deliveries=judged.deliveries,
+        )
+
+    def _notify_url(self, message: PushMessage, notes: _Notes) -> str | None:
+        """Return where to send result notifications; an unusable wish is dropped and noted.
+
+        The push itself is accepted all the same: the initiator loses the report, not the push.
+        """
+        wish = message.ppg_notify_requested_to
+        if wish is None:
+            return None
+        try:
+            return self._targets.parse(wish).url
+        except TargetForbiddenError as error:
+            log.info("notification_target_refused", push_id=message.push_id, reason=error.reason)
+            notes.add("notification", f"none will be sent: {error.reason}")
+            return None
+
+
+class _Notes:
+    """Collects progress notes if the initiator asked for them (PAP 5.1)."""
+
+    def __init__(self, message: PushMessage, now: Instant) -> None:
+        self._wanted = message.progress_notes_requested
+        self._now = now
+        self.taken: tuple[ProgressNote, ...] = ()
+
+    def add(self, stage: str, note: str) -> None:
+        if self._wanted:
+            self.taken += (ProgressNote(stage, note, self._now),)
+
+
+def _digest(entity: Entity) -> str:
+    """Return what tells an identical resubmission: control and content, not MIME around them."""
+    digest = hashlib.sha256(entity.control)
+    if entity.content is not None:
+        for name, value in entity.content.headers:
+            digest.update(f"\0{name}:{value}".encode())
+        digest.update(b"\0\0" + entity.content.body)
+    return digest.hexdigest()
+
+
+def _when(push: NewPush) -> str:
+    due_at = push.deliveries[0].due_at
+    return f"held until {format_utc(due_at)}" if due_at > push.received_at else "due now"

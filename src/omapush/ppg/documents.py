@@ -1,0 +1,214 @@
+"""The PAP documents that the gateway writes, in the version that the initiator speaks (PAP 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from omapush.core.instants import Instant
+from omapush.pap import xml
+from omapush.pap.bad_message import BadMessage
+from omapush.pap.codes import MessageState, StatusCode
+from omapush.pap.elements import NAMES
+from omapush.pap.model import (
+    Address,
+    BadMessageResponse,
+    CancelMessage,
+    CancelResponse,
+    CancelResult,
+    CcqMessage,
+    CcqResponse,
+    DeliveryMethod,
+    Message,
+    Pap,
+    Priority,
+    ProgressNote,
+    PushMessage,
+    PushResponse,
+    QualityOfService,
+    ResponseResult,
+    ResultNotificationMessage,
+    StatusQueryMessage,
+    StatusQueryResponse,
+    StatusQueryResult,
+)
+from omapush.pap.versions import PAP_1_0, Negotiation, PapVersion, VersionRange
+from omapush.ppg.store.contract import ClaimedNotification
+
+SUPPORTED_VERSIONS = tuple(PapVersion.parse(text) for text in ("2.3", "2.2", "2.1", "2.0", "1.0"))
+"""What the gateway speaks, best first."""
+
+XML_TYPE = b"application/xml; charset=UTF-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How the gateway calls itself towards initiators (PAP 8.3)."""
+
+    name: str
+    address: str
+    product_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PapAnswer:
+    """An answer ready to be sent; ``element`` and ``code`` are for counting and logging."""
+
+    document: bytes
+    element: str
+    code: int
+    content_type: bytes = XML_TYPE
+
+
+def push_response(
+    document: Pap,
+    message: PushMessage,
+    code: StatusCode,
+    desc: str,
+    identity: Identity,
+    now: Instant,
+    notes: tuple[ProgressNote, ...] = (),
+) -> PapAnswer:
+    """Answer a submission (PAP 8.3)."""
+    response = PushResponse(
+        push_id=message.push_id,
+        response_result=ResponseResult(code, desc),
+        progress_notes=notes,
+        sender_address=identity.address,
+        sender_name=identity.name,
+        reply_time=now,
+    )
+    return _answer(document, response, code, identity)
+
+
+def not_implemented(document: Pap, identity: Identity) -> PapAnswer:
+    """Answer an operation that this gateway does not support, in its own response (PAP 5.3)."""
+    code, desc = StatusCode.NOT_IMPLEMENTED, "this operation is not supported"
+    response: Message
+    match document.message:
+        case CancelMessage(push_id=push_id):
+            response = CancelResponse(push_id, (CancelResult(code, desc),))
+        case StatusQueryMessage(push_id=push_id):
+            result = StatusQueryResult(MessageState.UNKNOWN, code, desc=desc)
+            response = StatusQueryResponse(push_id, (result,))
+        case CcqMessage(address=address, query_id=query_id):
+            response = CcqResponse(code, address, query_id, desc)
+        case _:
+            response = BadMessageResponse(StatusCode.BAD_REQUEST, desc)
+    return _answer(document, response, code, identity)
+
+
+def bad_message(error: BadMessage, identity: Identity, now: Instant) -> PapAnswer:
+    """Answer what was not understood (PAP 8.12).
+
+    A push-message whose push-id could be read is refused by its own response (PPG 5.1.1), anything
+    else by a badmessage-response.
+    """
+    desc = str(error)
+    version = error.version if error.version in SUPPORTED_VERSIONS else PAP_1_0
+    response: Message
+    if error.operation == "push-message" and error.message_id:
+        response = PushResponse(
+            error.message_id,
+            ResponseResult(error.code, desc),
+            sender_address=identity.address,
+            sender_name=identity.name,
+            reply_time=now,
+        )
+    else:
+        response = BadMessageResponse(error.code, desc, error.fragment)
+    listed = _OUR_LIST if version > PAP_1_0 else ()
+    document = Pap(response, version, supported_versions=listed, product_name=identity.product_name)
+    return PapAnswer(xml.encode(document), NAMES[type(response)], error.code)
+
+
+def unsupported_version(document: Pap, negotiation: Negotiation, identity: Identity) -> PapAnswer:
+    """Answer a version that this gateway does not speak (PAP 9.3)."""
+    code = StatusCode.VERSION_NOT_SUPPORTED
+    response = BadMessageResponse(code, f"PAP {document.version} is not supported")
+    answer = Pap(
+        response,
+        negotiation.version,
+        document.owner,
+        _OUR_LIST if negotiation.with_list else (),
+        identity.product_name,
+    )
+    return PapAnswer(xml.encode(answer), NAMES[type(response)], code)
+
+
+def control_facts(document: Pap, message: PushMessage) -> dict[str, object]:
+    """Return what later documents about this push must repeat, as JSON-able values.
+
+    The initiator's wishes come back in every result notification (PAP 8.6), in its own PAP version
+    and spelling (PAP 9.5).
+    """
+    facts: dict[str, object] = {"owner": document.owner}
+    if document.version > PAP_1_0 or document.supported_versions:
+        facts["listed"] = True
+    if message.source_reference is not None:
+        facts["source_reference"] = message.source_reference
+    wish = message.quality_of_service
+    if wish is not None:
+        facts["qos"] = {
+            "priority": wish.priority.value,
+            "network": wish.network,
+            "network_required": wish.network_required,
+            "bearer": wish.bearer,
+            "bearer_required": wish.bearer_required,
+        }
+    return facts
+
+
+def result_notification(notification: ClaimedNotification, identity: Identity) -> bytes:
+    """Write the result notification of a delivery that has ended (PAP 8.6, PPG 5.2)."""
+    message = ResultNotificationMessage(
+        push_id=notification.push_id,
+        message_state=MessageState(notification.state.value),
+        code=notification.code,
+        address=Address(notification.address),
+        quality_of_service=_used(notification.control.get("qos"), confirmed=notification.confirmed),
+        sender_address=identity.address,
+        sender_name=identity.name,
+        received_time=notification.received_at,
+        event_time=notification.event_time,
+        desc=notification.reason or None,
+    )
+    document = Pap(
+        message,
+        PapVersion.parse(notification.pap_version),
+        str(notification.control.get("owner", "WAPFORUM")),
+        _OUR_LIST if notification.control.get("listed") else (),
+        identity.product_name,
+    )
+    return xml.encode(document)
+
+
+def _used(wish: object, *, confirmed: bool) -> QualityOfService | None:
+    """Return the quality of service as it was, if the submission had one (PAP 8.2.2)."""
+    if not isinstance(wish, Mapping):
+        return None
+    method = DeliveryMethod.CONFIRMED if confirmed else DeliveryMethod.UNCONFIRMED
+    return QualityOfService(
+        priority=Priority(wish["priority"]),
+        delivery_method=method,
+        network=wish["network"],
+        network_required=wish["network_required"],
+        bearer=wish["bearer"],
+        bearer_required=wish["bearer_required"],
+    )
+
+
+def _answer(document: Pap, response: Message, code: int, identity: Identity) -> PapAnswer:
+    """Write ``response`` in the version of ``document`` (PAP 9.3)."""
+    above = document.version > PAP_1_0 or any(v.above_1_0 for v in document.supported_versions)
+    answer = Pap(
+        response,
+        document.version,
+        document.owner,
+        _OUR_LIST if above else (),
+        identity.product_name,
+    )
+    return PapAnswer(xml.encode(answer), NAMES[type(response)], code)
+
+
+_OUR_LIST = tuple(VersionRange(version.major, version.minor) for version in SUPPORTED_VERSIONS)

@@ -1,0 +1,153 @@
+"""PAP over HTTP: the gateway's front door, as a plain ASGI application (PAP 13).
+
+Only what belongs to HTTP is decided here: path, method, credentials, size, patience. Whatever
+reaches :class:`~omapush.ppg.acceptance.Acceptance` is answered with a PAP document under HTTP 202,
+whatever its quality (PAP 13.4.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from omapush.ppg.acceptance import Acceptance, PapRequest
+from omapush.ppg.metrics import Metrics
+from omapush.ppg.policy import Forbidden, Identified, Initiators
+
+log = structlog.get_logger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+CHALLENGE = (b"www-authenticate", b'Basic realm="PAP", charset="UTF-8"')
+
+
+@dataclass(frozen=True, slots=True)
+class PapHttpSettings:
+    """Limits of the front door.
+
+    :ivar max_entity: octets of the largest body; a larger one is answered 413 without reading it.
+    :ivar read_timeout_ms: patience for the whole body; then 408.
+    :ivar success_status: HTTP status of PAP answers.
+    """
+
+    paths: tuple[str, ...] = ("/pap",)
+    max_entity: int = 1_048_576
+    read_timeout_ms: int = 30_000
+    success_status: int = 202
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that is HTTP's alone."""
+
+    status: int
+    reason: str
+    headers: RawHeaders = ()
+
+
+class PapOverHttp:
+    """The ASGI application that takes PAP."""
+
+    def __init__(
+        self,
+        acceptance: Acceptance,
+        initiators: Initiators,
+        metrics: Metrics,
+        settings: PapHttpSettings,
+    ) -> None:
+        self._acceptance = acceptance
+        self._initiators = initiators
+        self._metrics = metrics
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        headers = {name: value for name, value in scope["headers"]}  # noqa: C416 - last one wins
+        source = str(scope["client"][0]) if scope.get("client") else ""
+        admitted = self._admit(scope, headers, source)
+        if isinstance(admitted, Refusal):
+            await self._refuse(admitted, source, send)
+            return
+        body = await self._body(receive)
+        if body is None:
+            return  # the initiator hung up: nobody to answer
+        if isinstance(body, Refusal):
+            await self._refuse(body, source, send)
+            return
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        answer = await self._acceptance.answer(PapRequest(content_type, body, admitted, source))
+        self._metrics.answered(answer.element, answer.code)
+        await _respond(send, self._settings.success_status, answer.content_type, answer.document)
+
+    def _admit(
+        self, scope: Scope, headers: MutableMapping[bytes, bytes], source: str
+    ) -> Identified | Refusal:
+        """Decide by the head of the request alone."""
+        if scope["path"] not in self._settings.paths:
+            return Refusal(404, "no PAP here")
+        if scope["method"] != "POST":
+            return Refusal(405, "PAP is POSTed", ((b"allow", b"POST"),))
+        authorization = headers.get(b"authorization")
+        identified = self._initiators.identify(
+            authorization.decode("latin-1") if authorization is not None else None, source
+        )
+        if isinstance(identified, Forbidden):
+            return Refusal(403, identified.reason)
+        if not isinstance(identified, Identified):
+            return Refusal(401, identified.reason, (CHALLENGE,))
+        if int(headers.get(b"content-length") or 0) > self._settings.max_entity:
+            return self._too_large()
+        return identified
+
+    async def _body(self, receive: Receive) -> bytes | Refusal | None:
+        try:
+            async with asyncio.timeout(self._settings.read_timeout_ms / 1000):
+                return await self._whole_body(receive)
+        except TimeoutError:
+            close = ((b"connection", b"close"),)
+            return Refusal(408, "the body did not arrive in time", close)
+
+    async def _whole_body(self, receive: Receive) -> bytes | Refusal | None:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            return None
+        first: bytes = event.get("body", b"")
+        if not event.get("more_body"):
+            return first if len(first) <= self._settings.max_entity else self._too_large()
+        body = bytearray(first)
+        while event.get("more_body"):
+            if len(body) > self._settings.max_entity:
+                return self._too_large()
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                return None
+            body += event.get("body", b"")
+        return bytes(body) if len(body) <= self._settings.max_entity else self._too_large()
+
+    def _too_large(self) -> Refusal:
+        reason = f"the body is larger than {self._settings.max_entity} octets"
+        return Refusal(413, reason, ((b"connection", b"close"),))
+
+    async def _refuse(self, refusal: Refusal, source: str, send: Send) -> None:
+        log.info("pap_refused", status=refusal.status, reason=refusal.reason, source=source)
+        self._metrics.refused(refusal.status)
+        text = f"{refusal.reason}\n".encode()
+        await _respond(send, refusal.status, b"text/plain; charset=utf-8", text, refusal.headers)
+
+
+async def _respond(
+    send: Send, status: int, content_type: bytes, body: bytes, headers: RawHeaders = ()
+) -> None:
+    length = str(len(body)).encode()
+    head = [(b"content-type", content_type), (b"content-length", length), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,261 @@
+"""The life of a delivery: one table of states and events, and the decision after each attempt.
+
+PPG 5 orders a push's life: accepted, delivered over the air, reported. PAP 8.6 names the final
+states. What lies between (queued, in flight, in doubt) is ours. The table below is the only place
+where a transition is allowed; everything that moves a delivery goes through :func:`next_state`.
+
+::
+
+                claimed             taken
+      QUEUED ───────────► IN_FLIGHT ───────► DELIVERED
+        ▲                  │ │   │  refused
+        │     put_off      │ │   └─────────► ABORTED
+        └──────────────────┘ │ owner_lost
+        ▲                    ▼
+        └─── put_off ─── IN_DOUBT            and to the other final states as the table says
+"""
+
+from __future__ import annotations
+
+import enum
+import zlib
+from dataclasses import dataclass
+
+from omapush.core.errors import OmapushError
+from omapush.core.instants import MINUTE_MS, SECOND_MS, Instant, format_utc, later
+from omapush.ota.interface import OutcomeKind, PushOutcome, PushStatus
+from omapush.pap.codes import StatusCode, abort_code
+from omapush.ppg.store.contract import ClaimedDelivery, DeliveryState, Settlement
+
+
+class DeliveryEvent(enum.StrEnum):
+    """What can happen to a delivery."""
+
+    CLAIMED = "claimed"
+    """A gateway process took it to work on it."""
+    TAKEN = "taken"
+    """Confirmed: the application took responsibility. Unconfirmed: it was sent."""
+    REFUSED = "refused"
+    """The client refused it for good, or too often (Po-PushAbort)."""
+    PUT_OFF = "put_off"
+    """Not now; another attempt follows."""
+    UNANSWERED = "unanswered"
+    """Sent, never answered, and no further attempt follows."""
+    UNFIT = "unfit"
+    """The client cannot take this content, or the gateway cannot make it fit."""
+    UNREACHABLE = "unreachable"
+    """No route to the client is known or will be."""
+    TOO_LATE = "too_late"
+    """deliver-before-timestamp, or the gateway's own maximum age, has passed."""
+    OWNER_LOST = "owner_lost"
+    """The process that had it in flight vanished."""
+    ABANDONED = "abandoned"
+    """In doubt, and policy says not to send it again."""
+    CANCELLED = "cancelled"
+    """The initiator cancelled it."""
+
+
+_S = DeliveryState
+_E = DeliveryEvent
+
+TRANSITIONS: dict[DeliveryState, dict[DeliveryEvent, DeliveryState]] = {
+    _S.QUEUED: {
+        _E.CLAIMED: _S.IN_FLIGHT,
+        _E.CANCELLED: _S.CANCELLED,
+    },
+    _S.IN_FLIGHT: {
+        _E.TAKEN: _S.DELIVERED,
+        _E.REFUSED: _S.ABORTED,
+        _E.PUT_OFF: _S.QUEUED,
+        _E.UNANSWERED: _S.TIMEOUT,
+        _E.UNFIT: _S.UNDELIVERABLE,
+        _E.UNREACHABLE: _S.UNDELIVERABLE,
+        _E.TOO_LATE: _S.EXPIRED,
+        _E.OWNER_LOST: _S.IN_DOUBT,
+    },
+    _S.IN_DOUBT: {
+        # Sent again: the claim of a doubtful delivery ends as an ordinary attempt does.
+        _E.CLAIMED: _S.IN_FLIGHT,
+        # The deadline forbids a further transmission; what the client got stays unknown.
+        _E.TOO_LATE: _S.UNKNOWN,
+        _E.ABANDONED: _S.UNKNOWN,
+    },
+    **{state: {} for state in DeliveryState if state.is_final},
+}
+
+
+class ForbiddenTransitionError(OmapushError):
+    """An event came in a state that does not know it: a fault of ours, never of a peer."""
+
+
+def next_state(state: DeliveryState, event: DeliveryEvent) -> DeliveryState:
+    """Return the state after ``event``. :raises ForbiddenTransitionError: not in the table."""
+    try:
+        return TRANSITIONS[state][event]
+    except KeyError as error:
+        raise ForbiddenTransitionError(f"{event.value} does not happen to {state.value}") from error
+
+
+class InDoubtPolicy(enum.StrEnum):
+    """What to do with a delivery of which nobody knows whether the client got it."""
+
+    SEND_AGAIN = "send_again"
+    """At least once: send it again; our own clients recognise the repetition."""
+    GIVE_UP = "give_up"
+    """At most once: report it as unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how soon to try again.
+
+    The wait doubles from ``first_ms`` to ``longest_ms``. ``max_sent_attempts`` limits attempts that
+    reached the client, or may have; attempts that never left the gateway go on until expiry
+    (Architecture 5.3.1.1.3: store and forward).
+    """
+
+    first_ms: int = SECOND_MS
+    longest_ms: int = MINUTE_MS
+    max_sent_attempts: int = 5
+    in_doubt: InDoubtPolicy = InDoubtPolicy.SEND_AGAIN
+
+    def wait_ms(self, attempt: int, seed: str) -> int:
+        """Return the wait after the ``attempt``-th try, from 1, spread by up to a tenth.
+
+        The spread follows from ``seed``, so that clients do not come back in step and the same
+        delivery always gives the same answer.
+        """
+        wait = min(self.first_ms << min(attempt - 1, 30), self.longest_ms)
+        return wait + wait * (zlib.crc32(seed.encode()) % 101) // 1000
+
+
+def before_attempt(
+    claimed: ClaimedDelivery, now: Instant, policy: RetryPolicy
+) -> Settlement | None:
+    """Return how a just claimed delivery ends without being sent, or ``None``: send it."""
+    if now >= claimed.expires_at:
+        # PPG 5.1.2.2.4: nothing is transmitted after the deadline.
+        reason = f"not delivered before {format_utc(claimed.expires_at)}"
+        if claimed.in_doubt:
+            reason += "; the last attempt is in doubt"
+        elif claimed.sent_attempts:
+            reason += f"; attempts that may have reached the client: {claimed.sent_attempts}"
+        return end(claimed, DeliveryEvent.TOO_LATE, StatusCode.SERVICE_FAILURE, reason, now)
+    if claimed.in_doubt and policy.in_doubt is InDoubtPolicy.GIVE_UP:
+        reason = "the gateway stopped during the attempt; by policy it is not sent again"
+        return end(claimed, DeliveryEvent.ABANDONED, StatusCode.SERVICE_FAILURE, reason, now)
+    return None
+
+
+def after_attempt(
+    claimed: ClaimedDelivery, outcome: PushOutcome, now: Instant, policy: RetryPolicy
+) -> Settlement:
+    """Return how a delivery goes on after ``outcome`` (PPG 5.1.2.2.5, PAP 8.14.5)."""
+    match outcome.kind:
+        case OutcomeKind.DONE:
+            return end(claimed, DeliveryEvent.TAKEN, StatusCode.OK, outcome.reason, now, sent=True)
+        case OutcomeKind.NEVER:
+            return _refused(claimed, outcome, now)
+        case OutcomeKind.LATER:
+            return _put_off_or_refused(claimed, outcome, now, policy)
+        case OutcomeKind.IN_DOUBT:
+            if claimed.sent_attempts + 1 < policy.max_sent_attempts:
+                return put_off(claimed, outcome.reason, now, policy, sent=True)
+            return end(
+                claimed,
+                DeliveryEvent.UNANSWERED,
+                StatusCode.SERVICE_FAILURE,
+                outcome.reason,
+                now,
+                sent=True,
+            )
+
+
+def put_off(
+    claimed: ClaimedDelivery,
+    reason: str,
+    now: Instant,
+    policy: RetryPolicy,
+    *,
+    sent: bool = False,
+    at_least_ms: int = 0,
+) -> Settlement:
+    """Queue the delivery again after the policy's wait, at the latest at its expiry."""
+    wait = max(policy.wait_ms(claimed.attempt, str(claimed.key)), at_least_ms)
+    return Settlement(
+        key=claimed.key,
+        owner=claimed.owner,
+        attempt=claimed.attempt,
+        at=now,
+        state=next_state(DeliveryState.IN_FLIGHT, DeliveryEvent.PUT_OFF),
+        reason=reason,
+        sent=sent,
+        due_at=Instant(min(later(now, wait), claimed.expires_at)),
+    )
+
+
+def end(
+    claimed: ClaimedDelivery,
+    event: DeliveryEvent,
+    code: int,
+    reason: str,
+    now: Instant,
+    *,
+    sent: bool = False,
+) -> Settlement:
+    """End the delivery; its result notification is due from now."""
+    before = DeliveryState.IN_FLIGHT
+    if claimed.in_doubt and event in TRANSITIONS[DeliveryState.IN_DOUBT]:
+        before = DeliveryState.IN_DOUBT
+    state = next_state(before, event)
+    return Settlement(
+        key=claimed.key,
+        owner=claimed.owner,
+        attempt=claimed.attempt,
+        at=now,
+        state=state,
+        reason=reason,
+        code=code,
+        # PAP SIN-100: what was asked for as unconfirmed is reported as unconfirmed. For a state in
+        # which nothing was sent there is no actual method: unconfirmed as well.
+        confirmed=claimed.confirmed and sent,
+        sent=sent,
+        notify=True,
+    )
+
+
+def _refused(claimed: ClaimedDelivery, outcome: PushOutcome, now: Instant) -> Settlement:
+    if outcome.status is None:
+        return end(
+            claimed,
+            DeliveryEvent.UNREACHABLE,
+            StatusCode.SERVICE_FAILURE,
+            outcome.reason,
+            now,
+        )
+    code = abort_code(outcome.status)
+    return end(claimed, DeliveryEvent.REFUSED, code, outcome.reason, now, sent=True)
+
+
+def _put_off_or_refused(
+    claimed: ClaimedDelivery, outcome: PushOutcome, now: Instant, policy: RetryPolicy
+) -> Settlement:
+    answered = outcome.status is not None
+    if answered and claimed.sent_attempts + 1 >= policy.max_sent_attempts:
+        return _refused(claimed, outcome, now)
+    return put_off(
+        claimed,
+        outcome.reason,
+        now,
+        policy,
+        sent=answered,
+        at_least_ms=outcome.retry_after_ms or 0,
+    )
+
+
+def status_name(status: int) -> str:
+    """Return the name of a push status for people, e.g. ``USERRFS``, or its number."""
+    try:
+        return PushStatus(status).name
+    except ValueError:
+        return str(status)

@@ -1,0 +1,75 @@
+"""What the gateway counts, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from omapush.ppg.store.contract import Settlement, StoreCounts
+
+
+class Metrics:
+    """One registry a gateway, so that several can live in one process (and in tests)."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._submissions = Counter(
+            "omapush_pap_responses_total",
+            "PAP documents answered, by message element and status code",
+            ("element", "code"),
+            registry=self.registry,
+        )
+        self._refusals = Counter(
+            "omapush_http_refusals_total",
+            "PAP requests refused by HTTP status before PAP was read",
+            ("status",),
+            registry=self.registry,
+        )
+        self._attempts = Counter(
+            "omapush_delivery_attempts_total",
+            "Delivery attempts by the state that they led to",
+            ("state",),
+            registry=self.registry,
+        )
+        self._notifications = Counter(
+            "omapush_notification_attempts_total",
+            "Result notification attempts by the state that they led to",
+            ("state",),
+            registry=self.registry,
+        )
+        self._deliveries = Gauge(
+            "omapush_deliveries",
+            "Deliveries in the ledger, by state",
+            ("state",),
+            registry=self.registry,
+        )
+        self._outbox = Gauge(
+            "omapush_notifications",
+            "Result notifications in the ledger, by state",
+            ("state",),
+            registry=self.registry,
+        )
+
+    def answered(self, element: str, code: int) -> None:
+        """Count a PAP answer."""
+        self._submissions.labels(element, str(code)).inc()
+
+    def refused(self, status: int) -> None:
+        """Count a request that ended with an HTTP status instead of a PAP document."""
+        self._refusals.labels(str(status)).inc()
+
+    def settled(self, settlement: Settlement) -> None:
+        """Count the end of a delivery attempt."""
+        self._attempts.labels(settlement.state.value).inc()
+
+    def notified(self, state: str) -> None:
+        """Count the end of a notification attempt."""
+        self._notifications.labels(state).inc()
+
+    def exposition(self, counts: StoreCounts | None) -> bytes:
+        """Return everything in Prometheus' text form; ``counts`` are the ledger's, if any."""
+        if counts is not None:
+            for state, number in counts.deliveries.items():
+                self._deliveries.labels(state.value).set(number)
+            for outbox_state, number in counts.notifications.items():
+                self._outbox.labels(outbox_state.value).set(number)
+        return generate_latest(self.registry)

@@ -1,0 +1,175 @@
+"""Is this push submission acceptable? The checks of PPG 5.1.1 and PAP 8.2, in a fixed order. Pure.
+
+The order follows the cost and the blame: what is wrong with the document comes before what this
+gateway cannot do, and that before what its operator forbids. The first fault is the answer; a
+rejected submission leaves nothing behind and does not use up its push-id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omapush.content.application_id import ApplicationId
+from omapush.content.message import PushMessage as ContentMessage
+from omapush.core.errors import DecodeError, OmapushError
+from omapush.core.instants import DAY_MS, Instant, format_utc, later
+from omapush.pap import address as addressing
+from omapush.pap.codes import StatusCode
+from omapush.pap.model import DeliveryMethod, PushMessage, QualityOfService
+from omapush.ppg.recipients import Client, Recipients
+from omapush.ppg.store.contract import NewDelivery
+
+MAX_PUSH_ID = 1_024
+"""Characters of the longest push-id taken; PAP itself sets no limit."""
+
+
+class RejectionError(OmapushError):
+    """The submission is not accepted; ``code`` and ``reason`` go into response-result."""
+
+    def __init__(self, code: StatusCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionLimits:
+    """What this gateway takes.
+
+    :ivar max_age_ms: life of a push without deliver-before-timestamp (PAP 8.6: "maximum age").
+    :ivar tolerant_addresses: read the address forms that initiators send in spite of the grammar.
+    """
+
+    max_recipients: int = 1_000
+    max_age_ms: int = 3 * DAY_MS
+    tolerant_addresses: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An acceptable submission: who gets it, when, until when, and how."""
+
+    deliveries: tuple[NewDelivery, ...]
+    expires_at: Instant
+    confirmed: bool
+    content: ContentMessage
+
+
+def judge(
+    message: PushMessage,
+    content: ContentMessage | None,
+    recipients: Recipients,
+    limits: SubmissionLimits,
+    now: Instant,
+) -> Judged:
+    """Check a submission.
+
+    :raises RejectionError: it is not acceptable.
+    """
+    if not 0 < len(message.push_id) <= MAX_PUSH_ID:
+        raise RejectionError(
+            StatusCode.BAD_REQUEST, f"push-id must have 1 to {MAX_PUSH_ID} characters"
+        )
+    due_at, expires_at = _times(message, limits, now)
+    found = _resolve(message, recipients, limits)
+    confirmed = _quality_of_service(message.quality_of_service, [client for _, client in found])
+    checked = _content(content)
+    if message.replace_push_id is not None:
+        raise RejectionError(StatusCode.REPLACEMENT_NOT_SUPPORTED, "replacement is not supported")
+    deliveries = tuple(
+        NewDelivery(position, address, client.client_id, due_at)
+        for position, (address, client) in enumerate(found)
+    )
+    return Judged(deliveries, expires_at, confirmed, checked)
+
+
+def _times(message: PushMessage, limits: SubmissionLimits, now: Instant) -> tuple[Instant, Instant]:
+    """Return when it is due and when it expires (PAP 8.2, PPG 5.1.2.2.4)."""
+    after = message.deliver_after_timestamp
+    before = message.deliver_before_timestamp
+    due_at = max(now, after) if after is not None else now
+    if before is None:
+        return Instant(due_at), later(Instant(due_at), limits.max_age_ms)
+    if before <= now:
+        raise RejectionError(
+            StatusCode.FORBIDDEN, f"deliver-before-timestamp {format_utc(before)} is past"
+        )
+    if before <= due_at:
+        raise RejectionError(
+            StatusCode.FORBIDDEN, "deliver-before-timestamp is not after deliver-after-timestamp"
+        )
+    return Instant(due_at), before
+
+
+def _resolve(
+    message: PushMessage, recipients: Recipients, limits: SubmissionLimits
+) -> list[tuple[str, Client]]:
+    """Return each recipient once, with the initiator's own address string (PPG 6)."""
+    total = len(message.addresses)
+    if total > limits.max_recipients:
+        reason = f"{total} addresses, at most {limits.max_recipients} are taken"
+        raise RejectionError(StatusCode.MULTIPLE_ADDRESSES_NOT_SUPPORTED, reason)
+    found: dict[str, tuple[str, Client]] = {}
+    for number, element in enumerate(message.addresses, start=1):
+        place = f"recipient {number} of {total}"
+        try:
+            address = addressing.parse(element.address_value, tolerant=limits.tolerant_addresses)
+        except DecodeError as error:
+            reason = f"{place}: {error.reason}"
+            raise RejectionError(StatusCode.ADDRESS_ERROR, reason) from error
+        client = recipients.resolve(address)
+        if client is None:
+            raise RejectionError(StatusCode.ADDRESS_ERROR, f"{place} is not served here")
+        found.setdefault(address.recipient_key, (element.address_value, client))
+    return list(found.values())
+
+
+def _quality_of_service(wish: QualityOfService | None, clients: list[Client]) -> bool:
+    """Check that the wish can be honoured (PAP 8.2.2); return whether the push is confirmed."""
+    if wish is None:
+        return True
+    if wish.network_required:
+        _require(wish.network, [client.network for client in clients], "network")
+    if wish.bearer_required:
+        _require(wish.bearer, [client.bearer for client in clients], "bearer")
+    match wish.delivery_method:
+        case DeliveryMethod.ONESHOT:
+            raise RejectionError(StatusCode.ONESHOT_NOT_SUPPORTED, "oneshot is not supported")
+        case DeliveryMethod.CONFIRMED_WITH_RESPONSE:
+            raise RejectionError(
+                StatusCode.SPECIFIED_DELIVERY_METHOD_NOT_POSSIBLE,
+                "confirmed-with-response is not supported",
+            )
+        case DeliveryMethod.UNCONFIRMED:
+            return False
+        case _:
+            # OTA-HTTP answers every push, so "as you like" is confirmed.
+            return True
+
+
+def _require(wanted: str | None, served: list[str | None], what: str) -> None:
+    # WDP appendix C: names compare without regard to case; "any" is no constraint. Required
+    # without a name has no meaning.
+    if wanted is None or _name(wanted) == "any":
+        return
+    code = {
+        "network": StatusCode.REQUIRED_NETWORK_NOT_AVAILABLE,
+        "bearer": StatusCode.REQUIRED_BEARER_NOT_AVAILABLE,
+    }[what]
+    if any(name is None or _name(name) != _name(wanted) for name in served):
+        raise RejectionError(code, f"required {what} {wanted!r} is not available")
+
+
+def _name(text: str) -> str:
+    return text.strip().replace(" ", "_").lower()
+
+
+def _content(content: ContentMessage | None) -> ContentMessage:
+    if content is None:
+        raise RejectionError(StatusCode.BAD_REQUEST, "the submission has no content entity")
+    if "/" not in content.media_type:
+        raise RejectionError(StatusCode.BAD_REQUEST, "the content entity has no Content-Type")
+    try:
+        ApplicationId.of(content)
+    except DecodeError as error:
+        raise RejectionError(StatusCode.BAD_REQUEST, error.reason) from error
+    return content

@@ -1,0 +1,210 @@
+"""The life of a delivery: the table, and the decision after each attempt."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omapush.content.message import PushMessage
+from omapush.core.instants import Instant
+from omapush.ota.interface import OutcomeKind, PushOutcome, PushStatus
+from omapush.ppg.lifecycle import (
+    TRANSITIONS,
+    DeliveryEvent,
+    ForbiddenTransitionError,
+    InDoubtPolicy,
+    RetryPolicy,
+    after_attempt,
+    before_attempt,
+    next_state,
+    put_off,
+)
+from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey, DeliveryState, Settlement
+
+NOW = Instant(1_000_000)
+POLICY = RetryPolicy(first_ms=1_000, longest_ms=60_000, max_sent_attempts=3)
+
+
+def claimed(
+    *,
+    attempt: int = 1,
+    sent_attempts: int = 0,
+    in_doubt: bool = False,
+    confirmed: bool = True,
+    expires_at: int = NOW + 3_600_000,
+) -> ClaimedDelivery:
+    return ClaimedDelivery(
+        key=DeliveryKey("0" * 32, 0),
+        push_id="push@pi",
+        initiator_id="pi",
+        client_id="anna",
+        address="WAPPUSH=+1555/TYPE=PLMN@ppg",
+        owner="ppg-1/a",
+        attempt=attempt,
+        sent_attempts=sent_attempts,
+        in_doubt=in_doubt,
+        lease_until=Instant(NOW + 300_000),
+        received_at=Instant(0),
+        expires_at=Instant(expires_at),
+        confirmed=confirmed,
+        flags=0,
+        message=PushMessage((("Content-Type", "text/plain"),), b"hello"),
+    )
+
+
+def outcome(kind: OutcomeKind, status: int | None = None, wait: int | None = None) -> PushOutcome:
+    return PushOutcome("d", kind, "because", status, wait)
+
+
+def test_table_names_every_state_and_leaves_final_ones_alone() -> None:
+    assert set(TRANSITIONS) == set(DeliveryState)
+    assert all(not TRANSITIONS[state] for state in DeliveryState if state.is_final)
+
+
+def test_table_as_a_whole_is_pinned() -> None:
+    drawn = {
+        f"{state.value} + {event.value} -> {after.value}"
+        for state, row in TRANSITIONS.items()
+        for event, after in row.items()
+    }
+    assert drawn == {
+        "queued + claimed -> in_flight",
+        "queued + cancelled -> cancelled",
+        "in_flight + taken -> delivered",
+        "in_flight + refused -> aborted",
+        "in_flight + put_off -> queued",
+        "in_flight + unanswered -> timeout",
+        "in_flight + unfit -> undeliverable",
+        "in_flight + unreachable -> undeliverable",
+        "in_flight + too_late -> expired",
+        "in_flight + owner_lost -> in_doubt",
+        "in_doubt + claimed -> in_flight",
+        "in_doubt + too_late -> unknown",
+        "in_doubt + abandoned -> unknown",
+    }
+
+
+def test_final_state_never_changes_even_by_a_late_answer() -> None:
+    with pytest.raises(ForbiddenTransitionError):
+        next_state(DeliveryState.TIMEOUT, DeliveryEvent.TAKEN)
+
+
+def test_confirmed_push_taken_is_delivered_and_reported_confirmed() -> None:
+    settlement = after_attempt(claimed(), outcome(OutcomeKind.DONE), NOW, POLICY)
+    assert settlement == Settlement(
+        key=DeliveryKey("0" * 32, 0),
+        owner="ppg-1/a",
+        attempt=1,
+        at=NOW,
+        state=DeliveryState.DELIVERED,
+        reason="because",
+        code=1000,
+        confirmed=True,
+        sent=True,
+        notify=True,
+    )
+
+
+def test_unconfirmed_push_sent_is_reported_unconfirmed() -> None:
+    settlement = after_attempt(claimed(confirmed=False), outcome(OutcomeKind.DONE), NOW, POLICY)
+    assert (settlement.state, settlement.confirmed) == (DeliveryState.DELIVERED, False)
+
+
+@pytest.mark.parametrize("status", [235, 236, 238, 256, 257, 600])
+def test_refusal_for_good_is_aborted_with_five_and_the_status(status: int) -> None:
+    settlement = after_attempt(claimed(), outcome(OutcomeKind.NEVER, status), NOW, POLICY)
+    assert (settlement.state, settlement.code) == (DeliveryState.ABORTED, 5000 + status)
+    assert settlement.notify
+
+
+def test_refusal_for_now_is_tried_again_until_the_attempts_are_used_up() -> None:
+    later = outcome(OutcomeKind.LATER, PushStatus.USERDCR)
+    first = after_attempt(claimed(), later, NOW, POLICY)
+    assert (first.state, first.sent, first.notify) == (DeliveryState.QUEUED, True, False)
+    last = after_attempt(claimed(attempt=3, sent_attempts=2), later, NOW, POLICY)
+    assert (last.state, last.code) == (DeliveryState.ABORTED, 5237)
+
+
+def test_client_that_cannot_be_reached_is_tried_until_expiry_and_costs_no_sent_attempt() -> None:
+    settlement = after_attempt(
+        claimed(attempt=99, sent_attempts=2), outcome(OutcomeKind.LATER), NOW, POLICY
+    )
+    assert (settlement.state, settlement.sent) == (DeliveryState.QUEUED, False)
+
+
+def test_lost_answer_is_sent_again_then_times_out() -> None:
+    lost = outcome(OutcomeKind.IN_DOUBT)
+    assert after_attempt(claimed(), lost, NOW, POLICY).state is DeliveryState.QUEUED
+    last = after_attempt(claimed(attempt=3, sent_attempts=2), lost, NOW, POLICY)
+    assert (last.state, last.code) == (DeliveryState.TIMEOUT, 4000)
+
+
+def test_client_that_asks_to_wait_is_given_the_time() -> None:
+    settlement = after_attempt(
+        claimed(), outcome(OutcomeKind.LATER, PushStatus.USERREQ, 500_000), NOW, POLICY
+    )
+    assert settlement.due_at is not None
+    assert settlement.due_at >= NOW + 500_000
+
+
+def test_put_off_never_goes_beyond_expiry() -> None:
+    settlement = put_off(claimed(expires_at=NOW + 10), "no", NOW, POLICY)
+    assert settlement.due_at == NOW + 10
+
+
+def test_past_deadline_nothing_is_sent_and_the_push_expires() -> None:
+    settlement = before_attempt(claimed(expires_at=NOW), NOW, POLICY)
+    assert settlement is not None
+    assert (settlement.state, settlement.code) == (DeliveryState.EXPIRED, 4000)
+    assert not settlement.confirmed
+
+
+def test_past_deadline_in_doubt_is_unknown_not_expired() -> None:
+    settlement = before_attempt(claimed(expires_at=NOW, in_doubt=True), NOW, POLICY)
+    assert settlement is not None
+    assert settlement.state is DeliveryState.UNKNOWN
+    assert "doubt" in settlement.reason
+
+
+def test_in_doubt_is_sent_again_or_given_up_as_the_policy_says() -> None:
+    doubtful = claimed(attempt=2, in_doubt=True)
+    assert before_attempt(doubtful, NOW, POLICY) is None
+    settlement = before_attempt(doubtful, NOW, RetryPolicy(in_doubt=InDoubtPolicy.GIVE_UP))
+    assert settlement is not None
+    assert settlement.state is DeliveryState.UNKNOWN
+
+
+@given(attempt=st.integers(1, 10_000), seed=st.text(max_size=40))
+def test_wait_grows_to_the_longest_and_is_spread_by_a_tenth_at_most(
+    attempt: int, seed: str
+) -> None:
+    wait = POLICY.wait_ms(attempt, seed)
+    assert 1_000 <= wait <= 66_000
+    assert wait == POLICY.wait_ms(attempt, seed)
+
+
+@given(
+    kind=st.sampled_from(OutcomeKind),
+    status=st.one_of(
+        st.none(), st.sampled_from([s.value for s in PushStatus]), st.integers(0, 999)
+    ),
+    attempt=st.integers(1, 50),
+    sent=st.integers(0, 50),
+    in_doubt=st.booleans(),
+    confirmed=st.booleans(),
+)
+def test_every_outcome_settles_in_a_state_of_the_table(
+    kind: OutcomeKind, status: int | None, attempt: int, sent: int, in_doubt: bool, confirmed: bool
+) -> None:
+    row = claimed(attempt=attempt, sent_attempts=sent, in_doubt=in_doubt, confirmed=confirmed)
+    settlement = after_attempt(row, outcome(kind, status), NOW, POLICY)
+    if settlement.state.is_final:
+        assert settlement.notify
+        assert settlement.code is not None
+        assert settlement.due_at is None
+    else:
+        assert settlement.due_at is not None
+        assert NOW < settlement.due_at <= row.expires_at
+    if not confirmed:
+        assert not settlement.confirmed
