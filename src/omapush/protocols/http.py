@@ -37,7 +37,7 @@ class HttpLimitError(HttpError, LimitError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A whole request. ``close`` tells that the peer ends the connection after it."""
+    """A whole request. The length of ``body`` is written by the end that sends it."""
 
     method: str
     target: str
@@ -51,7 +51,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole response."""
+    """A whole response. The length of ``body`` is written by the end that sends it."""
 
     status: int
     headers: tuple[Header, ...] = ()
@@ -70,6 +70,7 @@ class HttpClientEnd:
         self._max_body = max_body
         self._outstanding: deque[_Reading] = deque()
         self._must_close = False
+        self._failure: HttpError | None = None
 
     @property
     def outstanding(self) -> int:
@@ -80,6 +81,11 @@ class HttpClientEnd:
     def must_close(self) -> bool:
         """Whether the peer said that no further request will be answered here."""
         return self._must_close
+
+    @property
+    def failure(self) -> HttpError | None:
+        """Why nothing more can be read: not HTTP, too much of it, or what nobody asked for."""
+        return self._failure
 
     def request(self, request: Request) -> bytes:
         """Return the octets of ``request``. :raises EncodeError: a header cannot be written."""
@@ -96,16 +102,17 @@ class HttpClientEnd:
         return octets
 
     def receive(self, octets: bytes) -> list[Response]:
-        """Take octets; return the responses that are now complete.
+        """Take octets; return the responses that are now complete, and see :attr:`failure`.
 
-        :raises HttpError: not HTTP, or a response that nobody asked for.
+        What follows a response after which the peer closes is not looked at.
         """
         responses: list[Response] = []
-        while octets:
+        while octets and self._failure is None and not self._must_close:
             if not self._outstanding:
-                raise HttpError("a response that nobody asked for")
+                self._failure = HttpError("a response that nobody asked for")
+                break
             reading = self._outstanding[0]
-            if not reading.feed(octets):
+            if not self._complete(reading, octets):
                 break
             responses.append(reading.response())
             self._finish()
@@ -114,15 +121,22 @@ class HttpClientEnd:
 
     def receive_end(self) -> list[Response]:
         """Take the end of the stream, which may complete a response without a length."""
-        if self._outstanding and self._outstanding[0].feed(b""):
-            response = self._outstanding[0].response()
-            self._finish()
-            return [response]
-        return []
+        reading = self._outstanding[0] if self._outstanding else None
+        if reading is None or self._failure is not None or not self._complete(reading, b""):
+            return []
+        self._finish()
+        return [reading.response()]
+
+    def _complete(self, reading: _Reading, octets: bytes) -> bool:
+        try:
+            return reading.feed(octets)
+        except HttpError as error:
+            self._failure = error
+            return False
 
     def _finish(self) -> None:
         reading = self._outstanding.popleft()
-        self._must_close |= reading.connection.our_state is h11.MUST_CLOSE
+        self._must_close |= reading.is_last
 
 
 class HttpServerEnd:
@@ -134,34 +148,44 @@ class HttpServerEnd:
         self._reading = self._new()
         self._unanswered: deque[h11.Connection] = deque()
         self._held = b""
+        self._no_more = False
         self._must_close = False
+        self._failure: HttpError | None = None
 
     @property
     def must_close(self) -> bool:
         """Whether the connection ends after the response that was written last."""
         return self._must_close
 
+    @property
+    def failure(self) -> HttpError | None:
+        """Why nothing more can be read; it wants an answer after those to whole requests."""
+        return self._failure
+
     def receive(self, octets: bytes) -> list[Request]:
-        """Take octets; return the requests that are now complete.
+        """Take octets; return the requests that are now complete, and see :attr:`failure`.
 
         Behind ``max_unanswered`` requests octets are held, up to a limit, until :meth:`respond`.
-
-        :raises HttpError: not HTTP, or too much of it.
+        What follows a request after which the peer closes is not looked at.
         """
-        octets = self._held + octets
+        octets = self._held + octets if self._held else octets
         self._held = b""
         requests: list[Request] = []
-        while octets:
+        while octets and not self._no_more:
             if len(self._unanswered) >= self._max_unanswered:
-                if len(octets) > MAX_HELD:
-                    raise HttpLimitError("too many requests before the first was answered")
-                self._held = octets
+                self._hold(octets)
                 break
-            if not self._reading.feed(octets):
+            reading = self._reading
+            try:
+                if not reading.feed(octets):
+                    break
+            except HttpError as error:
+                self._fail(error)
                 break
-            requests.append(self._reading.request())
-            self._unanswered.append(self._reading.connection)
-            octets = self._reading.left_over
+            requests.append(reading.request())
+            self._unanswered.append(reading.connection)
+            self._no_more = reading.is_last
+            octets = reading.left_over
             self._reading = self._new()
         return requests
 
@@ -172,24 +196,38 @@ class HttpServerEnd:
         """
         if not self._unanswered:
             raise EncodeError("there is no request to answer")
-        connection = self._unanswered.popleft()
-        headers = (
-            list(response.headers)
-            if response.status == 204
-            else _framed(response.headers, response.body, always=True)
-        )
+        # 204 has no body and no length (RFC 9110, 8.6).
+        framed = response.status != 204
+        headers = _framed(response.headers, response.body if framed else b"", always=framed)
+        if self._failure is not None and len(self._unanswered) == 1:
+            headers.append((b"Connection", b"close"))
+        connection = self._unanswered[0]
         try:
             octets = connection.send(
                 h11.Response(
-                    status_code=response.status, headers=headers, reason=response.reason.encode()
+                    status_code=response.status,
+                    headers=headers,
+                    reason=response.reason.encode("latin-1", "replace"),
                 )
             )
-            octets = (octets or b"") + _sent_body(connection, response.body)
+            octets = (octets or b"") + _sent_body(connection, response.body if framed else b"")
         except h11.LocalProtocolError as error:
             raise EncodeError(f"not a response that can be written: {error}") from error
-        self._must_close = connection.our_state is h11.MUST_CLOSE
+        self._unanswered.popleft()
+        self._must_close = self._no_more and not self._unanswered
         held, self._held = self._held, b""
-        return octets, self.receive(held) if held and not self._must_close else []
+        return octets, self.receive(held) if held else []
+
+    def _hold(self, octets: bytes) -> None:
+        if len(octets) > MAX_HELD:
+            self._fail(HttpLimitError("too many requests before the first was answered", 503))
+        else:
+            self._held = octets
+
+    def _fail(self, error: HttpError) -> None:
+        self._failure = error
+        self._no_more = True
+        self._unanswered.append(self._reading.connection)
 
     def _new(self) -> _Reading:
         return _Reading(
@@ -211,8 +249,17 @@ class _Reading:
         """What follows the message."""
         return self.connection.trailing_data[0]
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the connection ends after this message and its answer."""
+        states = self.connection.states.values()
+        return h11.MUST_CLOSE in states or h11.CLOSED in states
+
     def feed(self, octets: bytes) -> bool:
-        """Take octets (none: the stream has ended); return whether the message is complete."""
+        """Take octets (none: the stream has ended); return whether the message is complete.
+
+        :raises HttpError: not HTTP. :raises HttpLimitError: a body larger than allowed.
+        """
         try:
             self.connection.receive_data(octets)
             while True:
@@ -255,11 +302,17 @@ def _sent_body(connection: h11.Connection, body: bytes) -> bytes:
     return octets + (connection.send(h11.EndOfMessage()) or b"")
 
 
-def _framed(headers: Iterable[Header], body: bytes, *, always: bool) -> list[Header]:
-    """Return the headers with the length of the body, which is never chunked."""
-    framed = list(headers)
+def _framed(headers: Iterable[Header], body: bytes, *, always: bool) -> list[tuple[bytes, bytes]]:
+    """Return the headers with the length of the body, which is never chunked.
+
+    h11 refuses what could end a header line early; :raises EncodeError: no octets for a character.
+    """
+    try:
+        framed = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
+    except UnicodeEncodeError as error:
+        raise EncodeError("a header that HTTP has no octets for") from error
     if body or always:
-        framed.append(("Content-Length", str(len(body))))
+        framed.append((b"Content-Length", b"%d" % len(body)))
     return framed
 
 

@@ -1,6 +1,6 @@
 """OTA-HTTP: push over HTTP, where the terminal is the server whoever dialled (WAP-235, 7).
 
-* ``ppg``: the gateway's end. ``client``: the terminal's end.
+* ``ppg``: the gateway's end, with its table in ``states``. ``client``: the terminal's end.
 * ``headers``: names and small grammars that both share. ``cpi``: capabilities and their tag.
 * ``entity``: the ``application/http`` body of a push. ``status``: X-Wap-Push-Status.
 

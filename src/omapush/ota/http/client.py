@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from omapush.content.message import Header, PushMessage
 from omapush.core.errors import DecodeError, EncodeError, LimitError
-from omapush.core.instants import Instant
+from omapush.core.instants import MINUTE_MS, Instant, later
 from omapush.ota.http import cpi, entity, headers
 from omapush.ota.interface import (
     ClientCapabilities,
@@ -42,6 +42,13 @@ _OUTER = frozenset(
         "Host",
         "Date",
         "Connection",
+        "Keep-Alive",
+        "TE",
+        "Trailer",
+        "Upgrade",
+        "Expect",
+        "User-Agent",
+        "Accept",
         "Content-Length",
         "Transfer-Encoding",
         "Authorization",
@@ -60,24 +67,32 @@ class HttpTerminalSettings:
 
     :ivar terminal_id: X-Wap-Terminal-Id, a Client ID (WAP-235, 7.2.6; WAP-196).
     :ivar bearer_indication: two hexadecimal digits (WAP-235, 7.6).
+    :ivar idle_timeout_ms: how long a gateway may say nothing before its connection is closed,
+        unless a push of its waits for the application.
     """
 
     terminal_id: str
     bearer_indication: str = "00"
+    idle_timeout_ms: int = 10 * MINUTE_MS
 
 
 @dataclass(slots=True)
 class _Unanswered:
-    reference: str | None
-    versioned: bool
+    reference: str | None = None
+    versioned: bool = False
     response_allowed: bool = False
     response: Response | None = None
+
+    @property
+    def waits_for_application(self) -> bool:
+        return self.reference is not None and self.response is None
 
 
 class HttpTerminalSession:
     """One active connection from a gateway, as the terminal sees it.
 
-    :param capabilities: what the client takes; asked anew for each request, for it may change.
+    :param capabilities: what the client takes; asked anew for each request, for it may change. How
+        large and how many pushes may be holds as it was when the connection began.
     :param source: where the pushes of this connection come from.
     """
 
@@ -92,53 +107,65 @@ class HttpTerminalSession:
         self._source = source
         limits = capabilities()
         self._max_message_size = limits.max_message_size
+        self._max_push_requests = limits.max_push_requests
         self._http = HttpServerEnd(
-            # What may stand beside the message: the inner status line is part of it already.
+            # A push beyond the limit is read and told so (413); one far beyond is not read.
             max_body=limits.max_message_size + entity.MAX_HEAD,
             # One more than announced, so that a gateway that sends too many is told so (237).
             max_unanswered=limits.max_push_requests + 1,
         )
-        self._max_push_requests = limits.max_push_requests
+        self._cpi: tuple[ClientCapabilities, tuple[Header, ...], str] | None = None
         self._unanswered: deque[_Unanswered] = deque()
         self._count = 0
+        self._idle_since = Instant(0)
+        self._refused = False
         self._ended = False
         self._effects: list[Effect] = []
         self._indications: list[ClientIndication] = []
 
     def connected(self, now: Instant) -> None:
         """Wait: the gateway speaks first (WAP-235, 7.2.4)."""
+        self._idle_since = now
 
     def request(self, primitive: ClientRequest, now: Instant) -> None:
         """Take the application's answer to a push; one for a push that is gone changes nothing."""
         for waiting in self._unanswered:
             if waiting.reference == primitive.reference and waiting.response is None:
-                waiting.response = _answer(primitive, waiting)
+                waiting.response = _answer(primitive, response_allowed=waiting.response_allowed)
+        self._idle_since = now
         self._flush()
 
     def receive(self, octets: bytes, now: Instant) -> None:
         """Take octets of requests."""
         if self._ended:
             return
-        try:
-            self._requests(self._http.receive(octets))
-        except HttpError as error:
-            self._refuse_connection(error)
+        self._idle_since = now
+        self._take(self._http.receive(octets))
         self._flush()
 
     def disconnected(self, reason: str, now: Instant) -> None:
         """Take the end of the connection: pushes that were not answered yet are void."""
         self._ended = True
         for waiting in self._unanswered:
-            if waiting.reference is not None and waiting.response is None:
+            if waiting.waits_for_application and waiting.reference is not None:
                 self._indications.append(PoPushVoidInd(waiting.reference, reason))
         self._unanswered.clear()
+        self._effects.clear()
 
     def next_timer(self) -> Instant | None:
-        """Return ``None``: the application's deadline is kept by the client."""
-        return None
+        """When the gateway has been silent for too long.
+
+        While a push waits for the application there is none: the client keeps that deadline.
+        """
+        if self._ended or any(one.waits_for_application for one in self._unanswered):
+            return None
+        return later(self._idle_since, self._settings.idle_timeout_ms)
 
     def handle_timer(self, now: Instant) -> None:
-        """Do nothing: there is no timer."""
+        """Close the connection of a silent gateway."""
+        due = self.next_timer()
+        if due is not None and now >= due:
+            self._close("the gateway was silent for too long")
 
     def effects(self) -> list[Effect]:
         """Hand out what is to be done below."""
@@ -150,12 +177,15 @@ class HttpTerminalSession:
         indications, self._indications = self._indications, []
         return indications
 
-    def _requests(self, requests: list[Request]) -> None:
+    def _take(self, requests: list[Request]) -> None:
         for request in requests:
-            versioned = request.get(headers.VERSION) is not None
-            waiting = _Unanswered(None, versioned)
+            waiting = _Unanswered(versioned=request.get(headers.VERSION) is not None)
             self._unanswered.append(waiting)
             waiting.response = self._dispatch(request, waiting)
+        failure = self._http.failure
+        if failure is not None and not self._refused:
+            self._refused = True
+            self._unanswered.append(_Unanswered(response=_refusal(failure)))
 
     def _dispatch(self, request: Request, waiting: _Unanswered) -> Response | None:
         """Return the answer, or ``None`` when the application has to give it."""
@@ -165,59 +195,51 @@ class HttpTerminalSession:
         if request.method not in ("OPTIONS", "POST"):
             return Response(405, (ALLOW,))
         offered = request.get(headers.VERSION)
-        if offered is not None and not headers.offers_our_version(offered):
-            return self._push_level(PushStatus.VERSION, "Version Not Supported", waiting)
+        if offered is not None and headers.choose_version(offered) is None:
+            return _push_level(PushStatus.VERSION, "Version Not Supported")
         if is_options:
-            return self._registration(request, waiting)
+            return self._registration(request)
         return self._push(request, waiting)
+
+    def _current_cpi(self) -> tuple[tuple[Header, ...], str]:
+        """Return the CPI headers and their tag, computed again only after a change."""
+        capabilities = self._capabilities()
+        if self._cpi is None or self._cpi[0] != capabilities:
+            given = cpi.to_headers(capabilities)
+            self._cpi = capabilities, given, cpi.tag(given)
+        return self._cpi[1], self._cpi[2]
 
     # -- registration (WAP-235, 7.2.5) --
 
-    def _registration(self, request: Request, waiting: _Unanswered) -> Response:
-        capabilities = cpi.to_headers(self._capabilities())
-        tag = cpi.tag(capabilities)
-        matching = request.get(headers.CPI_TAG) == tag
-        status, text = (500, "Accepted") if matching else (501, "Accepted, CPI included")
-        answer = self._push_level(status, text, waiting)
-        given: tuple[Header, ...] = (
-            *answer.headers,
+    def _registration(self, request: Request) -> Response:
+        capabilities, tag = self._current_cpi()
+        identity: tuple[Header, ...] = (
             (headers.BEARER_INDICATION, self._settings.bearer_indication),
             (headers.TERMINAL_ID, self._settings.terminal_id),
         )
-        if not matching:
-            given += ((headers.CPI_TAG, tag), *capabilities)
-        return Response(204, given)
+        if request.get(headers.CPI_TAG) == tag:
+            return _push_level(500, "Accepted", *identity)
+        given = (*identity, (headers.CPI_TAG, tag), *capabilities)
+        return _push_level(501, "Accepted, CPI included", *given)
 
     # -- push (WAP-235, 7.4) --
 
     def _push(self, request: Request, waiting: _Unanswered) -> Response | None:
-        stale = self._stale_tag(request, waiting)
-        if stale is not None:
-            return stale
+        assumed, tag = request.get(headers.CPI_TAG), self._current_cpi()[1]
+        if assumed is not None and assumed != tag:
+            # Made for other capabilities; without a tag a push is taken (WAP-235, 7.2.5.2).
+            return _push_level(PushStatus.CPITAG, "CPITag is out of date", (headers.CPI_TAG, tag))
         try:
             message = self._message(request)
         except LimitError as error:
-            status = PushStatus.USERDCR
-            return Response(413, self._push_level(status, error.reason, waiting).headers)
+            return Response(413, _push_level(PushStatus.USERDCR, error.reason).headers)
         except DecodeError as error:
-            status = PushStatus.USERRFS
-            return Response(400, self._push_level(status, str(error), waiting).headers)
-        pending = sum(1 for one in self._unanswered if one.reference and one.response is None)
+            return Response(400, _push_level(PushStatus.USERRFS, str(error)).headers)
+        pending = sum(1 for one in self._unanswered if one.waits_for_application)
         if pending >= self._max_push_requests:
-            return self._push_level(PushStatus.USERDCR, "too many pushes at a time", waiting)
+            return _push_level(PushStatus.USERDCR, "too many pushes at a time")
         self._indicate(request, message, waiting)
         return None
-
-    def _stale_tag(self, request: Request, waiting: _Unanswered) -> Response | None:
-        """Refuse a push that was made for other capabilities; without a tag it is taken."""
-        assumed = request.get(headers.CPI_TAG)
-        if assumed is None:
-            return None
-        tag = cpi.tag(cpi.to_headers(self._capabilities()))
-        if assumed == tag:
-            return None
-        answer = self._push_level(PushStatus.CPITAG, "CPITag is out of date", waiting)
-        return Response(204, (*answer.headers, (headers.CPI_TAG, tag)))
 
     def _message(self, request: Request) -> PushMessage:
         media_type = (request.get("Content-Type") or "").partition(";")[0].strip().lower()
@@ -257,38 +279,22 @@ class HttpTerminalSession:
 
     # -- answers --
 
-    def _push_level(self, status: int, text: str, waiting: _Unanswered) -> Response:
-        given: list[Header] = [(headers.PUSH_STATUS, f"{int(status)} {_printable(text)}".rstrip())]
-        if waiting.versioned:
-            given.append((headers.VERSION, headers.OUR_VERSION))
-        return Response(204, tuple(given))
-
     def _flush(self) -> None:
         """Write the answers whose turn has come."""
-        while not self._ended and self._unanswered and self._unanswered[0].response is not None:
-            response = self._unanswered.popleft().response
-            if response is None:
+        while not self._ended and self._unanswered:
+            waiting = self._unanswered[0]
+            if waiting.response is None:
                 return
+            self._unanswered.popleft()
             try:
-                octets, held = self._http.respond(response)
-                self._effects.append(SendOctets(octets))
-                self._requests(held)
-            except HttpError as error:
-                self._refuse_connection(error)
-            except EncodeError as error:
+                octets, held = self._http.respond(_versioned(waiting.response, waiting))
+            except EncodeError as error:  # a capability that HTTP cannot carry
                 self._close(error.reason)
+                return
+            self._effects.append(SendOctets(octets))
             if self._http.must_close:
-                self._close("the gateway asked for it")
-
-    def _refuse_connection(self, error: HttpError) -> None:
-        """Say what is wrong, if nothing is waiting before it, and close."""
-        if not self._unanswered:
-            status = error.status
-            head = f"HTTP/1.1 {status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n"
-            push_status = PushStatus.USERDCR if status == 413 else PushStatus.USERRFS
-            told = f"{headers.PUSH_STATUS}: {int(push_status)}\r\n\r\n"
-            self._effects.append(SendOctets((head + told).encode("ascii")))
-        self._close(error.reason)
+                self._close("no request can follow")
+            self._take(held)
 
     def _close(self, reason: str) -> None:
         if not self._ended:
@@ -296,22 +302,40 @@ class HttpTerminalSession:
         self._ended = True
 
 
-def _answer(primitive: ClientRequest, waiting: _Unanswered) -> Response:
-    versioned: tuple[Header, ...] = (
-        ((headers.VERSION, headers.OUR_VERSION),) if waiting.versioned else ()
-    )
+def _answer(primitive: ClientRequest, *, response_allowed: bool) -> Response:
     match primitive:
         case PoPushAbortReq(status=status, reason=reason):
-            text = f"{int(status)} {_printable(reason)}".rstrip()
-            return Response(204, ((headers.PUSH_STATUS, text), *versioned))
+            return _push_level(status, reason)
         case PoConfirmedPushRes(body=body, content_type=content_type):
-            given: tuple[Header, ...] = ((headers.PUSH_STATUS, "400 Accepted"), *versioned)
-            if not body or not waiting.response_allowed:
-                return Response(204, given)
-            media_type = content_type or "application/octet-stream"
-            return Response(200, (*given, ("Content-Type", media_type)), body)
+            accepted = _push_level(400, "Accepted")
+            if not body or not response_allowed:
+                return accepted
+            media_type = _printable(content_type or "") or "application/octet-stream"
+            return Response(200, (*accepted.headers, ("Content-Type", media_type)), body)
+
+
+def _push_level(status: int, text: str, *more: Header) -> Response:
+    """Answer at the level of push, for which HTTP has done its duty (WAP-235, 7.4.2)."""
+    given = (headers.PUSH_STATUS, f"{int(status)} {_printable(text)}".rstrip())
+    return Response(204, (given, *more))
+
+
+def _versioned(response: Response, waiting: _Unanswered) -> Response:
+    """Add our version if the request gave one (WAP-235, 7.5)."""
+    if not waiting.versioned:
+        return response
+    version = (headers.VERSION, headers.OUR_VERSION)
+    given = (*response.headers[:1], version, *response.headers[1:])
+    return Response(response.status, given, response.body)
+
+
+def _refusal(failure: HttpError) -> Response:
+    """Say to a gateway why nothing more is read from it."""
+    too_much = isinstance(failure, LimitError)
+    status = PushStatus.USERDCR if too_much else PushStatus.USERRFS
+    return Response(failure.status, _push_level(status, failure.reason).headers)
 
 
 def _printable(text: str) -> str:
     """Return ``text`` as it may stand in a header."""
-    return "".join(c if " " <= c <= "~" else "?" for c in text[:MAX_REASON])
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:MAX_REASON]).strip()

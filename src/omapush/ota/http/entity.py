@@ -7,11 +7,15 @@ import zlib
 
 from omapush.content.message import Header, PushMessage
 from omapush.core.errors import DecodeError, EncodeError, LimitError
+from omapush.protocols.http import HttpClientEnd, Request
 
 CONTENT_TYPE = "application/http"
 MAX_HEAD = 16_384
 """Octets of status line and headers together."""
 MAX_HEADERS = 100
+
+_OF_THE_LINE = frozenset(("content-length", "transfer-encoding"))
+"""Headers that say how the body is laid out; :func:`encode` writes its own."""
 
 _STATUS_LINE = re.compile(rb"HTTP/[0-9]\.[0-9] [0-9]{3}(?: [^\r\n]*)?")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -28,18 +32,21 @@ def encode(message: PushMessage) -> bytes:
     for name, value in message.headers:
         if not _NAME.fullmatch(name) or _ILLEGAL.search(value):
             raise EncodeError(f"not a header that can be written: {name[:60]!r}")
-        if name.lower() != "content-length":
+        if name.lower() not in _OF_THE_LINE:
             lines.append(f"{name}: {value}\r\n")
     lines.append(f"Content-Length: {len(message.body)}\r\n\r\n")
-    return "".join(lines).encode("utf-8") + message.body
+    try:
+        return "".join(lines).encode("utf-8") + message.body
+    except UnicodeEncodeError as error:
+        raise EncodeError("a header that has no octets in UTF-8") from error
 
 
 def encoded_size(message: PushMessage) -> int:
     """Return how many octets :func:`encode` would write: what MaxMsgSize limits."""
     head = sum(
-        len(name) + len(value.encode("utf-8")) + 4
+        len(name) + len(value.encode("utf-8", "replace")) + 4
         for name, value in message.headers
-        if name.lower() != "content-length"
+        if name.lower() not in _OF_THE_LINE
     )
     length = f"Content-Length: {len(message.body)}\r\n\r\n"
     return len("HTTP/1.1 200 OK\r\n") + head + len(length) + len(message.body)
@@ -58,8 +65,12 @@ def decode(octets: bytes, max_body: int) -> PushMessage:
     lines = _FOLD.sub(b" ", head).split(b"\r\n")
     if not _STATUS_LINE.fullmatch(lines[0]):
         raise DecodeError("application/http does not begin with a status line", 0)
-    headers = _headers(lines[1:])
-    return inflated(PushMessage(headers, _cut(body, headers)), max_body)
+    message = PushMessage(_headers(lines[1:]), body)
+    if message.get("Transfer-Encoding") is None:
+        _check_length(message)
+    else:
+        message = _unchunked(message, max_body)
+    return inflated(message, max_body)
 
 
 def inflated(message: PushMessage, max_body: int) -> PushMessage:
@@ -83,8 +94,10 @@ def inflated(message: PushMessage, max_body: int) -> PushMessage:
         if len(body) > max_body:
             raise LimitError(f"a body of more than {max_body} octets")
         if decompressor.eof:
-            plain = PushMessage(message.headers, body)
-            return plain.replacing("Content-Encoding", None)
+            plain = PushMessage(message.headers, body).replacing("Content-Encoding", None)
+            if plain.get("Content-Length") is None:
+                return plain
+            return plain.replacing("Content-Length", str(len(body)))
     raise DecodeError("the body is not the deflate that it says")
 
 
@@ -105,11 +118,26 @@ def _headers(lines: list[bytes]) -> tuple[Header, ...]:
     return tuple(headers)
 
 
-def _cut(body: bytes, headers: tuple[Header, ...]) -> bytes:
-    """Return the content; without a length it runs to the end."""
-    lengths = {value for name, value in headers if name.lower() == "content-length"}
-    if not lengths:
-        return body
-    if lengths != {str(len(body))}:
-        raise DecodeError(f"Content-Length {'/'.join(sorted(lengths))[:40]} but {len(body)} octets")
-    return body
+def _check_length(message: PushMessage) -> None:
+    """Refuse a length that is not the content's; without one the content runs to the end."""
+    lengths = set(message.get_all("Content-Length"))
+    if lengths and lengths != {str(len(message.body))}:
+        given = "/".join(sorted(lengths))[:40]
+        raise DecodeError(f"Content-Length {given} but {len(message.body)} octets")
+
+
+def _unchunked(message: PushMessage, max_body: int) -> PushMessage:
+    """Undo the inner Transfer-Encoding, which WAP-251 5.2 allows, as HTTP itself does."""
+    codings = "".join(
+        f"Transfer-Encoding: {coding}\r\n" for coding in message.get_all("Transfer-Encoding")
+    )
+    reader = HttpClientEnd(max_body)
+    reader.request(Request("GET", "/", (("Host", ""),)))
+    head = f"HTTP/1.1 200 OK\r\n{codings}\r\n".encode("utf-8", "replace")
+    responses = reader.receive(head + message.body) or reader.receive_end()
+    if reader.failure is not None:
+        raise reader.failure
+    if not responses:
+        raise DecodeError("the chunks inside application/http have no end")
+    kept = [header for header in message.headers if header[0].lower() not in _OF_THE_LINE]
+    return PushMessage(tuple(kept), responses[0].body)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+from omapush.core.errors import LimitError
 from omapush.ota.interface import PushFlag
+from omapush.protocols.http import Request, Response
 
 TARGET = "/wappush"
 VERSION = "X-Wap-Push-OTA-Version"
@@ -19,6 +21,12 @@ PUSH_ID = "X-Push-Id"
 
 OUR_VERSION = "1.0"
 
+MAX_TAG = 64
+"""Characters of a CPITag; our own have eight."""
+MAX_TERMINAL_ID = 255
+"""Characters of a Terminal-ID (WAP-196, 6.1)."""
+
+_BEARER = re.compile(r"[0-9A-Fa-f]{2}")
 _STATUS = re.compile(r"\s*([0-9]{3})(?:[ \t]+(.*))?", re.ASCII)
 _OFFER = re.compile(r"([0-9]{1,4})\.([0-9]{1,4}|\*)", re.ASCII)
 
@@ -30,14 +38,34 @@ _TOKENS = {
 _RESPONSE = "response"
 
 
-def offers_our_version(value: str) -> bool:
-    """Whether a version list, ``1.0,2.*``, names the version that we speak (WAP-235, 7.5)."""
-    ours = tuple(OUR_VERSION.split("."))
-    for entry in value.split(",")[:32]:
-        found = _OFFER.fullmatch(entry.strip())
-        if found and (found[1], found[2]) in (ours, (ours[0], "*")):
-            return True
-    return False
+def choose_version(offered: str) -> str | None:
+    """Return the version to speak with a peer that offers ``1.0,2.*``, or ``None``.
+
+    A peer of our major speaks our minor too, the lowest there is (WAP-235, 7.5).
+    """
+    ours = int(OUR_VERSION.partition(".")[0])
+    entries = (_OFFER.fullmatch(entry.strip()) for entry in offered.split(",")[:32])
+    return OUR_VERSION if any(found and int(found[1]) == ours for found in entries) else None
+
+
+def cpi_tag(message: Request | Response) -> str | None:
+    """Return the tag, which is opaque; one of no reasonable length is as good as none."""
+    value = (message.get(CPI_TAG) or "").strip()
+    return value if 0 < len(value) <= MAX_TAG else None
+
+
+def terminal_id(response: Response) -> str | None:
+    """Return the Terminal-ID. :raises LimitError: longer than any Client ID."""
+    value = (response.get(TERMINAL_ID) or "").strip()
+    if len(value) > MAX_TERMINAL_ID:
+        raise LimitError(f"a Terminal-ID of {len(value)} characters", TERMINAL_ID)
+    return value or None
+
+
+def bearer_indication(response: Response) -> str | None:
+    """Return the bearer as two hexadecimal digits, or ``None`` when missing or malformed."""
+    value = (response.get(BEARER_INDICATION) or "").strip()
+    return value.upper() if _BEARER.fullmatch(value) else None
 
 
 def format_push_info(flags: PushFlag, *, response_allowed: bool) -> str | None:

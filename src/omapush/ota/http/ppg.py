@@ -1,29 +1,28 @@
 """The gateway's end of OTA-HTTP: the HTTP client, whoever dialled (WAP-235, 7.2 and 7.4).
 
-::
-
-      IDLE ──connected──► REGISTERING ──registered──► READY
-                             ▲   │                     │
-                             │   └──refused──► FAILED  │
-                             └────────reregister───────┘     and CLOSED from everywhere
-
 Pushes wait, bounded, until the terminal is registered; then as many are outstanding as it allows
-(MaxPushReq). Each gets exactly one outcome, whatever happens to the connection.
+(MaxPushReq). Each gets exactly one outcome, whatever happens to the connection. The states stand
+in :mod:`omapush.ota.http.states`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import enum
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from omapush.core.errors import DecodeError, EncodeError
 from omapush.core.instants import SECOND_MS, Instant, later
 from omapush.ota.http import cpi, entity, headers
-from omapush.ota.http.status import outcome_of, push_status
+from omapush.ota.http.states import TRANSITIONS, Event, State
+from omapush.ota.http.status import (
+    NO_AUTHENTICATION,
+    demands_authentication,
+    outcome_of,
+    push_status,
+)
 from omapush.ota.interface import (
+    ClientCapabilities,
     CloseConnection,
     Effect,
     OutcomeKind,
@@ -36,50 +35,17 @@ from omapush.ota.interface import (
     SendOctets,
     SessionFailedInd,
 )
-from omapush.protocols.http import Header, HttpClientEnd, HttpError, Request, Response
+from omapush.protocols.http import Header, HttpClientEnd, Request, Response
 
 MAX_ANSWER_BODY = 65_536
 """Octets of an answer's body that are taken; nothing is done with it yet."""
 MAX_RENEWALS = 2
 """How often one push may meet a stale CPITag before it is given up."""
+MAX_TAGS = 8
+"""Tags of one terminal under which CPI is kept at a time."""
 
-
-class State(enum.Enum):
-    """Where the session is."""
-
-    IDLE = "idle"
-    REGISTERING = "registering"
-    READY = "ready"
-    FAILED = "failed"
-    CLOSED = "closed"
-
-
-class Event(enum.Enum):
-    """What moves the session."""
-
-    CONNECTED = "connected"
-    REGISTERED = "registered"
-    REFUSED = "refused"
-    REREGISTER = "reregister"
-    DISCONNECTED = "disconnected"
-
-
-_S, _E = State, Event
-TRANSITIONS: dict[State, dict[Event, State]] = {
-    _S.IDLE: {_E.CONNECTED: _S.REGISTERING, _E.DISCONNECTED: _S.CLOSED},
-    _S.REGISTERING: {
-        _E.REGISTERED: _S.READY,
-        _E.REFUSED: _S.FAILED,
-        _E.DISCONNECTED: _S.CLOSED,
-    },
-    _S.READY: {
-        _E.REREGISTER: _S.REGISTERING,
-        _E.REFUSED: _S.FAILED,
-        _E.DISCONNECTED: _S.CLOSED,
-    },
-    _S.FAILED: {_E.REFUSED: _S.FAILED, _E.DISCONNECTED: _S.CLOSED},
-    _S.CLOSED: {},
-}
+# Registration refused for now (WAP-235, 7.4.2.1), or what a busy terminal's HTTP status amounts to.
+_PASSING = (None, 300, PushStatus.USERREQ, PushStatus.USERDCR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +55,21 @@ class HttpPpgSettings:
     :ivar registration_timeout_ms: patience for the answer to OPTIONS.
     :ivar response_timeout_ms: patience for the answer to a push: longer than an application has.
     :ivar max_waiting: pushes that may wait for registration or for their turn.
+    :ivar max_outstanding: unanswered pushes at a time, however many more the terminal allows.
     """
 
     registration_timeout_ms: int = 20 * SECOND_MS
     response_timeout_ms: int = 30 * SECOND_MS
     max_waiting: int = 256
+    max_outstanding: int = 16
 
 
 @dataclass(slots=True)
 class _Push:
     request: PpgRequest
     body: bytes
-    deadline: Instant = field(default=Instant(0))
+    deadline: Instant = Instant(0)
+    sent_tag: str | None = None
     renewals: int = 0
 
 
@@ -122,11 +91,14 @@ class HttpPpgSession:
         self._known_cpi = dict(known_cpi or {})
         # A tag without its CPI is of no use: "matching" would tell us nothing.
         self._tag = assumed_cpi_tag if assumed_cpi_tag in self._known_cpi else None
+        self._terminal_id: str | None = None
+        self._bearer_indication: str | None = None
         self._http = HttpClientEnd(MAX_ANSWER_BODY)
         self._state = State.IDLE
         self._waiting: deque[_Push] = deque()
+        self._again: deque[_Push] = deque()  # answered with a stale tag; before those waiting
         self._outstanding: deque[_Push] = deque()
-        self._registration_deadline: Instant | None = None
+        self._options_deadline: Instant | None = None  # of the OPTIONS that is outstanding
         self._max_outstanding = 1
         self._effects: list[Effect] = []
         self._indications: list[PpgIndication] = []
@@ -139,52 +111,48 @@ class HttpPpgSession:
     def connected(self, now: Instant) -> None:
         """Begin by registering the terminal (WAP-235, 7.2.5)."""
         self._move(Event.CONNECTED)
-        self._send_options(now)
+        self._go_on(now)
 
     def request(self, primitive: PpgRequest, now: Instant) -> None:
         """Take a push; it is sent when the terminal is ready for it."""
-        if self._state in (State.FAILED, State.CLOSED):
+        if self._state.has_ended:
             self._end(primitive, OutcomeKind.LATER, "the session has ended")
-        elif len(self._waiting) >= self._settings.max_waiting:
+        elif len(self._waiting) + len(self._again) >= self._settings.max_waiting:
             self._end(primitive, OutcomeKind.LATER, "too many pushes wait for the terminal")
         else:
             try:
                 self._waiting.append(_Push(primitive, entity.encode(primitive.message)))
             except EncodeError as error:
                 self._end(primitive, OutcomeKind.NEVER, error.reason)
-            self._send_pushes(now)
+            self._go_on(now)
 
     def receive(self, octets: bytes, now: Instant) -> None:
         """Take octets of answers."""
-        if self._state in (State.FAILED, State.CLOSED):
+        if self._state.has_ended:
             return
-        try:
-            responses = self._http.receive(octets)
-        except HttpError as error:
-            self._fail(f"the terminal does not speak HTTP: {error.reason}")
-            return
-        self._responses(responses, now)
+        self._responses(self._http.receive(octets), now)
+        failure = self._http.failure
+        if failure is not None:
+            self._fail(f"the terminal does not speak HTTP: {failure.reason}")
 
     def disconnected(self, reason: str, now: Instant) -> None:
         """Take the end of the connection: what was sent is in doubt, what was not is not."""
         if self._state is State.CLOSED:
             return
-        if self._state is not State.FAILED:
-            with contextlib.suppress(HttpError):  # an answer that was cut off is no answer
-                self._responses(self._http.receive_end(), now)
+        if not self._state.has_ended:
+            self._responses(self._http.receive_end(), now)
         registering = self._state in (State.IDLE, State.REGISTERING)
         self._move(Event.DISCONNECTED)
         if registering:
             self._indications.append(SessionFailedInd(f"not registered: {reason}"))
         self._end_all(reason)
+        self._effects.clear()
 
     def next_timer(self) -> Instant | None:
         """When the oldest answer is overdue."""
-        if self._state not in (State.REGISTERING, State.READY):
+        if self._state.has_ended:
             return None
-        if self._outstanding:
-            return self._outstanding[0].deadline
-        return self._registration_deadline
+        return self._outstanding[0].deadline if self._outstanding else self._options_deadline
 
     def handle_timer(self, now: Instant) -> None:
         """Give up the connection when an answer is overdue: the order of answers is lost."""
@@ -206,16 +174,25 @@ class HttpPpgSession:
 
     def _responses(self, responses: list[Response], now: Instant) -> None:
         for response in responses:
+            if self._state.has_ended:
+                return
             # OPTIONS goes out only when no push is outstanding, and no push before its answer.
-            if self._outstanding:
-                self._push_answer(response)
-            elif self._state is State.REGISTERING:
+            if self._options_deadline is not None:
                 self._registration_answer(response)
-        if self._http.must_close and self._state in (State.REGISTERING, State.READY):
+            else:
+                self._push_answer(response)
+            self._go_on(now)
+        if self._http.must_close:
             self._fail("the terminal closes the connection")
-        if self._state is State.REGISTERING and self._http.outstanding == 0:
+
+    def _go_on(self, now: Instant) -> None:
+        """Send what may be sent now."""
+        if self._http.must_close or self._options_deadline is not None:
+            return
+        if self._state is State.REGISTERING and not self._outstanding:
             self._send_options(now)
-        self._send_pushes(now)
+        elif self._state is State.READY:
+            self._send_pushes(now)
 
     # -- registration (WAP-235, 7.2.5) --
 
@@ -225,64 +202,76 @@ class HttpPpgSession:
             given.append((headers.CPI_TAG, self._tag))
         options = self._http.request(Request("OPTIONS", headers.TARGET, tuple(given)))
         self._effects.append(SendOctets(options))
-        self._registration_deadline = later(now, self._settings.registration_timeout_ms)
+        self._options_deadline = later(now, self._settings.registration_timeout_ms)
 
     def _registration_answer(self, response: Response) -> None:
+        self._options_deadline = None
         status, words = push_status(response)
-        if response.status in (401, 412):
-            self._refused(f"HTTP {response.status}: the terminal asks for authentication", status)
-        elif status is not None and (500 <= status <= 599 or status == 400):
+        version = response.get(headers.VERSION)
+        if demands_authentication(response):
+            self._fail(f"HTTP {response.status}: {NO_AUTHENTICATION}", may_retry=False)
+        elif status is None or not (500 <= status <= 599 or status == 400):
             # 400 stands for a good HTTP status without X-Wap-Push-Status.
-            self._registered(response, matching=status == 500)
+            reason = f"registration refused: {words}"
+            self._fail(reason, may_retry=status in _PASSING, status=status)
+        elif version is not None and headers.choose_version(version) is None:
+            self._fail(f"the terminal answers in OTA version {version[:40]!r}", may_retry=False)
         else:
-            self._refused(f"registration refused: {words}", status)
+            self._registered(response, matching=status == 500)
 
     def _registered(self, response: Response, *, matching: bool) -> None:
-        given = cpi.of_headers(response.headers)
-        known = self._known_cpi.get(self._tag) if self._tag is not None else None
-        if matching and known is not None:
-            given, tag = known, self._tag
-        else:
-            tag = (response.get(headers.CPI_TAG) or "").strip() or None
+        tag, given = headers.cpi_tag(response), cpi.of_headers(response.headers)
+        if matching and self._tag is not None:
+            tag, given = self._tag, self._known_cpi[self._tag]
         try:
             capabilities = cpi.to_capabilities(given)
+            self._terminal_id = headers.terminal_id(response)
         except DecodeError as error:
-            self._refused(f"registration with an unreadable capability: {error}", None)
+            self._fail(f"registration with an unreadable header: {error}")
             return
+        self._bearer_indication = headers.bearer_indication(response)
         self._tag = tag
-        self._registration_deadline = None
         if tag is not None:
-            self._known_cpi[tag] = given
-        self._max_outstanding = max(1, capabilities.max_push_requests)
+            self._remember(tag, given)
         self._move(Event.REGISTERED)
+        self._indicate_registration(capabilities, given)
+
+    def _remember(self, tag: str, given: tuple[Header, ...]) -> None:
+        self._known_cpi.pop(tag, None)
+        self._known_cpi[tag] = given
+        while len(self._known_cpi) > MAX_TAGS:
+            del self._known_cpi[next(iter(self._known_cpi))]
+
+    def _indicate_registration(
+        self, capabilities: ClientCapabilities, given: tuple[Header, ...]
+    ) -> None:
+        allowed = min(capabilities.max_push_requests, self._settings.max_outstanding)
+        self._max_outstanding = max(1, allowed)
         self._indications.append(
             RegistrationInd(
-                terminal_id=response.get(headers.TERMINAL_ID),
-                bearer_indication=response.get(headers.BEARER_INDICATION),
-                cpi_tag=tag,
+                terminal_id=self._terminal_id,
+                bearer_indication=self._bearer_indication,
+                cpi_tag=self._tag,
                 capabilities=capabilities,
                 cpi=given,
             )
         )
 
-    def _refused(self, reason: str, status: int | None) -> None:
-        self._fail(reason, may_retry=status not in (301, 302, PushStatus.VERSION), status=status)
-
     # -- push (WAP-235, 7.4) --
 
     def _send_pushes(self, now: Instant) -> None:
-        while (
-            self._state is State.READY
-            and self._waiting
-            and len(self._outstanding) < self._max_outstanding
-        ):
-            push = self._waiting.popleft()
+        while len(self._outstanding) < self._max_outstanding:
+            queue = self._again or self._waiting
+            if not queue:
+                return
+            push = queue.popleft()
             try:
                 octets = self._http.request(self._post(push))
             except EncodeError as error:
                 self._end(push.request, OutcomeKind.NEVER, error.reason)
                 continue
             push.deadline = later(now, self._settings.response_timeout_ms)
+            push.sent_tag = self._tag
             self._outstanding.append(push)
             self._effects.append(SendOctets(octets))
 
@@ -305,34 +294,36 @@ class HttpPpgSession:
     def _push_answer(self, response: Response) -> None:
         push = self._outstanding.popleft()
         status, words = push_status(response)
-        if status == PushStatus.CPITAG and push.renewals < MAX_RENEWALS:
+        stale = status == PushStatus.CPITAG
+        self._follow(headers.cpi_tag(response), push.sent_tag, stale=stale)
+        if stale and push.renewals < MAX_RENEWALS:
             push.renewals += 1
-            self._waiting.appendleft(push)
-            self._renew(response.get(headers.CPI_TAG))
-            return
-        if isinstance(push.request, PoConfirmedPushReq):
+            self._again.append(push)
+        elif isinstance(push.request, PoConfirmedPushReq):
             self._indications.append(outcome_of(push.request.delivery_id, response))
         else:
             # PPG 5.1.2.2.5.1: an unconfirmed push is reported as if nobody had answered.
             self._end(push.request, OutcomeKind.DONE, f"sent unconfirmed; {words}")
 
-    def _renew(self, tag: str | None) -> None:
+    def _follow(self, tag: str | None, sent_tag: str | None, *, stale: bool) -> None:
         """Follow the terminal to its new tag; ask for its CPI only if we never saw it."""
-        tag = (tag or "").strip() or None
-        if tag is not None and tag in self._known_cpi and tag != self._tag:
-            try:
-                capabilities = cpi.to_capabilities(self._known_cpi[tag])
-            except DecodeError:
-                del self._known_cpi[tag]
-            else:
-                self._tag = tag
-                self._indications.append(
-                    RegistrationInd(None, None, tag, capabilities, self._known_cpi[tag])
-                )
-                return
-        self._tag = None
-        if self._state is State.READY:
+        if self._state is not State.READY or not (stale or tag is not None):
+            return
+        if tag in (None, self._tag) and (sent_tag != self._tag or not stale):
+            return  # an answer to a push from before we followed, or no news
+        known = self._known_cpi.get(tag) if tag not in (None, self._tag) else None
+        if known is None:
+            self._tag = None
             self._move(Event.REREGISTER)
+            return
+        try:
+            capabilities = cpi.to_capabilities(known)
+        except DecodeError:  # kept by someone who did not read it
+            self._tag = None
+            self._move(Event.REREGISTER)
+        else:
+            self._tag = tag
+            self._indicate_registration(capabilities, known)
 
     def _end(self, request: PpgRequest, kind: OutcomeKind, reason: str) -> None:
         self._indications.append(PushOutcome(request.delivery_id, kind, reason))
@@ -340,12 +331,14 @@ class HttpPpgSession:
     def _end_all(self, reason: str) -> None:
         for push in self._outstanding:
             self._end(push.request, OutcomeKind.IN_DOUBT, f"sent, but no answer: {reason}")
-        for push in self._waiting:
+        for push in (*self._again, *self._waiting):
             self._end(push.request, OutcomeKind.LATER, f"not sent: {reason}")
-        self._outstanding.clear()
-        self._waiting.clear()
+        for queue in (self._outstanding, self._again, self._waiting):
+            queue.clear()
 
     def _fail(self, reason: str, *, may_retry: bool = True, status: int | None = None) -> None:
+        if self._state.has_ended:
+            return
         self._move(Event.REFUSED)
         self._indications.append(SessionFailedInd(reason, may_retry, status))
         self._end_all(reason)

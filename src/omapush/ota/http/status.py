@@ -40,13 +40,22 @@ def push_status(response: Response) -> tuple[int | None, str]:
     return status_by_http, f"HTTP {response.status}, without {PUSH_STATUS}"
 
 
+def demands_authentication(response: Response) -> bool:
+    """Whether the terminal wants credentials or refuses to show its own (WAP-235, 7.2.6.2)."""
+    return response.status in (401, 412)
+
+
+NO_AUTHENTICATION = "the terminal demands authentication, which is not supported yet"
+
+
 def outcome_of(delivery_id: str, response: Response) -> PushOutcome:
     """Return what ``response`` to a confirmed push means."""
     status, words = push_status(response)
-    if status is None:
-        if response.status in (401, 412):
-            words = f"HTTP {response.status}: the terminal asks for authentication"
+    if demands_authentication(response):
+        words = f"HTTP {response.status}: {NO_AUTHENTICATION}"
         return PushOutcome(delivery_id, OutcomeKind.NEVER, words)
+    if status is None or not _is_for_push(status):
+        return PushOutcome(delivery_id, OutcomeKind.NEVER, f"not an answer to a push: {words}")
     if 400 <= status <= 499:
         return PushOutcome(delivery_id, OutcomeKind.DONE, words, status)
     if status == PushStatus.USERDCR and response.status == 413:
@@ -55,6 +64,11 @@ def outcome_of(delivery_id: str, response: Response) -> PushOutcome:
     may_retry = status in (PushStatus.USERREQ, PushStatus.USERDCR)
     kind = OutcomeKind.LATER if may_retry else OutcomeKind.NEVER
     return PushOutcome(delivery_id, kind, words, status, _retry_after_ms(response))
+
+
+def _is_for_push(status: int) -> bool:
+    """Whether the number lies in a range of push answers (WAP-235, 7.4.2.1)."""
+    return 234 <= status <= 299 or 400 <= status <= 499 or 600 <= status <= 699
 
 
 def _retry_after_ms(response: Response) -> int | None:
