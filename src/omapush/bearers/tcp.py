@@ -1,9 +1,7 @@
-"""TCP: drives sessions over streams, dialled or accepted.
+"""TCP: opens connections, dialled or accepted, and puts sessions on them.
 
-One :class:`TcpLink` joins one session to one transport: octets in, effects out, indications up, one
-timer. Writing obeys the transport's flow control: while the peer does not read, its octets are not
-read either, so that neither side of a connection can make this process hold more than the
-transport's buffer and one session's own limits.
+Each connection is a :class:`~omapush.bearers.tcp_link.TcpLink`. Which destinations may be dialled
+is the gateway's policy, not the bearer's; whom a listener takes is limited in number only.
 """
 
 from __future__ import annotations
@@ -15,148 +13,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from omapush.core.instants import Instant
-from omapush.ota.interface import (
-    BearerUnavailable,
-    CloseConnection,
-    SendOctets,
-    StreamLink,
-    StreamSession,
-)
+from omapush.bearers.tcp_link import Clock, OnTrace, TcpLink, no_trace
+from omapush.core.trace import TraceRecord
+from omapush.ota.interface import BearerUnavailable, StreamLink, StreamSession
 
 RequestT = TypeVar("RequestT")
 IndicationT = TypeVar("IndicationT")
 
-Clock = Callable[[], Instant]
-
-
-class TcpLink(asyncio.Protocol, Generic[RequestT, IndicationT]):
-    """One connection with its session."""
-
-    def __init__(
-        self,
-        session: StreamSession[RequestT, IndicationT],
-        on_indication: Callable[[IndicationT], None],
-        on_closed: Callable[[str], None],
-        clock: Clock,
-    ) -> None:
-        self._session = session
-        self._on_indication = on_indication
-        self._on_closed = on_closed
-        self._clock = clock
-        self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at: Instant | None = None
-        self._reason = ""
-        self._pumping = False
-        self._peer = "not connected"
-
-    @property
-    def peer(self) -> str:
-        """The peer's address, for people."""
-        return self._peer
-
-    def request(self, primitive: RequestT) -> None:
-        """Hand a primitive to the session and carry out what follows."""
-        self._session.request(primitive, self._clock())
-        self._pump()
-
-    def close(self, reason: str) -> None:
-        """Write what is still to be written, then close."""
-        self._reason = self._reason or reason
-        if self._transport is not None:
-            self._transport.close()
-
-    # -- called by the event loop --
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start the session."""
-        # uvloop's transports are streams without saying so by their class.
-        self._transport = cast("asyncio.Transport", transport)
-        self._peer = _peer_name(self._transport)
-        self._session.connected(self._clock())
-        self._pump()
-
-    def data_received(self, data: bytes) -> None:
-        """Give octets to the session."""
-        self._session.receive(data, self._clock())
-        self._pump()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the session, then whoever waits for the end."""
-        reason = self._reason or (str(exc) if exc else "the peer closed the connection")
-        self._transport = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._session.disconnected(reason, self._clock())
-        self._pump()
-        self._on_closed(reason)
-
-    def pause_writing(self) -> None:
-        """Stop reading from a peer that does not read."""
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        """Go on reading."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-
-    # -- the session's wishes --
-
-    def _pump(self) -> None:
-        """Carry out effects and tell indications until there are no more."""
-        if self._pumping:
-            return  # an indication's receiver made a request; the outer call goes on
-        self._pumping = True
-        try:
-            while self._carry_out() | self._tell():
-                pass
-        finally:
-            self._pumping = False
-        self._arm()
-
-    def _carry_out(self) -> bool:
-        effects = self._session.effects()
-        for effect in effects:
-            match effect:
-                case SendOctets(octets=octets):
-                    if self._transport is not None:
-                        self._transport.write(octets)
-                case CloseConnection(reason=reason):
-                    self.close(reason)
-        return bool(effects)
-
-    def _tell(self) -> bool:
-        indications = self._session.indications()
-        for indication in indications:
-            self._on_indication(indication)
-        return bool(indications)
-
-    def _arm(self) -> None:
-        due = self._session.next_timer() if self._transport is not None else None
-        if due == self._timer_at and self._timer is not None:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._timer_at = due
-        if due is not None:
-            delay = max(0, due - self._clock()) / 1000
-            self._timer = asyncio.get_running_loop().call_later(delay, self._fire)
-
-    def _fire(self) -> None:
-        self._timer = None
-        self._session.handle_timer(self._clock())
-        self._pump()
-
 
 class TcpBearer:
-    """Dials and listens. Implements ``ota.interface.StreamBearer``."""
+    """Dials and listens. Implements ``ota.interface.StreamBearer``.
 
-    def __init__(self, clock: Clock) -> None:
+    :param on_trace: is told when connections open, close and are turned away; never content.
+    """
+
+    def __init__(self, clock: Clock, on_trace: OnTrace | None = None) -> None:
         self._clock = clock
+        self._on_trace = on_trace or no_trace
 
     async def connect(
         self,
@@ -171,8 +44,10 @@ class TcpBearer:
 
         :raises BearerUnavailable: refused, unreachable, not resolvable, or too slow.
         """
+        if not 0 < port < 65_536:  # uvloop would dial what is left after division
+            raise BearerUnavailable(f"not a port: {port}")
         loop = asyncio.get_running_loop()
-        link = TcpLink(session, on_indication, on_closed, self._clock)
+        link = TcpLink(session, on_indication, on_closed, self._clock, self._on_trace)
         try:
             async with asyncio.timeout(timeout_ms / 1000):
                 await loop.create_connection(lambda: link, host, port)
@@ -180,6 +55,8 @@ class TcpBearer:
             raise BearerUnavailable(f"no connection within {timeout_ms} ms") from error
         except OSError as error:
             raise BearerUnavailable(_reason(error)) from error
+        except ValueError as error:  # the resolver on names that cannot be encoded
+            raise BearerUnavailable(f"not a host: {host[:80]!r}") from error
         return link
 
     async def listen(
@@ -189,24 +66,27 @@ class TcpBearer:
         open_session: Callable[[str], StreamSession[RequestT, IndicationT]],
         on_indication: Callable[[StreamLink[RequestT], IndicationT], None],
         limits: ListenLimits | None = None,
+        on_closed: Callable[[StreamLink[RequestT], str], None] | None = None,
     ) -> TcpListener:
         """Accept connections until the listener is closed.
 
         :param open_session: gives a session for a connection from this peer address.
         :param on_indication: is told what the session of a link indicates; must not block.
+        :param on_closed: is told once for each link, after its last indication, why it ended.
         :raises BearerUnavailable: the address cannot be listened on.
         """
         gate = _Gate(limits or ListenLimits())
+        entrance = _Entrance(gate, open_session, on_indication, on_closed)
 
         def link() -> asyncio.Protocol:
-            return _AcceptedLink(gate, open_session, on_indication, self._clock)
+            return _AcceptedLink(entrance, self._clock, self._on_trace)
 
         loop = asyncio.get_running_loop()
         try:
             server = await loop.create_server(link, host, port)
-        except OSError as error:
-            where = f"{host}:{port}"
-            raise BearerUnavailable(f"cannot listen on {where}: {_reason(error)}") from error
+        except (OSError, ValueError, OverflowError) as error:
+            why = _reason(error) if isinstance(error, OSError) else "not an address"
+            raise BearerUnavailable(f"cannot listen on {host[:80]}:{port}: {why}") from error
         return TcpListener(server, gate)
 
 
@@ -269,50 +149,61 @@ class _Gate:
             del self._by_address[address]
 
 
+@dataclass(frozen=True, slots=True)
+class _Entrance(Generic[RequestT, IndicationT]):
+    """What a listener does with a connection."""
+
+    gate: _Gate
+    open_session: Callable[[str], StreamSession[RequestT, IndicationT]]
+    on_indication: Callable[[StreamLink[RequestT], IndicationT], None]
+    on_closed: Callable[[StreamLink[RequestT], str], None] | None
+
+    def link(self, address: str, clock: Clock, on_trace: OnTrace) -> TcpLink[RequestT, IndicationT]:
+        """Return a link for a peer that was admitted."""
+
+        def closed(reason: str) -> None:
+            self.gate.leave(link, address)
+            if self.on_closed is not None:
+                self.on_closed(link, reason)
+
+        link: TcpLink[RequestT, IndicationT] = TcpLink(
+            self.open_session(address),
+            lambda indication: self.on_indication(link, indication),
+            closed,
+            clock,
+            on_trace,
+        )
+        self.gate.enter(link, address)
+        return link
+
+
 class _AcceptedLink(asyncio.Protocol, Generic[RequestT, IndicationT]):
     """Waits for the connection, for only then the peer's address is known; then hands over."""
 
     def __init__(
-        self,
-        gate: _Gate,
-        open_session: Callable[[str], StreamSession[RequestT, IndicationT]],
-        on_indication: Callable[[StreamLink[RequestT], IndicationT], None],
-        clock: Clock,
+        self, entrance: _Entrance[RequestT, IndicationT], clock: Clock, on_trace: OnTrace
     ) -> None:
-        self._gate = gate
-        self._open_session = open_session
-        self._on_indication = on_indication
+        self._entrance = entrance
         self._clock = clock
+        self._on_trace = on_trace
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Judge the peer; give the transport to a link of its own, or close it."""
         stream = cast("asyncio.Transport", transport)
         address = _peer_address(stream)
-        if not self._gate.admits(address):
+        if not self._entrance.gate.admits(address):
+            detail = {"peer": address}
+            self._on_trace(TraceRecord(self._clock(), "tcp", "turned_away", detail))
             stream.abort()
             return
-        link = TcpLink(
-            self._open_session(address),
-            lambda indication: self._on_indication(link, indication),
-            lambda _reason: self._gate.leave(link, address),
-            self._clock,
-        )
-        self._gate.enter(link, address)
+        link = self._entrance.link(address, self._clock, self._on_trace)
         stream.set_protocol(link)
-        link.connection_made(stream)
+        link.connection_made(transport)
 
 
 def _peer_address(transport: asyncio.Transport) -> str:
     name = transport.get_extra_info("peername")
     return str(name[0]) if name else ""
-
-
-def _peer_name(transport: asyncio.Transport) -> str:
-    name = transport.get_extra_info("peername")
-    if not name:
-        return "unknown"
-    host, port = str(name[0]), int(name[1])
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _reason(error: OSError) -> str:
