@@ -275,15 +275,17 @@ class ApplicationId:
 def outgoing_value(value: str | None) -> str:
     """Return the header value for the air (PPG 5.1.2.1.2).
 
-    A registered application goes out as its number whatever code the initiator gave; an
-    unregistered URI with a code as that code; any other as it is. No header means the default.
+    A registered URI goes out as its number whatever code the initiator gave, in hexadecimal; an
+    unregistered one with a code as that code; any other value as it is. No header means the
+    default.
 
     :raises DecodeError: ``value`` has no legal form.
     """
     if value is None:
         return f"{DEFAULT_APPLICATION:X}"
     application = ApplicationId.parse(value)
-    code = application.registered_code
-    if code is None:
-        code = application.code
-    return f"{code:X}" if code is not None else application.uri or ""
+    if application.uri is None:
+        return value.strip()
+    registered = application.registered_code
+    code = application.code if registered is None else registered
+    return application.uri if code is None else f"{code:X}"
