@@ -103,10 +103,15 @@ def show(record: PushRecord, console: Console) -> None:
             f"[bold]{delivery.state.value}[/bold]{code} {delivery.reason}".rstrip(),
             soft_wrap=True,
         )
-    table = Table("time (UTC)", "recipient", "event", "detail", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("time (UTC)", "to", "event"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("detail")
     for line in record.timeline:
         recipient = "" if line.position is None else str(line.position + 1)
-        table.add_row(_to_the_millisecond(line.at), recipient, line.event, line.detail)
+        # A whole date in each line would leave no room for what happened.
+        time = _to_the_millisecond(line.at).replace("T", " ")[5:-1]
+        table.add_row(time, recipient, line.event.replace("_", " "), line.detail)
     console.print(table)
 
 

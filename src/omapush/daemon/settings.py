@@ -16,7 +16,12 @@ from pydantic import (
     SecretStr,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from omapush.core.errors import OmapushError
 from omapush.daemon.logs import LogFormat, LogLevel
@@ -52,7 +57,8 @@ def _network(value: str) -> str:
     return value
 
 
-EndpointSetting = Annotated[Endpoint, BeforeValidator(_endpoint)]
+# The environment gives an endpoint as plain text, not as JSON.
+EndpointSetting = Annotated[Endpoint, NoDecode, BeforeValidator(_endpoint)]
 NetworkSetting = Annotated[str, AfterValidator(_network)]
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_settings.exceptions import SettingsError as EnvironmentSettingsError
 
 from omapush.daemon.settings import ClientSettings, FileSettings, PpgSettings, SettingsError
 
@@ -36,6 +37,9 @@ def load_settings(kind: type[Settings], path: Path | None) -> Settings:
         lines = [_fault(kind, dict(fault)) for fault in error.errors()]
         where = f"{path}: " if path is not None else ""
         raise SettingsError("\n".join(f"{where}{line}" for line in lines)) from error
+    except EnvironmentSettingsError as error:
+        # Its text names the table but not the value, which may be a secret.
+        raise SettingsError(f"environment: {error}") from error
 
 
 def read_toml(path: Path) -> dict[str, object]:

@@ -1,1 +1,14 @@
-"""To be filled by the next commits."""
+"""The Push Initiator's side: an asynchronous SDK over PAP, and nothing but PAP.
+
+* ``client``: :class:`PushInitiator` submits pushes.
+* ``notifications``: :class:`NotificationReceiver` takes result notifications, in any ASGI server.
+* ``listener``: :func:`serve` is such a server for programs that have none.
+
+A refusal by the gateway is a result, not an error; errors say whether the push may have been taken.
+"""
+
+from omapush.initiator.client import PushInitiator, SubmissionResult
+from omapush.initiator.listener import serve
+from omapush.initiator.notifications import NotificationReceiver
+
+__all__ = ["NotificationReceiver", "PushInitiator", "SubmissionResult", "serve"]

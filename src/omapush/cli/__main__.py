@@ -1,0 +1,5 @@
+"""``python -m omapush.cli`` is ``omapush``."""
+
+from omapush.cli import main
+
+main()

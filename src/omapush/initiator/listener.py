@@ -1,0 +1,57 @@
+"""A small HTTP server around a notification receiver, for initiators that have none."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+
+from omapush.core.errors import OmapushError
+from omapush.initiator.notifications import NotificationReceiver
+
+
+class ListenError(OmapushError):
+    """The address for notifications cannot be listened on."""
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the program."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serve(
+    receiver: NotificationReceiver, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[str]:
+    """Serve ``receiver`` as long as the context lasts; yield the URL to give to gateways.
+
+    :param port: 0 lets the system choose.
+    :raises ListenError: the address cannot be had.
+    """
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ListenError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    server = _Server(
+        uvicorn.Config(
+            receiver,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            ws="none",
+            timeout_graceful_shutdown=2,
+        )
+    )
+    running = asyncio.create_task(server.serve([listening]))
+    try:
+        name = f"[{host}]" if ":" in host else host
+        yield f"http://{name}:{listening.getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        await running
