@@ -10,7 +10,7 @@ import pytest
 
 from omapush.testing.postgresql import PostgresqlCluster, PostgresqlMissing
 
-pytest.register_assert_rewrite("omapush.testing.store_contract")
+pytest.register_assert_rewrite("omapush.testing.store_contract", "omapush.testing.bearer_contract")
 
 
 @pytest.fixture(scope="session")

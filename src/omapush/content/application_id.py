@@ -183,6 +183,9 @@ _ALIASES = {
 
 _ALIAS_CODES = {0x904B: 0x01}
 
+_WITHOUT_SCHEME = frozenset(urn for urn in REGISTRY.values() if ":" not in urn)
+"""What OMNA registered although it is no URI."""
+
 ANY_APPLICATION = 0x00
 DEFAULT_APPLICATION = 0x02
 """The WML user agent takes what names no application (WAP-235, 7.3)."""
@@ -222,12 +225,14 @@ class ApplicationId:
     def parse(cls, value: str) -> ApplicationId:
         """Read a header value.
 
-        :raises DecodeError: neither an absolute URI nor one to eight hexadecimal digits.
+        :raises DecodeError: no absolute URI, no registered name, no one to eight hexadecimal digits.
         """
         text = value.strip()
         if _CODE.fullmatch(text):
             return cls(None, int(text, 16))
         found = _VALUE.fullmatch(text) if len(text) <= MAX_LENGTH else None
+        if found is None and text in _WITHOUT_SCHEME:
+            return cls(text, None)
         if found is None:
             raise DecodeError(f"not an application id: {text[:60]!r}", HEADER)
         return cls(found["uri"], int(found["code"], 16) if found["code"] else None)

@@ -1,5 +1,8 @@
 """The public test kit: what omapush's own tests use, for whoever builds on it.
 
+* ``virtual_clock``: time that stands still until a test moves it.
+* ``pair``: two real sessions joined by a simulated link.
+* ``bearer_contract``: the suite that every stream bearer passes.
 * ``memory_store``: a ledger in memory that obeys the store's contract.
 * ``store_contract``: the suite that every ledger passes.
 * ``postgresql``: a throw-away PostgreSQL cluster.
