@@ -62,9 +62,10 @@ html_show_sourcelink = False
 
 
 def setup(app: Sphinx) -> None:
-    """Let references pass that nobody wrote: type variables and private names in annotations."""
-    app.connect("warn-missing-reference", _is_of_an_annotation)
+    """Let references pass that nobody wrote: type variables and private names in signatures."""
+    app.connect("warn-missing-reference", _is_of_a_signature)
 
 
-def _is_of_an_annotation(_app: Sphinx, _domain: object, node: nodes.Element) -> bool | None:
-    return True if node.source in (None, "<unknown>") else None
+def _is_of_a_signature(_app: Sphinx, _domain: object, node: nodes.Element) -> bool | None:
+    # What autodoc makes out of a signature has no place in any source.
+    return None if node.source else True
