@@ -225,7 +225,7 @@ class ApplicationId:
     def parse(cls, value: str) -> ApplicationId:
         """Read a header value.
 
-        :raises DecodeError: no absolute URI, no registered name, no one to eight hexadecimal digits.
+        :raises DecodeError: no absolute URI, registered name, or one to eight hexadecimal digits.
         """
         text = value.strip()
         if _CODE.fullmatch(text):

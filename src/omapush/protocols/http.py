@@ -125,6 +125,7 @@ class HttpClientEnd:
         if reading is None or self._failure is not None or not self._complete(reading, b""):
             return []
         self._finish()
+        self._must_close = True
         return [reading.response()]
 
     def _complete(self, reading: _Reading, octets: bytes) -> bool:
