@@ -153,6 +153,7 @@ class RegistrationState(enum.StrEnum):
     LOST = "lost"
     FAILED = "failed"
     DEREGISTERING = "deregistering"
+    DEREGISTER_FAILED = "deregister_failed"
     DEREGISTERED = "deregistered"
 
     @property

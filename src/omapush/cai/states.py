@@ -2,10 +2,14 @@
 
 ::
 
-    (request) ──► PENDING ──► REGISTERED ◄──► LOST
+    (request) ──► PENDING ──► REGISTERED ◄──► LOST ──► FAILED
                      │             │            │
                      ├──► FAILED   └──► DEREGISTERING ──► DEREGISTERED
-                     └──────────────────────┘
+                     └──────────────────────┘   ▲  │           ▲
+                                     (again)    │  ▼           │ (forced)
+                                          DEREGISTER_FAILED ───┘
+
+A failed registration stays as it is, to be looked at; registering again makes a new one.
 """
 
 from __future__ import annotations
@@ -20,8 +24,9 @@ TRANSITIONS: dict[RegistrationState, frozenset[RegistrationState]] = {
     _S.PENDING: frozenset((_S.REGISTERED, _S.FAILED, _S.DEREGISTERING)),
     _S.REGISTERED: frozenset((_S.LOST, _S.PENDING, _S.DEREGISTERING)),
     _S.LOST: frozenset((_S.REGISTERED, _S.PENDING, _S.FAILED, _S.DEREGISTERING)),
-    _S.FAILED: frozenset((_S.PENDING,)),
-    _S.DEREGISTERING: frozenset((_S.DEREGISTERED,)),
+    _S.FAILED: frozenset(),
+    _S.DEREGISTERING: frozenset((_S.DEREGISTERED, _S.DEREGISTER_FAILED)),
+    _S.DEREGISTER_FAILED: frozenset((_S.DEREGISTERING, _S.DEREGISTERED)),
     _S.DEREGISTERED: frozenset(),
 }
 

@@ -7,12 +7,12 @@ offers applications in the same process a handle, :class:`ApplicationRegistratio
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
 from omapush.cai.model import (
-    Accept,
     Answer,
     Binding,
     ConnectionProfile,
@@ -21,21 +21,21 @@ from omapush.cai.model import (
     PushEvent,
     Reason,
     Registration,
-    RegistrationFailed,
     RegistrationRejected,
     RegistrationRequest,
     RegistrationState,
-    Reject,
     StatusChange,
     WhitelistEntry,
 )
 from omapush.cai.states import check_transition
-from omapush.client.applications import announced, check_request, own_registration
+from omapush.client.applications import MAX_IN_ALL, announced, check_request, own_registration
 from omapush.client.confirmation import Confirmation
+from omapush.client.handler import Handler, serve
 from omapush.client.mailbox import Mailbox
-from omapush.client.store import ClientStore
+from omapush.client.registration import ApplicationRegistration
+from omapush.client.store import ClientStore, ClientStoreError
 from omapush.client.whitelist import Source
-from omapush.core.instants import SECOND_MS, Instant
+from omapush.core.instants import DAY_MS, SECOND_MS, Instant
 from omapush.ota.interface import (
     ClientCapabilities,
     ClientIndication,
@@ -50,7 +50,8 @@ IN_PROCESS = "in-process"
 MAX_STATUS_CHANGES = 256
 """Changes of state that wait for one listener; a slower one loses the oldest."""
 
-Handler = Callable[[PushEvent], Awaitable[Answer | None]]
+KEPT_FAILED_MS = DAY_MS
+"""How long a registration that failed can still be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,20 @@ class ClientLimits:
     presence_ms: int = 30 * SECOND_MS
 
 
-@dataclass(slots=True)
 class _Registered:
-    registration: Registration
-    mailbox: Mailbox = field(default_factory=Mailbox)
-    seen_at: Instant = Instant(0)
-    has_handler: bool = False
+    """A registration and what belongs to it while this process lives."""
+
+    def __init__(self, registration: Registration, seen_at: Instant) -> None:
+        self.registration = registration
+        self.mailbox = Mailbox()
+        self.seen_at = seen_at
+        self.handler: Handler | None = None
+        self.server: asyncio.Task[None] | None = None
+        self.patience: asyncio.TimerHandle | None = None
+
+    @property
+    def state(self) -> RegistrationState:
+        return self.registration.state
 
 
 class PushClient:
@@ -97,6 +106,7 @@ class PushClient:
         self._limits = limits or ClientLimits()
         self._registered: dict[str, _Registered] = {}
         self._bindings: dict[tuple[str, str], Binding] = {}
+        self._down: set[tuple[str, str]] = set()
         self._registering = asyncio.Lock()
         self._listeners: set[asyncio.Queue[StatusChange]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -112,12 +122,14 @@ class PushClient:
                 await self._store.forget(kept.registration_id)
                 continue
             registration = replace(kept, state=RegistrationState.PENDING)
-            entry = _Registered(registration, seen_at=self._clock())
+            entry = _Registered(registration, self._clock())
             self._registered[kept.registration_id] = entry
-            self._limit_pending(kept.registration_id)
+            self._limit_pending(entry)
 
     async def close(self) -> None:
         """Stop handing out pushes and close the store. Registrations stay."""
+        for entry in self._registered.values():
+            _stop_waiting(entry)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -141,14 +153,18 @@ class PushClient:
     def binding_up(self, binding: Binding) -> None:
         """A bearer is ready: what waited for it is registered."""
         self._bindings[(binding.protocol, binding.bearer)] = binding
+        self._down.discard((binding.protocol, binding.bearer))
         for entry in list(self._registered.values()):
             self._bind(entry)
 
     def binding_down(self, protocol: str, bearer: str) -> None:
         """A bearer is gone: what depended on it alone is lost until it is back."""
         self._bindings.pop((protocol, bearer), None)
+        self._down.add((protocol, bearer))
+        left = tuple(self._bindings.values())
         for entry in list(self._registered.values()):
-            if entry.registration.state is RegistrationState.REGISTERED and not self._bindings:
+            entry.registration = replace(entry.registration, bindings=left)
+            if entry.state is RegistrationState.REGISTERED and not left:
                 self._change(entry, RegistrationState.LOST, Reason.BEARER_LOST)
 
     # -- the CAI (cai.service) --
@@ -157,38 +173,56 @@ class PushClient:
         """Register or update; see ``cai.service``."""
         application = check_request(request)
         async with self._registering:
-            live = [entry.registration for entry in self._registered.values()]
-            existing = own_registration(owner, application, live)
+            known = [entry.registration for entry in self._registered.values()]
+            existing = own_registration(owner, application, known)
             now = self._clock()
-            registration = Registration(
-                registration_id=existing.registration_id if existing else secrets.token_hex(8),
-                owner=owner,
-                push_application_id=application.canonical,
-                request=request,
-                state=existing.state if existing else RegistrationState.PENDING,
-                created=existing.created if existing else now,
-                updated=now,
-                bindings=existing.bindings if existing else (),
-            )
+            if existing is None:
+                self._check_available()
+                registration = Registration(
+                    registration_id=secrets.token_hex(8),
+                    owner=owner,
+                    push_application_id=application.canonical,
+                    request=request,
+                    state=RegistrationState.PENDING,
+                    created=now,
+                    updated=now,
+                )
+            else:
+                registration = replace(existing, request=request, updated=now)
             # On disk before it is answered (CAI-44).
             await self._store.keep(registration)
-            entry = self._registered.setdefault(
-                registration.registration_id, _Registered(registration)
-            )
-            entry.registration, entry.seen_at = registration, now
-        if not self._bind(entry):
-            self._limit_pending(registration.registration_id)
+            self._drop_failed(owner, application.canonical, now)
+            entry = self._registered.get(registration.registration_id)
+            if entry is None:
+                entry = _Registered(registration, now)
+                self._registered[registration.registration_id] = entry
+                self._limit_pending(entry)
+            # Its state may have changed while the request was written.
+            entry.registration = replace(entry.registration, request=request, updated=now)
+            entry.seen_at = now
+        self._bind(entry)
         return entry.registration
 
     async def deregister(self, owner: str, registration_id: str) -> Registration:
         """Deregister; see ``cai.service``. Other applications' registrations stay (CAI-53)."""
-        entry = self._own(owner, registration_id)
-        self._change(entry, RegistrationState.DEREGISTERING)
-        await self._store.forget(registration_id)
-        # OTA-HTTP has no message for it: the id is missing from what the gateway is told next.
-        self._change(entry, RegistrationState.DEREGISTERED)
-        del self._registered[registration_id]
-        return entry.registration
+        async with self._registering:
+            entry = self._own(owner, registration_id)
+            if entry.state is RegistrationState.FAILED:
+                raise DeregistrationRejected(Reason.NOT_REGISTERED, "the registration has failed")
+            if entry.state is not RegistrationState.DEREGISTERING:
+                self._change(entry, RegistrationState.DEREGISTERING)
+            await entry.mailbox.close()
+            try:
+                await self._store.forget(registration_id)
+            except ClientStoreError as error:
+                # CAI-56. The application is detached all the same; it may ask again.
+                self._change(entry, RegistrationState.DEREGISTER_FAILED, Reason.INTERNAL_ERROR)
+                detail = "the client cannot forget the registration now"
+                raise DeregistrationRejected(Reason.INTERNAL_ERROR, detail) from error
+            # OTA-HTTP has no message for it: the id is missing from what the gateway is told next.
+            self._change(entry, RegistrationState.DEREGISTERED)
+            del self._registered[registration_id]
+            return entry.registration
 
     def registrations(self, owner: str) -> list[Registration]:
         """Return the owner's registrations."""
@@ -202,9 +236,16 @@ class PushClient:
         """Wait for a push; see ``cai.service``."""
         entry = self._own(owner, registration_id)
         try:
-            return await entry.mailbox.lease(wait_ms)
+            if entry.mailbox.closed:
+                raise DeregistrationRejected(Reason.NOT_REGISTERED, "the registration has ended")
+            delivery = await entry.mailbox.lease(wait_ms)
         finally:
             entry.seen_at = self._clock()
+        return delivery.event if delivery is not None else None
+
+    async def release(self, owner: str, event_id: str) -> None:
+        """Take back an event whose holder went away before it was given to it."""
+        await self._entry_of_event(owner, event_id).mailbox.release(event_id)
 
     async def answer(self, owner: str, event_id: str, answer: Answer) -> None:
         """Accept or refuse a push; returns when that has taken effect. See ``cai.service``."""
@@ -231,7 +272,7 @@ class PushClient:
         if entry is None:
             return None
         recently = self._clock() - entry.seen_at < self._limits.presence_ms
-        present = entry.has_handler or entry.mailbox.readers > 0 or recently
+        present = entry.handler is not None or entry.mailbox.readers > 0 or recently
         return entry.mailbox if present else None
 
     def acceptance_ms(self, registration: Registration) -> int:
@@ -267,21 +308,23 @@ class PushClient:
         )
         registration = await self.register(owner, request)
         entry = self._registered[registration.registration_id]
-        if handler is not None and not entry.has_handler:
-            entry.has_handler = True
-            self._spawn(self._serve(entry, handler))
+        entry.handler = handler
+        if handler is not None and (entry.server is None or entry.server.done()):
+            answered = self._confirmation.answered
+            work = serve(entry.mailbox, lambda: entry.handler, answered)
+            entry.server = self._spawn(work)
         return ApplicationRegistration(self, owner, registration.registration_id)
 
     async def next_change(self, registration_id: str, wait_ms: int) -> Registration | None:
         """Wait for the next change of one registration; ``None`` when the wait is over."""
-        changes = self.status_changes()
-        try:
-            async with asyncio.timeout(wait_ms / 1000):
-                async for change in changes:
-                    if change.registration.registration_id == registration_id:
-                        return change.registration
-        except TimeoutError:
-            pass
+        async with contextlib.aclosing(self.status_changes()) as changes:
+            try:
+                async with asyncio.timeout(wait_ms / 1000):
+                    async for change in changes:
+                        if change.registration.registration_id == registration_id:
+                            return change.registration
+            except TimeoutError:
+                pass
         return None
 
     async def status_changes(self) -> AsyncGenerator[StatusChange, None]:
@@ -293,20 +336,6 @@ class PushClient:
                 yield await changes.get()
         finally:
             self._listeners.discard(changes)
-
-    async def _serve(self, entry: _Registered, handler: Handler) -> None:
-        while entry.registration.state.is_live:
-            event = await entry.mailbox.lease(SECOND_MS)
-            if event is None:
-                continue
-            try:
-                answer = await handler(event) or Accept()
-            except Exception as error:  # noqa: BLE001 - an application may raise anything
-                answer = Reject(detail=f"application_error: {type(error).__name__}")
-            try:
-                await self._confirmation.answered(entry.mailbox, event.event_id, answer)
-            except EventGone:
-                continue  # too late: the gateway was told so at the deadline
 
     # -- state --
 
@@ -323,20 +352,28 @@ class PushClient:
             raise EventGone("no such event, or its deadline has passed")
         return entry
 
-    def _bind(self, entry: _Registered) -> bool:
-        """Register what waits for a binding, if there is one; return whether there is."""
+    def _check_available(self) -> None:
+        """Check that a registration can be bound, now or soon (CAI-26).
+
+        :raises RegistrationRejected: ``unavailable``.
+        """
+        if self._down and not self._bindings:
+            raise RegistrationRejected(Reason.UNAVAILABLE, "no bearer is available now")
+
+    def _bind(self, entry: _Registered) -> None:
+        """Register what waits for a binding, if there is one."""
         if not self._bindings:
-            return False
+            return
         entry.registration = replace(entry.registration, bindings=tuple(self._bindings.values()))
-        if entry.registration.state in (RegistrationState.PENDING, RegistrationState.LOST):
+        if entry.state in (RegistrationState.PENDING, RegistrationState.LOST):
             self._change(entry, RegistrationState.REGISTERED)
-        return True
 
     def _change(
         self, entry: _Registered, new: RegistrationState, reason: Reason | None = None
     ) -> None:
-        old = entry.registration.state
+        old = entry.state
         check_transition(old, new)
+        _stop_waiting(entry)
         entry.registration = replace(
             entry.registration, state=new, reason=reason, updated=self._clock()
         )
@@ -346,90 +383,42 @@ class PushClient:
                 listener.get_nowait()
             listener.put_nowait(change)
 
-    def _limit_pending(self, registration_id: str) -> None:
+    def _limit_pending(self, entry: _Registered) -> None:
         """Let the registration fail if it is still pending after its time (T-39)."""
+        delay = self._limits.registration_timeout_ms / 1000
+        loop = asyncio.get_running_loop()
+        entry.patience = loop.call_later(delay, lambda: self._spawn(self.fail(entry.registration)))
 
-        async def fail() -> None:
-            await asyncio.sleep(self._limits.registration_timeout_ms / 1000)
-            entry = self._registered.get(registration_id)
-            if entry is None or entry.registration.state is not RegistrationState.PENDING:
-                return
-            self._change(entry, RegistrationState.FAILED, Reason.TIMEOUT)
-            await self._store.forget(registration_id)
+    async def fail(self, registration: Registration) -> None:
+        """End a registration that has been pending for too long; any other stays."""
+        entry = self._registered.get(registration.registration_id)
+        if entry is None or entry.state is not RegistrationState.PENDING:
+            return
+        self._change(entry, RegistrationState.FAILED, Reason.TIMEOUT)
+        await entry.mailbox.close()
+        with contextlib.suppress(ClientStoreError):  # then it is pending again after a restart
+            await self._store.forget(registration.registration_id)
 
-        self._spawn(fail())
+    def _drop_failed(self, owner: str, push_application_id: str, now: Instant) -> None:
+        """Forget failed registrations: replaced by a new one, old, or too many to keep."""
+        failed = [
+            entry.registration
+            for entry in self._registered.values()
+            if entry.state is RegistrationState.FAILED
+        ]
+        for number, one in enumerate(reversed(failed)):
+            replaced = (one.owner, one.push_application_id) == (owner, push_application_id)
+            if replaced or now - one.updated > KEPT_FAILED_MS or number >= MAX_IN_ALL:
+                del self._registered[one.registration_id]
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
-class ApplicationRegistration:
-    """A registration as the application in the same process holds it."""
-
-    def __init__(self, client: PushClient, owner: str, registration_id: str) -> None:
-        self._client = client
-        self._owner = owner
-        self.registration_id = registration_id
-
-    @property
-    def registration(self) -> Registration:
-        """The registration as it is now. :raises RegistrationRejected: it is no more."""
-        for registration in self._client.registrations(self._owner):
-            if registration.registration_id == self.registration_id:
-                return registration
-        raise RegistrationRejected(Reason.NOT_REGISTERED, "the registration has ended")
-
-    @property
-    def state(self) -> RegistrationState:
-        """Where the registration is."""
-        return self.registration.state
-
-    async def wait_registered(self, timeout_ms: int = 60 * SECOND_MS) -> Registration:
-        """Wait until the registration has succeeded (CAI-42).
-
-        :raises RegistrationFailed: it failed (CAI-41), or not within the time.
-        """
-        changes = self._client.status_changes()
-        try:
-            async with asyncio.timeout(timeout_ms / 1000):
-                while self.state is RegistrationState.PENDING:
-                    await anext(changes)
-        except TimeoutError as error:
-            raise RegistrationFailed(Reason.TIMEOUT, "still pending") from error
-        finally:
-            await changes.aclose()
-        registration = self.registration
-        if registration.state is not RegistrationState.REGISTERED:
-            cause = registration.reason or Reason.INTERNAL_ERROR
-            raise RegistrationFailed(cause, f"the registration is {registration.state}")
-        return registration
-
-    async def events(self) -> AsyncIterator[LeasedEvent]:
-        """Yield pushes one after another; the next comes when this one is answered."""
-        while True:
-            event = await self._client.next_event(self._owner, self.registration_id, SECOND_MS)
-            if event is not None:
-                yield LeasedEvent(self._client, self._owner, event)
-
-    async def deregister(self) -> Registration:
-        """End the registration (CAI-47)."""
-        return await self._client.deregister(self._owner, self.registration_id)
-
-
-@dataclass(frozen=True, slots=True)
-class LeasedEvent:
-    """A push that waits for this application's answer."""
-
-    client: PushClient
-    owner: str
-    event: PushEvent
-
-    async def accept(self) -> None:
-        """Take responsibility. :raises EventGone: too late."""
-        await self.client.answer(self.owner, self.event.event_id, Accept())
-
-    async def reject(self, answer: Reject | None = None) -> None:
-        """Refuse. :raises EventGone: too late."""
-        await self.client.answer(self.owner, self.event.event_id, answer or Reject())
+def _stop_waiting(entry: _Registered) -> None:
+    if entry.patience is not None:
+        entry.patience.cancel()
+        entry.patience = None

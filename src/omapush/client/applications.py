@@ -8,8 +8,8 @@ registrations and never stored (CAI-39, 40, 51 to 53).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from omapush.cai.model import (
     ConnectionProfile,
@@ -19,19 +19,29 @@ from omapush.cai.model import (
     RegistrationRejected,
     RegistrationRequest,
 )
-from omapush.client.whitelist import read_entries
+from omapush.client.whitelist import contact_points_of, sources_of
 from omapush.content.application_id import ApplicationId
 from omapush.core.errors import DecodeError
 from omapush.ota.interface import ClientCapabilities
 
 MAX_PER_OWNER = 32
 MAX_IN_ALL = 256
+MAX_ID = 256
+"""Characters of a push application id."""
+MAX_ANNOUNCED = 4_096
+"""Characters of each announced list; all headers of an answer have to fit into 16 KiB."""
+MIN_ACK_TIMEOUT_MS = 1_000
+MAX_ACK_TIMEOUT_MS = 120_000
+
+# What may stand in a list of types without changing its meaning: RFC 9110, 5.6.2 and 12.5.1.
+_TOKEN = r"[!#$%&'+.^_`|~0-9A-Za-z-]{1,127}"  # noqa: S105 - the grammar's word, not a password
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+_MEDIA_RANGE = re.compile(rf"\*/\*|{_TOKEN}/(?:\*|{_TOKEN})")
 
 _SUPPORTED_HANDLERS = (None, "", "none")
 # What a profile may ask for beyond the protocol, and until it is supported may not.
 _PROFILE_OPTIONS = (
     "port",
-    "contact_point",
     "cb_message_id",
     "mbms_user_service_description",
     "bcast_access_info",
@@ -44,7 +54,7 @@ def check_request(request: RegistrationRequest) -> ApplicationId:
     :raises RegistrationRejected: not of the form of CAI 5.1, or an option that is not supported.
     """
     application = _push_application(request.push_application_id)
-    if request.application_id is not None and not urlsplit(request.application_id).scheme:
+    if request.application_id is not None and not _URI.fullmatch(request.application_id):
         _reject(Reason.INVALID_PARAMETER, "application_id", "is no URI")
     if request.registration_uri is not None and request.profiles:
         # CAI-10: one of the two.
@@ -59,11 +69,14 @@ def check_request(request: RegistrationRequest) -> ApplicationId:
         _unsupported("instance", "instances under one id, which OTA-HTTP cannot tell apart,")
     for number, profile in enumerate(request.profiles):
         _check_profile(profile, f"profiles[{number}]")
-    read_entries(request.whitelist)
-    for number, accepted in enumerate(request.accept):
-        major, slash, minor = accepted.partition(";")[0].strip().partition("/")
-        if not (major and slash and minor) and accepted != "*":
-            _reject(Reason.INVALID_PARAMETER, f"accept[{number}]", "is no MIME type")
+    sources_of(request)
+    contact_points_of(request)
+    _check_media_ranges(request.accept, "accept")
+    for number, entry in enumerate(request.whitelist):
+        _check_media_ranges(entry.content_types, f"whitelist[{number}].content_types")
+    patience = request.ack_timeout_ms
+    if patience is not None and not MIN_ACK_TIMEOUT_MS <= patience <= MAX_ACK_TIMEOUT_MS:
+        _reject(Reason.INVALID_PARAMETER, "ack_timeout", "is not between 1 and 120 seconds")
     return application
 
 
@@ -84,12 +97,18 @@ def own_registration(
                 f"another application is registered for {application}",
                 "push_application_id",
             )
-    if len(live) >= MAX_IN_ALL or sum(one.owner == owner for one in live) >= MAX_PER_OWNER:
+    of_user = sum(user_of(one.owner) == user_of(owner) for one in live)
+    if len(live) >= MAX_IN_ALL or of_user >= MAX_PER_OWNER:
         raise RegistrationRejected(
             Reason.LIMIT_EXCEEDED,
-            f"at most {MAX_PER_OWNER} registrations an application and {MAX_IN_ALL} in all",
+            f"at most {MAX_PER_OWNER} registrations of a user and {MAX_IN_ALL} in all",
         )
     return None
+
+
+def user_of(owner: str) -> str:
+    """Return whom limits are counted for: a user may have many applications."""
+    return owner.partition("/")[0]
 
 
 def announced(
@@ -98,7 +117,8 @@ def announced(
     """Return what gateways are told: the union over the live registrations.
 
     Without any registration nothing is accepted; the lists then hold names that no push has,
-    because an empty list would be read as its default, anything.
+    because an empty list would be read as its default, anything. A list that would be too long
+    is announced as "any": the client still refuses what nobody takes.
 
     :param limits: sizes, counts and codings, which do not depend on registrations.
     """
@@ -108,19 +128,34 @@ def announced(
         types |= dict.fromkeys(one.request.accept or ("*/*",))
     ids = dict.fromkeys(one.push_application_id for one in live)
     return ClientCapabilities(
-        accept=tuple(sorted(types)) or ("application/x-nothing",),
+        accept=_short_enough(types, "*/*") or ("application/x-nothing",),
         accept_charset=limits.accept_charset,
         accept_encoding=limits.accept_encoding,
         accept_language=limits.accept_language,
-        accept_app_id=tuple(sorted(ids)) or ("x-omapush:no.application",),
+        accept_app_id=_short_enough(ids, "*") or ("x-omapush:no.application",),
         max_message_size=limits.max_message_size,
         max_push_requests=limits.max_push_requests,
     )
 
 
+def _short_enough(entries: Iterable[str], everything: str) -> tuple[str, ...]:
+    """Return ``entries`` in one fixed order, so that the CPITag is the same each time."""
+    given = tuple(sorted(entries))
+    return given if len(", ".join(given)) <= MAX_ANNOUNCED else (everything,)
+
+
+def _check_media_ranges(ranges: Iterable[str], where: str) -> None:
+    for number, media_range in enumerate(ranges):
+        if not _MEDIA_RANGE.fullmatch(media_range):
+            _reject(Reason.INVALID_PARAMETER, f"{where}[{number}]", "is no MIME type")
+
+
 def _push_application(text: str) -> ApplicationId:
     if not text:
         _reject(Reason.INVALID_PARAMETER, "push_application_id", "is missing")
+    if len(text) > MAX_ID or "," in text:
+        # Ids are announced as a list with commas (WAP-235, 7.2.5.5).
+        _reject(Reason.INVALID_PARAMETER, "push_application_id", "is too long or has a comma")
     try:
         application = ApplicationId.parse(text)
     except DecodeError as error:

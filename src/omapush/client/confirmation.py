@@ -7,6 +7,7 @@ disk before the gateway is told, so that a repetition after a crash is recognise
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import Callable
 from typing import Protocol
@@ -16,7 +17,9 @@ import structlog
 from omapush.cai.model import (
     Accept,
     Answer,
+    CaiError,
     PushEvent,
+    Reason,
     Registration,
     Reject,
     RejectReason,
@@ -24,7 +27,7 @@ from omapush.cai.model import (
 )
 from omapush.client.dispatch import Refusal, choose
 from omapush.client.mailbox import Delivery, Mailbox
-from omapush.client.store import ClientStore
+from omapush.client.store import ClientStore, ClientStoreError
 from omapush.client.whitelist import Source
 from omapush.core.errors import OmapushError
 from omapush.core.instants import HOUR_MS, Instant, later
@@ -51,6 +54,7 @@ _STATUS = {
     RejectReason.UNSUPPORTED_TYPE: PushStatus.USERDCU,
     RejectReason.TRY_LATER: PushStatus.USERREQ,
 }
+_NOT_STORED = Refusal(PushStatus.USERDCR, "the client cannot store it")
 
 
 class Registry(Protocol):
@@ -81,8 +85,7 @@ class Confirmation:
         self._clock = clock
         self._device_list = device_list
         self._at_work: dict[asyncio.Task[ClientRequest], None] = {}
-        self._by_push_id: dict[str, asyncio.Task[tuple[PushStatus | None, str]]] = {}
-        self._settled: dict[str, asyncio.Future[None]] = {}
+        self._by_key: dict[str, asyncio.Task[Refusal | None]] = {}
 
     def begin(self, link: StreamLink[ClientRequest], push: PoConfirmedPushInd) -> None:
         """Take a push; its answer goes to ``link`` when there is one."""
@@ -98,15 +101,15 @@ class Confirmation:
         """Give an application's answer; returns when it has taken effect.
 
         :raises EventGone: unknown, over, or answered before.
+        :raises CaiError: ``internal_error``: it could not be kept, and the gateway was told so.
         """
-        mailbox.settle(event_id, answer)
-        settled = self._settled.get(event_id)
-        if settled is not None:
-            await asyncio.shield(settled)
+        error = await asyncio.shield(mailbox.settle(event_id, answer).over)
+        if error is not None:
+            raise error
 
     async def close(self) -> None:
         """Leave what is under way unanswered; the connections end with the process."""
-        tasks = [*self._at_work, *self._by_push_id.values()]
+        tasks = [*self._at_work, *self._by_key.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -117,76 +120,78 @@ class Confirmation:
             link.request(task.result())
 
     async def _outcome(self, push: PoConfirmedPushInd) -> ClientRequest:
-        """Return the answer to one indication; repetitions share the work on the first."""
+        """Return the answer to one indication."""
         try:
-            status, reason = await self._shared(push)
+            refusal = await self._deliver(push)
         except OmapushError as error:
             log.error("push_failed", push_id=push.push_id, reason=str(error))
-            status, reason = PushStatus.USERDCR, "the client cannot store it"
-        if status is None:
+            refusal = _NOT_STORED
+        if refusal is None:
             return PoConfirmedPushRes(push.reference)
+        status, reason = refusal.status, refusal.reason
         log.info("push_refused", push_id=push.push_id, status=int(status), reason=reason)
         return PoPushAbortReq(push.reference, status, reason)
 
-    async def _shared(self, push: PoConfirmedPushInd) -> tuple[PushStatus | None, str]:
-        if push.push_id is None:
-            return await self._once(push)
-        task = self._by_push_id.get(push.push_id)
-        if task is None:
-            push_id = push.push_id
-            task = asyncio.create_task(self._once(push))
-            self._by_push_id[push_id] = task
-            task.add_done_callback(lambda _: self._by_push_id.pop(push_id, None))
-        return await asyncio.shield(task)
+    async def _deliver(self, push: PoConfirmedPushInd) -> Refusal | None:
+        """Bring a push to its application once, however often it comes.
 
-    async def _once(self, push: PoConfirmedPushInd) -> tuple[PushStatus | None, str]:
-        """Hand one push to its application; return ``None`` or why it was not taken."""
-        if push.push_id is not None and await self._store.has_seen(push.push_id, self._clock()):
-            return None, "accepted before"
+        Each indication is judged by its own source; only then repetitions share the work.
+        """
+        key = _key(push)
         chosen = choose(push, self._registry.live_registrations(), self._device_list)
         if isinstance(chosen, Refusal):
-            return chosen.status, chosen.reason
-        mailbox = self._registry.mailbox_of(chosen.registration_id)
-        if mailbox is None:
-            return PushStatus.USERPND, "the application is not running"
-        if not mailbox.has_room(len(push.message.body)):
-            return PushStatus.USERDCR, "the application's queue is full"
-        return await self._hand_over(push, chosen, mailbox)
+            # Taken before, though the application may have gone since.
+            seen = key is not None and await self._store.has_seen(key, self._clock())
+            return None if seen else chosen
+        if key is None:
+            return await self._hand_over(push, chosen, None)
+        task = self._by_key.get(key)
+        if task is None:
+            task = asyncio.create_task(self._unless_seen(push, chosen, key))
+            self._by_key[key] = task
+            task.add_done_callback(lambda _: self._by_key.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _unless_seen(
+        self, push: PoConfirmedPushInd, registration: Registration, key: str
+    ) -> Refusal | None:
+        if await self._store.has_seen(key, self._clock()):
+            return None
+        return await self._hand_over(push, registration, key)
 
     async def _hand_over(
-        self, push: PoConfirmedPushInd, registration: Registration, mailbox: Mailbox
-    ) -> tuple[PushStatus | None, str]:
+        self, push: PoConfirmedPushInd, registration: Registration, key: str | None
+    ) -> Refusal | None:
+        """Return why the application did not take the push, or ``None``."""
+        mailbox = self._registry.mailbox_of(registration.registration_id)
+        if mailbox is None:
+            return Refusal(PushStatus.USERPND, "the application is not running")
+        if not mailbox.has_room(len(push.message.body)):
+            return Refusal(PushStatus.USERDCR, "the application's queue is full")
         acceptance_ms = self._registry.acceptance_ms(registration)
-        event = self._event(push, registration, acceptance_ms)
-        settled = asyncio.get_running_loop().create_future()
-        self._settled[event.event_id] = settled
-        delivery = await mailbox.put(event)
+        delivery = await mailbox.put(self._event(push, registration, acceptance_ms))
+        error: CaiError | None = CaiError(Reason.INTERNAL_ERROR, "the client has stopped")
         try:
-            answer = await self._answer(delivery, acceptance_ms)
-            if isinstance(answer, Accept) and push.push_id is not None:
+            answer = await _answer(delivery, acceptance_ms)
+            if isinstance(answer, Accept) and key is not None:
                 # On disk before the gateway is told, so that a repetition is recognised.
                 now = self._clock()
-                await self._store.mark_seen(push.push_id, later(now, REMEMBERED_MS), now)
+                await self._store.mark_seen(key, later(now, REMEMBERED_MS), now)
+            error = None
+        except ClientStoreError as failure:
+            error = CaiError(Reason.INTERNAL_ERROR, "the client cannot keep the acceptance")
+            log.error("acceptance_not_kept", push_id=push.push_id, reason=str(failure))
+            return _NOT_STORED
         finally:
-            await mailbox.void(delivery)
-            self._settled.pop(event.event_id, None)
-            settled.set_result(None)
+            await mailbox.void(delivery, error)
         match answer:
             case Accept():
-                log.debug("push_taken", push_id=push.push_id, event_id=event.event_id)
-                return None, "taken"
+                log.debug("push_taken", push_id=push.push_id, event_id=delivery.event.event_id)
+                return None
             case Reject(reason=reason, detail=detail):
-                return _status(reason, detail), detail or f"the application says {reason}"
-            case _:
-                return PushStatus.USERREQ, "the application did not answer in time"
-
-    async def _answer(self, delivery: Delivery, acceptance_ms: int) -> Answer | None:
-        try:
-            async with asyncio.timeout(acceptance_ms / 1000):
-                return await asyncio.shield(delivery.answer)
-        except TimeoutError:
-            # An answer that came together with the deadline was taken from the application.
-            return delivery.answer.result() if delivery.answer.done() else None
+                return Refusal(_STATUS[reason], detail or f"the application says {reason}")
+            case Refusal():
+                return answer
 
     def _event(
         self, push: PoConfirmedPushInd, registration: Registration, acceptance_ms: int
@@ -214,8 +219,29 @@ class Confirmation:
         )
 
 
-def _status(reason: RejectReason, detail: str) -> PushStatus:
-    """Return what the gateway is told; an application that failed may fare better later."""
-    if detail.startswith("application_error"):
-        return PushStatus.USERREQ
-    return _STATUS[reason]
+async def _answer(delivery: Delivery, acceptance_ms: int) -> Answer | Refusal:
+    """Wait for the application, until the deadline."""
+    try:
+        async with asyncio.timeout(acceptance_ms / 1000):
+            answer = await asyncio.shield(delivery.answer)
+    except TimeoutError:
+        if not delivery.answer.done():
+            return Refusal(PushStatus.USERREQ, "the application did not answer in time")
+        # An answer that came together with the deadline was taken from the application.
+        answer = delivery.answer.result()
+    if answer is None:
+        return Refusal(PushStatus.USERPND, "the application has deregistered")
+    return answer
+
+
+def _key(push: PoConfirmedPushInd) -> str | None:
+    """Return by what a repetition is recognised, or ``None`` where the gateway gives no key.
+
+    The application and the content are part of it: gateways that number their pushes from 1 must
+    not be able to lose each other's, and a push too many is better than one too few.
+    """
+    if push.push_id is None:
+        return None
+    application = push.message.get("X-Wap-Application-Id") or ""
+    digest = hashlib.sha256(application.encode("utf-8", "replace") + b"\0" + push.message.body)
+    return f"{push.push_id} {digest.hexdigest()[:32]}"

@@ -1,7 +1,7 @@
-"""Which application a push is for, or why nobody gets it (Architecture C.3 step 8). Pure.
+"""Who gets a push, or why nobody does (CAI 5.3, Architecture 5.3.2.1.3.2). Pure.
 
-The order is that of the checks in CAI 5.3 and Architecture 6.2: is there such an application, may
-this source push to it, does it want this type.
+The order of the checks: the form of the push, the device's whitelist, the application, the
+application's whitelist and contact points, its types.
 """
 
 from __future__ import annotations
@@ -10,8 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from omapush.cai.model import Registration
-from omapush.client.whitelist import Source, admits, read_entries, type_matches
-from omapush.content.application_id import ApplicationId
+from omapush.client.whitelist import (
+    Source,
+    admits,
+    contact_points_of,
+    sources_of,
+    type_matches,
+)
+from omapush.content.application_id import ANY_APPLICATION, REGISTRY, ApplicationId
 from omapush.core.errors import DecodeError
 from omapush.ota.interface import PoConfirmedPushInd, PushStatus
 
@@ -22,6 +28,9 @@ class Refusal:
 
     status: PushStatus
     reason: str
+
+
+_ANYBODY = REGISTRY[ANY_APPLICATION]
 
 
 def choose(
@@ -37,20 +46,55 @@ def choose(
     media_type = push.message.media_type
     if not media_type:
         return Refusal(PushStatus.USERDCU, "the push has no Content-Type")
-    found = next(
-        (one for one in registrations if one.state.is_live and _is_for(one, application)), None
-    )
+    found = _registration_for(application, media_type, registrations)
+    refusal = _stranger(push, found, device_list)
+    if refusal is not None:
+        return refusal
     if found is None:
         return Refusal(PushStatus.USERPND, f"no application is registered for {application}")
-    own = read_entries(found.request.whitelist)
-    if not admits(device_list, own, push.source.address, media_type):
-        return Refusal(PushStatus.USERRFS, "the source is not on the whitelist")
-    accept = found.request.accept
-    if accept and not any(type_matches(one, media_type) for one in accept):
+    if not _takes(found, media_type):
         return Refusal(PushStatus.USERDCU, f"the application does not take {media_type}")
     return found
 
 
-def _is_for(registration: Registration, application: ApplicationId) -> bool:
-    """Whether the registration names ``application``, by number or by URI (AD-9)."""
-    return ApplicationId.parse(registration.push_application_id).same_application(application)
+def _stranger(
+    push: PoConfirmedPushInd, found: Registration | None, device_list: tuple[Source, ...] | None
+) -> Refusal | None:
+    """Refuse a source that is not trusted, or not the one that the application expects.
+
+    Where no application is registered the device's list counts as well: a stranger does not learn
+    which applications there are.
+    """
+    address, media_type = push.source.address, push.message.media_type
+    own = sources_of(found.request) if found is not None else ()
+    if not admits(device_list, own, address, media_type):
+        return Refusal(PushStatus.USERRFS, "the source is not on the whitelist")
+    expected = contact_points_of(found.request) if found is not None else ()
+    if expected and not admits((), expected, address, media_type):
+        return Refusal(PushStatus.USERRFS, "the source is not the contact point")
+    return None
+
+
+def _registration_for(
+    application: ApplicationId, media_type: str, registrations: Iterable[Registration]
+) -> Registration | None:
+    """Return the registration of that id, by number or by URI (AD-9).
+
+    One that names every application gets what nobody else is registered for. A push to every
+    application goes to the first that takes its type.
+    """
+    live = [one for one in registrations if one.state.is_live]
+    if application.canonical == _ANYBODY:
+        taking = (one for one in live if _takes(one, media_type))
+        return next(taking, live[0] if live else None)
+    names = {application.canonical}
+    if application.code is not None and application.registered_code is None:
+        names.add(f"{application.code:X}")  # a private code stands for its URI (PPG 5.1.2.1.2)
+    named = (one for one in live if one.push_application_id in names)
+    others = (one for one in live if one.push_application_id == _ANYBODY)
+    return next(named, None) or next(others, None)
+
+
+def _takes(registration: Registration, media_type: str) -> bool:
+    accept = registration.request.accept
+    return not accept or any(type_matches(one, media_type) for one in accept)

@@ -1,8 +1,8 @@
 """The pushes that wait for one application, handed out one at a time and answered once.
 
 Several readers may wait; each push goes to exactly one of them, and the next only when it is
-answered. The confirmation upstream waits for :attr:`Delivery.answer`; whoever put the push in
-bounds that wait and then calls :meth:`Mailbox.void`.
+over. The confirmation upstream waits for :attr:`Delivery.answer`; whoever put the push in bounds
+that wait and then calls :meth:`Mailbox.void`.
 """
 
 from __future__ import annotations
@@ -10,21 +10,32 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
-from omapush.cai.model import Answer, EventGone, PushEvent
+from omapush.cai.model import Answer, CaiError, EventGone, PushEvent
 
 MAX_EVENTS = 100
 MAX_OCTETS = 8 * 1024 * 1024
+MAX_REMEMBERED = 128
+"""Answered events of which it is still known that they were answered."""
 
 
-@dataclass(slots=True)
+def _future() -> asyncio.Future[Any]:
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(slots=True, eq=False)
 class Delivery:
-    """A push on its way through a mailbox."""
+    """A push on its way through a mailbox.
+
+    :ivar answer: what the application says; ``None`` when it has deregistered.
+    :ivar over: done when nothing can change any more; holds what went wrong with an answer, if
+        anything did.
+    """
 
     event: PushEvent
-    answer: asyncio.Future[Answer] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    answer: asyncio.Future[Answer | None] = field(default_factory=_future)
+    over: asyncio.Future[CaiError | None] = field(default_factory=_future)
     leased: bool = False
 
 
@@ -34,14 +45,21 @@ class Mailbox:
     def __init__(self) -> None:
         self._waiting: deque[Delivery] = deque()
         self._by_id: dict[str, Delivery] = {}
+        self._answered: dict[str, None] = {}
         self._octets = 0
         self._changed = asyncio.Condition()
         self._readers = 0
+        self._closed = False
 
     @property
     def readers(self) -> int:
         """How many wait for an event just now."""
         return self._readers
+
+    @property
+    def closed(self) -> bool:
+        """Whether the application has deregistered: nothing will come any more."""
+        return self._closed
 
     def has_room(self, octets: int) -> bool:
         """Whether a push of this size still fits."""
@@ -53,43 +71,79 @@ class Mailbox:
         self._waiting.append(delivery)
         self._by_id[event.event_id] = delivery
         self._octets += len(event.content)
+        if self._closed:
+            delivery.answer.set_result(None)
         await self._tell()
         return delivery
 
-    async def lease(self, wait_ms: int) -> PushEvent | None:
-        """Wait for the next push; it is then nobody else's."""
+    async def lease(self, wait_ms: int | None) -> Delivery | None:
+        """Wait for the next push; it is then nobody else's.
+
+        :param wait_ms: ``None`` waits without end.
+        :returns: ``None`` when nothing came in the time, or the mailbox is closed.
+        """
         self._readers += 1
         try:
-            async with asyncio.timeout(wait_ms / 1000), self._changed:
-                await self._changed.wait_for(self._ready)
+            timeout = None if wait_ms is None else wait_ms / 1000
+            async with asyncio.timeout(timeout), self._changed:
+                await self._changed.wait_for(lambda: self._closed or self._ready())
+                if self._closed:
+                    return None
                 delivery = self._waiting.popleft()
                 delivery.leased = True
-                return delivery.event
+                return delivery
         except TimeoutError:
             return None
         finally:
             self._readers -= 1
+
+    async def release(self, event_id: str) -> None:
+        """Take back a lease whose holder is gone; the push is the next one again."""
+        delivery = self._by_id.get(event_id)
+        if delivery is not None and delivery.leased and not delivery.answer.done():
+            delivery.leased = False
+            self._waiting.appendleft(delivery)
+            await self._tell()
 
     def find(self, event_id: str) -> PushEvent | None:
         """Return an event that is not over yet."""
         delivery = self._by_id.get(event_id)
         return delivery.event if delivery else None
 
-    def settle(self, event_id: str, answer: Answer) -> None:
+    def settle(self, event_id: str, answer: Answer) -> Delivery:
         """Give the application's answer. :raises EventGone: unknown, over, or already answered."""
         delivery = self._by_id.get(event_id)
+        if event_id in self._answered or (delivery is not None and delivery.answer.done()):
+            raise EventGone("the event was answered before", settled=True)
         if delivery is None or not delivery.leased:
             raise EventGone("no such event, or its deadline has passed")
-        if delivery.answer.done():
-            raise EventGone("the event was answered before", settled=True)
         delivery.answer.set_result(answer)
+        return delivery
 
-    async def void(self, delivery: Delivery) -> None:
-        """Forget a push that has been answered or whose time is over."""
-        if self._by_id.pop(delivery.event.event_id, None) is not None:
-            self._octets -= len(delivery.event.content)
+    async def void(self, delivery: Delivery, error: CaiError | None = None) -> None:
+        """Forget a push that has been answered or whose time is over.
+
+        :param error: why an answer did not take effect, for the application.
+        """
+        event = delivery.event
+        if self._by_id.pop(event.event_id, None) is not None:
+            self._octets -= len(event.content)
         if delivery in self._waiting:
             self._waiting.remove(delivery)
+        if delivery.answer.done() and error is None:
+            self._answered[event.event_id] = None
+            if len(self._answered) > MAX_REMEMBERED:
+                del self._answered[next(iter(self._answered))]
+        if not delivery.over.done():
+            delivery.over.set_result(error)
+        await self._tell()
+
+    async def close(self) -> None:
+        """Let nobody wait any longer: the application has deregistered."""
+        self._closed = True
+        for delivery in self._by_id.values():
+            if not delivery.answer.done():
+                delivery.answer.set_result(None)
         await self._tell()
 
     def _ready(self) -> bool:

@@ -6,13 +6,16 @@ was given at the first registration. Together they are "the same application" of
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -35,12 +38,16 @@ from omapush.client.mailbox import MAX_EVENTS, MAX_OCTETS
 from omapush.client.peer_credentials import SCOPE_KEY
 from omapush.client.store import ClientStore
 from omapush.content.application_id import ApplicationId
-from omapush.core.errors import DecodeError
+from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import Instant
+
+log = structlog.get_logger(__name__)
 
 MAX_BODY = 262_144
 """Octets of the largest request."""
 MAX_WAIT_SECONDS = 60.0
+BODY_SECONDS = 10
+"""Patience for the whole body of a request."""
 
 _HTTP_STATUS = {
     Reason.PERMISSION_DENIED: 403,
@@ -50,6 +57,8 @@ _HTTP_STATUS = {
     Reason.UNSUPPORTED_OPTION: 422,
     Reason.UNAVAILABLE: 503,
     Reason.LIMIT_EXCEEDED: 429,
+    Reason.TIMEOUT: 408,
+    Reason.INTERNAL_ERROR: 500,
 }
 
 
@@ -83,7 +92,8 @@ class ServicePoint:
                 Route("/v1/events/{id}/content", self._guarded(self._content), methods=["GET"]),
                 Route("/v1/events/{id}/accept", self._guarded(self._accept), methods=["POST"]),
                 Route("/v1/events/{id}/reject", self._guarded(self._reject), methods=["POST"]),
-            ]
+            ],
+            exception_handlers={HTTPException: _not_ours},
         )
 
     # -- requests --
@@ -160,7 +170,13 @@ class ServicePoint:
         registration_id = request.query_params.get("registration", "")
         wait_ms = round(_wait_seconds(request) * 1000)
         event = await self._client.next_event(owner, registration_id, wait_ms)
-        return JSONResponse([wire.event_members(event)] if event else [])
+        if event is None:
+            return JSONResponse([])
+        if await request.is_disconnected():
+            # Who asked hung up meanwhile; the next one who asks gets the event.
+            await self._client.release(owner, event.event_id)
+            return JSONResponse([])
+        return JSONResponse([wire.event_members(event)])
 
     async def _content(self, request: Request) -> Response:
         owner = await self._known_owner(request)
@@ -195,6 +211,12 @@ class ServicePoint:
             except CaiError as error:
                 status = _HTTP_STATUS.get(error.cause, 400)
                 return JSONResponse(wire.error_members(error), status)
+            except ClientDisconnect:
+                return Response(status_code=400)  # nobody reads it
+            except OmapushError as error:
+                log.error("service_point_failed", path=request.url.path, reason=str(error))
+                fault = CaiError(Reason.INTERNAL_ERROR, "the client cannot do that now")
+                return JSONResponse(wire.error_members(fault), 500)
 
         return guarded
 
@@ -226,11 +248,15 @@ class ServicePoint:
 
     async def _object(self, request: Request) -> dict[str, Any]:
         body = bytearray()
-        async for piece in request.stream():
-            body += piece
-            if len(body) > MAX_BODY:
-                detail = f"a request has at most {MAX_BODY} octets"
-                raise CaiError(Reason.LIMIT_EXCEEDED, detail)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                async for piece in request.stream():
+                    body += piece
+                    if len(body) > MAX_BODY:
+                        detail = f"a request has at most {MAX_BODY} octets"
+                        raise CaiError(Reason.LIMIT_EXCEEDED, detail)
+        except TimeoutError as error:
+            raise CaiError(Reason.TIMEOUT, "the request did not come to its end") from error
         return wire.parse_object(bytes(body) or b"{}")
 
     def _find(self, owner: str, registration_id: str) -> Registration:
@@ -247,6 +273,13 @@ class ServicePoint:
             registration.registration_id, round(wait_seconds * 1000)
         )
         return changed or self._find(owner, registration.registration_id)
+
+
+async def _not_ours(_request: Request, error: Exception) -> Response:
+    """Answer what no route answers, in the same form as every error."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    fault = CaiError(Reason.INVALID_PARAMETER, "there is no such request")
+    return JSONResponse(wire.error_members(fault), status)
 
 
 def _owner(uid: int, token: str) -> str:

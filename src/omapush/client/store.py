@@ -15,12 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from omapush.cai.model import Reason, Registration, RegistrationState
+from omapush.cai.model import Reason, Registration, RegistrationRejected, RegistrationState
 from omapush.cai.wire import registration_request, request_members
 from omapush.core.errors import OmapushError
-from omapush.core.instants import Instant
+from omapush.core.instants import DAY_MS, Instant
 
 SCHEMA_VERSION = 1
+BUSY_SECONDS = 1
+"""How long another process may keep the file; a client keeps it as long as it lives."""
 SCHEMA = """
 CREATE TABLE registration (
     registration_id TEXT PRIMARY KEY,
@@ -39,7 +41,7 @@ CREATE TABLE token (
     created INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE seen (
-    push_id TEXT PRIMARY KEY,
+    key TEXT PRIMARY KEY,
     expires INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX seen_expires ON seen (expires);
@@ -72,7 +74,11 @@ class ClientStore:
 
     async def registrations(self) -> list[Registration]:
         """Return every registration that is kept."""
-        return await self._run(lambda: [_registration(row) for row in self._rows()])
+        try:
+            return await self._run(lambda: [_registration(row) for row in self._rows()])
+        except (ValueError, RegistrationRejected) as error:
+            detail = f"{self._path}: a registration in it cannot be read: {error}"
+            raise ClientStoreError(detail) from error
 
     async def keep(self, registration: Registration) -> None:
         """Store a registration, replacing what was stored under its id."""
@@ -98,8 +104,19 @@ class ClientStore:
         )
 
     async def keep_token(self, token_hash: str, uid: int, now: Instant) -> None:
-        """Remember an application token by its hash."""
-        await self._execute("INSERT OR REPLACE INTO token VALUES (?, ?, ?)", (token_hash, uid, now))
+        """Remember an application token by its hash; forget old ones that hold no registration."""
+
+        def keep(connection: sqlite3.Connection) -> None:
+            # The owner of a registration names the token, see the service access point.
+            connection.execute(
+                "DELETE FROM token WHERE created <= ? AND NOT EXISTS (SELECT 1 FROM registration"
+                " WHERE owner = 'uid:' || token.uid || '/' || substr(token.token_hash, 1, 32))",
+                (now - DAY_MS,),
+            )
+            values = (token_hash, uid, now)
+            connection.execute("INSERT OR REPLACE INTO token VALUES (?, ?, ?)", values)
+
+        await self._transaction(keep)
 
     async def has_token(self, token_hash: str, uid: int) -> bool:
         """Whether this token was given to an application of this user."""
@@ -108,23 +125,33 @@ class ClientStore:
         )
         return row is not None
 
-    async def has_seen(self, push_id: str, now: Instant) -> bool:
+    async def has_seen(self, key: str, now: Instant) -> bool:
         """Whether a push with this key was accepted not long ago."""
-        row = await self._one(
-            "SELECT 1 FROM seen WHERE push_id = ? AND expires > ?", (push_id, now)
-        )
+        row = await self._one("SELECT 1 FROM seen WHERE key = ? AND expires > ?", (key, now))
         return row is not None
 
-    async def mark_seen(self, push_id: str, until: Instant, now: Instant) -> None:
+    async def mark_seen(self, key: str, until: Instant, now: Instant) -> None:
         """Remember that a push was accepted; keys whose time is over are dropped."""
 
         def mark(connection: sqlite3.Connection) -> None:
-            connection.execute("BEGIN IMMEDIATE")
             connection.execute("DELETE FROM seen WHERE expires <= ?", (now,))
-            connection.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (push_id, until))
-            connection.execute("COMMIT")
+            connection.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (key, until))
 
-        await self._run(lambda: mark(self._open_connection()))
+        await self._transaction(mark)
+
+    async def _transaction(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        def transaction() -> None:
+            connection = self._open_connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+        await self._run(transaction)
 
     async def _execute(self, statement: str, values: tuple[object, ...]) -> None:
         await self._run(lambda: self._open_connection().execute(statement, values).close())
@@ -137,7 +164,8 @@ class ClientStore:
     async def _run(self, work: Callable[[], ResultT]) -> ResultT:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, RuntimeError) as error:
+            # RuntimeError: the thread has been shut down.
             raise ClientStoreError(f"{self._path}: {error}") from error
 
     def _open(self) -> None:
@@ -146,17 +174,12 @@ class ClientStore:
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise ClientStoreError(f"{self._path}: {error.strerror or error}") from error
-        connection = sqlite3.connect(self._path, isolation_level=None, timeout=5)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=BUSY_SECONDS)
+        try:
+            _prepare(connection, self._path)
+        except BaseException:
             connection.close()
-            raise ClientStoreError(f"{self._path}: written by a newer omapush")
-        if version == 0:
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
+            raise
         self._connection = connection
 
     def _close(self) -> None:
@@ -171,6 +194,22 @@ class ClientStore:
         if self._connection is None:
             raise ClientStoreError("the client's file is not open")
         return self._connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    # Two clients with one file would both hand out the same pushes.
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("BEGIN IMMEDIATE")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.execute("COMMIT")
+    if version > SCHEMA_VERSION:
+        raise ClientStoreError(f"{path}: written by a newer omapush")
+    if version == 0:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        )
 
 
 def _registration(row: tuple[object, ...]) -> Registration:

@@ -7,15 +7,21 @@ counts for that application alone.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from omapush.cai.model import Reason, RegistrationRejected, WhitelistEntry
+from omapush.cai.model import (
+    Reason,
+    RegistrationRejected,
+    RegistrationRequest,
+    WhitelistEntry,
+)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_KINDS = (None, "IPV4", "IPV6")
+_VERSIONS = {None: (4, 6), "IPV4": (4,), "IPV6": (6,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +46,59 @@ class Source:
 
 
 def read_entries(entries: Iterable[WhitelistEntry]) -> tuple[Source, ...]:
-    """Read the whitelist of a registration.
+    """Read a whitelist.
 
     :raises RegistrationRejected: a kind of address that OTA-HTTP cannot be compared by, or none.
     """
-    return tuple(_source(number, entry) for number, entry in enumerate(entries))
+    return tuple(_source(entry, f"whitelist[{number}]") for number, entry in enumerate(entries))
 
 
-def _source(number: int, entry: WhitelistEntry) -> Source:
+@functools.lru_cache(maxsize=512)
+def sources_of(request: RegistrationRequest) -> tuple[Source, ...]:
+    """Return the whitelist of a registration, read once.
+
+    :raises RegistrationRejected: see :func:`read_entries`.
+    """
+    return read_entries(request.whitelist)
+
+
+@functools.lru_cache(maxsize=512)
+def contact_points_of(request: RegistrationRequest) -> tuple[Source, ...]:
+    """Return the addresses that the registration expects its pushes from (CAI-15).
+
+    They narrow what the whitelists let through; none means that any is expected.
+
+    :raises RegistrationRejected: a contact point that is no IP address.
+    """
+    return tuple(
+        _network(profile.contact_point, f"profiles[{number}].contact_point")
+        for number, profile in enumerate(request.profiles)
+        if profile.contact_point is not None
+    )
+
+
+def _source(entry: WhitelistEntry, where: str) -> Source:
     kind = entry.type.upper() if entry.type is not None else None
-    if kind not in _KINDS:
-        where = f"whitelist[{number}].type"
+    if kind not in _VERSIONS:
         raise RegistrationRejected(
-            Reason.UNSUPPORTED_OPTION, f"whitelist entries of type {entry.type} are not supported",
-            where,
-        )  # fmt: skip
+            Reason.UNSUPPORTED_OPTION,
+            f"whitelist entries of type {entry.type} are not supported",
+            f"{where}.type",
+        )
+    source = _network(entry.addr, f"{where}.addr")
+    if source.network.version not in _VERSIONS[kind]:
+        raise RegistrationRejected(
+            Reason.INVALID_PARAMETER, f"{where}.addr is no {kind}", f"{where}.addr"
+        )
+    return Source(source.network, entry.content_types)
+
+
+def _network(text: str, where: str) -> Source:
     try:
-        network = ipaddress.ip_network(entry.addr, strict=False)
+        return Source(ipaddress.ip_network(text, strict=False))
     except ValueError as error:
-        where = f"whitelist[{number}].addr"
-        detail = f"{entry.addr[:60]!r} is no IP address or network, and others are not supported"
+        detail = f"{text[:60]!r} is no IP address or network, and others are not supported"
         raise RegistrationRejected(Reason.UNSUPPORTED_OPTION, detail, where) from error
-    return Source(network, entry.content_types)
 
 
 def admits(

@@ -1,0 +1,121 @@
+"""A client with a file of its own, a clock that is a number, and a link that notes answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from omapush.cai.model import Binding
+from omapush.client.agent import ClientLimits, PushClient
+from omapush.client.store import ClientStore
+from omapush.client.whitelist import Source
+from omapush.content.message import Header, PushMessage
+from omapush.ota.interface import (
+    ClientRequest,
+    PoConfirmedPushInd,
+    PushFlag,
+    PushSource,
+)
+from omapush.testing.virtual_clock import VirtualClock
+
+BINDING = Binding("OTA-HTTP", "TCP/IP", "127.0.0.1:4035")
+
+
+class NotingLink:
+    """A connection to a gateway: pushes go in, answers are noted under their reference."""
+
+    peer = "192.0.2.10:4035"
+
+    def __init__(self, client: PushClient) -> None:
+        self._client = client
+        self._numbers = count(1)
+        self._answers: dict[str, asyncio.Future[ClientRequest]] = {}
+
+    def request(self, primitive: ClientRequest) -> None:
+        self._answers[primitive.reference].set_result(primitive)
+
+    def close(self, reason: str) -> None:
+        raise AssertionError(reason)
+
+    def push(
+        self,
+        application: str | None = "x-wap-application:wml.ua",
+        body: bytes = b"hello",
+        content_type: str | None = "text/plain",
+        *,
+        source: str = "192.0.2.10",
+        push_id: str | None = None,
+        headers: tuple[Header, ...] = (),
+        flags: PushFlag = PushFlag.NONE,
+    ) -> asyncio.Future[ClientRequest]:
+        """Let a push arrive; the result is what the gateway is answered."""
+        given = headers
+        if content_type is not None:
+            given = (("Content-Type", content_type), *given)
+        if application is not None:
+            given = (("X-Wap-Application-Id", application), *given)
+        reference = str(next(self._numbers))
+        answer: asyncio.Future[ClientRequest] = asyncio.get_running_loop().create_future()
+        self._answers[reference] = answer
+        self._client.indication(
+            self,
+            PoConfirmedPushInd(
+                reference=reference,
+                message=PushMessage(given, body),
+                source=PushSource("OTA-HTTP", "TCP/IP", source),
+                flags=flags,
+                push_id=push_id,
+            ),
+        )
+        return answer
+
+
+NewClient = Callable[..., Awaitable[PushClient]]
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+async def new_client(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[NewClient]:
+    """Return a function that starts a client; every client on the same file, unless told."""
+    async with AsyncExitStack() as stack:
+
+        async def start(
+            limits: ClientLimits | None = None,
+            device_list: tuple[Source, ...] | None = None,
+            *,
+            bound: bool = True,
+        ) -> PushClient:
+            store = ClientStore(tmp_path / "client.db")
+            client = PushClient(store, clock, limits, device_list)
+            await client.start()
+            stack.push_async_callback(client.close)
+            if bound:
+                client.binding_up(BINDING)
+            return client
+
+        yield start
+
+
+@pytest.fixture
+async def client(new_client: NewClient) -> PushClient:
+    """A client whose bearer is up."""
+    return await new_client()
+
+
+@pytest.fixture
+def link(client: PushClient) -> NotingLink:
+    return NotingLink(client)
+
+
+@pytest.fixture
+def new_link() -> Callable[[PushClient], NotingLink]:
+    return NotingLink
