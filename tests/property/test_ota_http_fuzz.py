@@ -1,0 +1,210 @@
+"""Garbage from either peer: nothing raised, every push ends once, and memory stays bounded."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from omapush.content.application_id import ApplicationId
+from omapush.content.message import PushMessage
+from omapush.core.errors import DecodeError, EncodeError
+from omapush.core.instants import Instant, later
+from omapush.ota.http import cpi, entity
+from omapush.ota.http.client import HttpTerminalSession, HttpTerminalSettings
+from omapush.ota.http.ppg import HttpPpgSession, HttpPpgSettings
+from omapush.ota.interface import (
+    ClientCapabilities,
+    CloseConnection,
+    PoConfirmedPushInd,
+    PoConfirmedPushReq,
+    PoConfirmedPushRes,
+    PoPushReq,
+    PushOutcome,
+    PushSource,
+    SendOctets,
+)
+
+NOW = Instant(1_700_000_000_000)
+MESSAGE = PushMessage((("Content-Type", "text/plain"),), b"hello")
+CAPABILITIES = ClientCapabilities(max_message_size=2_000, max_push_requests=2)
+
+token = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=12)
+status_lines = st.sampled_from(
+    [
+        "HTTP/1.1 204 X",
+        "HTTP/1.1 200 OK",
+        "HTTP/1.0 200 OK",
+        "HTTP/1.1 401 X",
+        "HTTP/1.1 100 X",
+        "x",
+    ]
+)
+request_lines = st.sampled_from(
+    [
+        "OPTIONS /wappush HTTP/1.1",
+        "POST /wappush HTTP/1.1",
+        "POST /wappush HTTP/1.0",
+        "GET / HTTP/1.1",
+        "OPTIONS * HTTP/1.1",
+    ]
+)
+header_lines = st.one_of(
+    st.sampled_from(
+        [
+            "Host:",
+            "Content-Length: 0",
+            "Content-Length: 5",
+            "Transfer-Encoding: chunked",
+            "Connection: close",
+            "Content-Type: application/http",
+            "Content-Encoding: deflate",
+            "X-Wap-Push-OTA-Version: 1.0",
+            "X-Wap-Push-OTA-Version: 9.9",
+            "X-Wap-CPITag: other",
+            "X-Wap-Push-Status: 400",
+            "X-Wap-Push-Status: 256",
+            "X-Wap-Push-Status: 500",
+            "X-Wap-Push-Status: 501",
+            "X-Wap-Push-Accept-MaxPushReq: 3",
+            "X-Wap-Push-MaxMsgSize: -1",
+            "X-Wap-Terminal-Id: \xff\xfe",
+        ]
+    ),
+    st.builds("{}: {}".format, token, token),
+)
+bodies = st.one_of(
+    st.just(b""),
+    st.just(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nhello"),
+    st.binary(max_size=40),
+)
+
+
+def messages(start: st.SearchStrategy[str]) -> st.SearchStrategy[bytes]:
+    return st.builds(
+        lambda first, headers, body: (
+            "\r\n".join([first, *headers, "", ""]).encode("latin-1") + body
+        ),
+        start,
+        st.lists(header_lines, max_size=6),
+        bodies,
+    )
+
+
+def streams(start: st.SearchStrategy[str]) -> st.SearchStrategy[list[bytes]]:
+    return st.lists(st.one_of(messages(start), st.binary(max_size=60)), max_size=8)
+
+
+@settings(max_examples=200, deadline=None)
+@given(streams(status_lines))
+def test_gateway_bears_any_terminal(octets: list[bytes]) -> None:
+    session = HttpPpgSession(HttpPpgSettings(), assumed_cpi_tag="t", known_cpi={"t": ()})
+    session.connected(NOW)
+    for number in range(3):
+        session.request(PoConfirmedPushReq(f"c{number}", MESSAGE), NOW)
+        session.request(PoPushReq(f"u{number}", MESSAGE), NOW)
+    indications, closed = [], False
+    for part in octets:
+        session.receive(part, NOW)
+        indications += session.indications()
+        effects = session.effects()
+        assert not (closed and effects)  # nothing is written after the end
+        closed |= any(isinstance(effect, CloseConnection) for effect in effects)
+    session.handle_timer(later(NOW, 1_000_000))
+    session.disconnected("over", NOW)
+    indications += session.indications()
+    ended = [one.delivery_id for one in indications if isinstance(one, PushOutcome)]
+    assert sorted(ended) == ["c0", "c1", "c2", "u0", "u1", "u2"]
+    assert session.next_timer() is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(streams(request_lines), st.booleans())
+def test_terminal_bears_any_gateway(octets: list[bytes], answering: bool) -> None:
+    session = HttpTerminalSession(
+        HttpTerminalSettings("44"), lambda: CAPABILITIES, PushSource("OTA-HTTP", "00", "::1")
+    )
+    session.connected(NOW)
+    closed, unanswered = False, 0
+    for part in octets:
+        session.receive(part, NOW)
+        for indication in session.indications():
+            assert isinstance(indication, PoConfirmedPushInd)
+            assert len(indication.message.body) <= CAPABILITIES.max_message_size
+            unanswered += 1
+            if answering:
+                session.request(PoConfirmedPushRes(indication.reference), NOW)
+        effects = session.effects()
+        assert not (closed and effects)
+        closed |= any(isinstance(effect, CloseConnection) for effect in effects)
+        for effect in effects:
+            if isinstance(effect, SendOctets):
+                assert effect.octets.startswith(b"HTTP/1.1 ")
+    assert answering or unanswered <= CAPABILITIES.max_push_requests
+    session.handle_timer(later(NOW, 1_000_000))
+    session.disconnected("over", NOW)
+    assert session.next_timer() is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(messages(st.sampled_from(["HTTP/1.1 200 OK", "HTTP/1.1 200", "HTTP/9 1", ""])))
+def test_entity_is_read_or_refused(octets: bytes) -> None:
+    try:
+        message = entity.decode(octets, 1_000)
+    except DecodeError:
+        return
+    assert len(message.body) <= 1_000
+    # What was read can be written, and reads the same, but for the lengths.
+    again = entity.decode(entity.encode(message), 1_000)
+    assert again.body == message.body
+    assert again.content_type == message.content_type
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=20), st.text(max_size=20)), max_size=4), st.binary())
+def test_message_is_written_and_reads_the_same_or_is_refused(
+    headers: list[tuple[str, str]], body: bytes
+) -> None:
+    message = PushMessage(tuple(headers), body)
+    try:
+        octets = entity.encode(message)
+    except EncodeError:
+        return
+    assert len(octets) == entity.encoded_size(message)
+    names = {name.lower() for name, _ in headers}
+    if names.isdisjoint(("content-encoding", "content-length", "transfer-encoding")):
+        again = entity.decode(octets, len(body))
+        assert again.body == body
+        stripped = tuple((name, value.strip(" \t")) for name, value in headers)
+        assert again.headers == (*stripped, ("Content-Length", str(len(body))))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["X-Wap-Push-Accept", *"ab", cpi.MAX_MSG_SIZE]), st.text()))
+)
+def test_cpi_is_read_or_refused(headers: list[tuple[str, str]]) -> None:
+    try:
+        capabilities = cpi.to_capabilities(headers)
+    except DecodeError:
+        return
+    assert 0 <= capabilities.max_message_size <= cpi.MAX_NUMBER
+    assert len(cpi.tag(headers)) == 8
+
+
+id_text = st.one_of(
+    st.text(max_size=40),
+    st.from_regex(r"[0-9A-Fa-f]{1,9}", fullmatch=True),
+    st.from_regex(r"x-[a-z]{1,8}:[a-z.*]{0,8}(;app-encoding=[0-9a-f]{0,9})?", fullmatch=True),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(id_text)
+def test_application_id_is_read_or_refused(value: str) -> None:
+    try:
+        application = ApplicationId.parse(value)
+    except DecodeError:
+        return
+    again = ApplicationId.parse(application.canonical)
+    assert again.canonical == application.canonical
+    assert application.same_application(application)
