@@ -47,6 +47,15 @@ wap-push-user = bench
 ppg-username = bench
 ppg-password = bench
 allow-ip = 127.0.0.1
+
+# Never started, but bearerbox wants to know it.
+group = smsbox
+bearerbox-host = 127.0.0.1
+global-sender = 12345
+
+group = sms-service
+keyword = default
+text = "none"
 """
 
 

@@ -7,6 +7,7 @@ daemon does. Durations are plain integers in milliseconds whose names end in ``_
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -59,7 +60,13 @@ def to_datetime(instant: Instant) -> datetime:
 
 def format_utc(instant: Instant) -> str:
     """Write ``instant`` as PAP's Datetime, ``YYYY-MM-DDThh:mm:ssZ`` (PAP 8.2), cut to seconds."""
-    return to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _format_second(instant // SECOND_MS)
+
+
+@functools.lru_cache(maxsize=64)
+def _format_second(seconds: int) -> str:
+    # A busy gateway writes the same second thousands of times.
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_utc(text: str, *, strict: bool = False) -> Instant:

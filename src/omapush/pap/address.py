@@ -71,7 +71,7 @@ def parse(text: str, *, tolerant: bool = True) -> Address:
     if len(text) > MAX_LENGTH:
         raise AddressError(f"an address has at most {MAX_LENGTH} characters")
     stripped = text.strip(" \t\r\n")
-    if tolerant:
+    if tolerant and stripped[: len(_PREFIX)].lower() != _PREFIX:
         bare = _bare(text, stripped)
         if bare is not None:
             return bare
@@ -142,6 +142,8 @@ def _split_ppg(text: str, *, tolerant: bool) -> tuple[str, str | None]:
 
 
 def _last_outside_quotes(text: str, wanted: str) -> int:
+    if '"' not in text:
+        return text.rfind(wanted)
     quoted, found = False, -1
     for position, character in enumerate(text):
         if character == '"':

@@ -6,8 +6,9 @@ stand in the order in which they are written; deployed parsers want ``code`` bef
 
 from __future__ import annotations
 
+import dataclasses
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from omapush.pap import model
@@ -31,11 +32,10 @@ class Attribute:
     kind: Kind | type[enum.StrEnum] = Kind.CDATA
     required: bool = False
     default: Any = None
+    field: str = dataclasses.field(init=False, repr=False)
 
-    @property
-    def field(self) -> str:
-        """Name of the field in the model."""
-        return self.name.replace("-", "_")
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "field", self.name.replace("-", "_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Element:
     build: type
     attributes: tuple[Attribute, ...] = ()
     children: tuple[Child, ...] = ()
-    by_attribute: dict[str, Attribute] = field(init=False, repr=False)
+    by_attribute: dict[str, Attribute] = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         table = {attribute.name: attribute for attribute in self.attributes}

@@ -106,6 +106,8 @@ def join(
 def parameters(value: str) -> dict[str, str]:
     """Return the parameters of a header value, names in lower case; the first of a name counts."""
     found: dict[str, str] = {}
+    if ";" not in value:
+        return found
     for match in _PARAMETER.finditer(value[:MAX_HEADER_OCTETS]):
         quoted = match[2]
         text = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else match[3]

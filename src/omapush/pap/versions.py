@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class Identifier:
     owner: str
 
 
+@functools.lru_cache(maxsize=64)
 def identify(public_id: str | None, system_id: str | None) -> Identifier:
     """Read the identifiers of a DOCTYPE; ``version`` is ``None`` when neither holds a number."""
     found = _PUBLIC.fullmatch((public_id or "").strip())

@@ -59,6 +59,8 @@ _ENCODINGS = {
     "windows-1252": "windows-1252",
     "cp1252": "windows-1252",
 }
+_PLAIN = re.compile("[ !#-%'-;=?-~]*")
+"""Text that stands in an attribute as it is; most does."""
 _INSTRUCTION = re.compile(r"<\?wap-pap-ver\s+([^?]{0,1000})\?>")
 
 
@@ -99,6 +101,7 @@ class _Decoder:
 
     def document(self, octets: bytes, charset: str | None) -> Pap:
         text, utf_8 = self._text(octets, charset)
+        # In the very characters that the parser will see, so no encoding hides it.
         if "<!ENTITY" in text:
             raise BadMessage("the document declares an entity", text.find("<!ENTITY"))
         root = _parsed(text, utf_8)
@@ -139,10 +142,12 @@ class _Decoder:
             if self._tolerance.strict_charset:
                 raise BadMessage(f"not {encoding}", error.start) from error
             self._repairs.append(f"not {encoding}, read as windows-1252")
-            text = octets.decode("windows-1252", "replace")
-        text = text.removeprefix("\ufeff")
+            encoding, text = "windows-1252", octets.decode("windows-1252", "replace")
         if "\0" in text:
             raise BadMessage("the document holds a NUL", text.find("\0"))
+        if encoding == "utf-8" and text.startswith("<"):
+            return text, octets
+        text = text.removeprefix("\ufeff")
         stripped = text.lstrip()
         if stripped != text:
             self._repairs.append("white space before the document")
@@ -151,8 +156,6 @@ class _Decoder:
     def _identifier(self, root: Any) -> str:  # noqa: ANN401 - lxml's element type is private
         """Find out the version; return the owner that the DOCTYPE names."""
         info = root.getroottree().docinfo
-        if info.internalDTD is not None and next(info.internalDTD.iterentities(), None) is not None:
-            raise BadMessage("the document declares an entity")
         identifier = identify(info.public_id, info.system_url)
         exact = public_id(identifier.version or PAP_1_0, identifier.owner)
         if identifier.version is None or info.public_id != exact:
@@ -210,8 +213,11 @@ class _Decoder:
             case Kind.BOOLEAN:
                 return self._enumerated(where, text, ("true", "false")) == "true"
             case enumeration:
-                names = tuple(member.value for member in enumeration)
-                return enumeration(self._enumerated(where, text, names))
+                try:
+                    return enumeration(text)
+                except ValueError:
+                    names = tuple(member.value for member in enumeration)
+                    return enumeration(self._enumerated(where, text, names))
 
     def _instant(self, where: str, text: str) -> int:
         try:
@@ -261,9 +267,9 @@ class _Decoder:
 
     def _no_text(self, element: Any, tag: str) -> None:  # noqa: ANN401
         """Refuse text; white space is legal between elements, not in an empty one."""
-        texts = [element.text, *(child.tail for child in element)]
-        if any(text and text.strip() for text in texts):
-            raise self._fault(f"{tag} cannot hold text")
+        for text in (element.text, *[child.tail for child in element]):
+            if text and not text.isspace():
+                raise self._fault(f"{tag} cannot hold text")
         rule = ELEMENTS.get(tag)
         if rule is not None and not rule.children and element.text:
             self._forgive(f"white space in the empty element {tag}")
@@ -300,6 +306,8 @@ def _shown(name: object) -> str:
 
 
 def _quoted(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return f'"{text}"'
     return quoteattr(printable(text), {'"': "&quot;"})
 
 

@@ -67,7 +67,7 @@ class Acceptance:
     """Answers PAP requests.
 
     :param new_key: gives a new, ascending push_key at each call.
-    :param accepted: is told after each commit that deliveries may be due.
+    :param accepted: is told after a commit that deliveries are due.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Acceptance:
         self, request: PapRequest, entity: Entity, document: Pap, message: PushMessage
     ) -> PapAnswer:
         now = self._clock()
-        bound = log.bind(push_id=message.push_id, initiator=request.initiator.initiator_id)
+        who = {"push_id": message.push_id, "initiator": request.initiator.initiator_id}
         notes = _Notes(message, now)
         try:
             judged = judge(message, entity.content, self._recipients, self._limits, now)
@@ -127,13 +127,14 @@ class Acceptance:
             push = self._new_push(request, entity, document, message, judged, notes, now)
             await self._make_durable(push, request.initiator)
         except RejectionError as error:
-            bound.info("push_rejected", code=int(error.code), reason=error.reason)
+            log.info("push_rejected", **who, code=int(error.code), reason=error.reason)
             return push_response(document, message, error.code, error.reason, self._identity, now)
         for repair in (*entity.repairs, *document.repairs):
             notes.add("tolerated", repair)
-            bound.info("tolerated", repair=repair)
-        bound.debug("push_accepted", push_key=push.push_key, recipients=len(push.deliveries))
-        self._accepted()
+            log.info("tolerated", **who, repair=repair)
+        log.debug("push_accepted", **who, recipients=len(push.deliveries))
+        if push.deliveries[0].due_at <= now:
+            self._accepted()
         notes.add("queued", _when(push))
         return push_response(
             document,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hmac
 import ipaddress
 from collections.abc import Iterable, Sequence
@@ -89,6 +90,10 @@ class Initiators:
     ) -> None:
         self._by_username = {initiator.username: initiator for initiator in initiators}
         self._anonymous_networks = tuple(anonymous_networks)
+        # The same few hosts ask again and again.
+        self._may_be_anonymous = functools.lru_cache(maxsize=1_024)(
+            lambda source: _contains(self._anonymous_networks, source)
+        )
 
     def identify(
         self, authorization: str | None, source: str
@@ -98,7 +103,7 @@ class Initiators:
         Wrong credentials are refused even where none are needed.
         """
         if authorization is None:
-            if _contains(self._anonymous_networks, source):
+            if self._may_be_anonymous(source):
                 return Identified(ANONYMOUS, authenticated=False)
             return Unidentified("credentials are needed")
         credentials = _basic_credentials(authorization)
