@@ -68,9 +68,8 @@ def _ledger(ledger: dict[int, tuple[float, float]]) -> list[str]:
         "| rows a commit | rows/s | CPU µs a row |",
         "|---:|---:|---:|",
     ]
-    for size, (per_second, cpu) in ledger.items():
-        lines.append(f"| {size} | {per_second:,.0f} | {cpu:.0f} |")
-    return lines
+    rows = (f"| {size} | {rate:,.0f} | {cpu:.0f} |" for size, (rate, cpu) in ledger.items())
+    return [*lines, *rows]
 
 
 def _delivery(rows: list[dict[str, float]]) -> list[str]:

@@ -7,7 +7,6 @@ part, ``--scale 0.1`` with a tenth of the pushes, and then nothing is written un
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import platform
 import statistics

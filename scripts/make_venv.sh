@@ -27,6 +27,8 @@ if [ ! -x .venv/bin/python ]; then
 fi
 # uv installs from the lock file, every archive checked against its hash.
 if ! .venv/bin/python -c 'import uv' 2>/dev/null; then
+  # An environment that another tool made may lack pip.
+  .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null
   .venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.8'
 fi
 UV_PROJECT_ENVIRONMENT=.venv .venv/bin/python -m uv sync --frozen --inexact --quiet --no-progress
