@@ -82,12 +82,12 @@ def _delivery(rows: list[dict[str, float]]) -> list[str]:
         "| clients | pushes | delivered/s | gateway CPU-s per 1,000 |",
         "|---:|---:|---:|---:|",
     ]
-    for row in rows:
-        lines.append(
-            f"| {row['clients']:,} | {row['pushes']:,} | {row['delivered_per_second']:,.0f} "
-            f"| {row['gateway_cpu_per_1000']:.3f} |"
-        )
-    return lines
+    measured = (
+        f"| {row['clients']:,} | {row['pushes']:,} | {row['delivered_per_second']:,.0f} "
+        f"| {row['gateway_cpu_per_1000']:.3f} |"
+        for row in rows
+    )
+    return [*lines, *measured]
 
 
 def _memory(found: list[tuple[int, float]]) -> list[str]:
