@@ -36,7 +36,7 @@ from omapush.client.agent import PushClient
 from omapush.client.applications import MAX_IN_ALL, MAX_PER_OWNER
 from omapush.client.mailbox import MAX_EVENTS, MAX_OCTETS
 from omapush.client.peer_credentials import SCOPE_KEY
-from omapush.client.store import ClientStore
+from omapush.client.store import ClientStore, ClientStoreError
 from omapush.content.application_id import ApplicationId
 from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import Instant
@@ -126,13 +126,21 @@ class ServicePoint:
         before = {one.registration_id for one in self._client.registrations(owner)}
         registration = await self._client.register(owner, asked)
         if token is not None:
-            await self._store.keep_token(_hash(token), self._uid(request), self._clock())
+            await self._keep_token(request, registration, token)
         members = wire.registration_members(registration)
         if token is not None:
             members["token"] = token
         known = registration.registration_id in before
         location = f"/v1/registrations/{registration.registration_id}"
         return JSONResponse(members, 200 if known else 202, {"Location": location})
+
+    async def _keep_token(self, request: Request, registration: Registration, token: str) -> None:
+        """Remember the token; without it nobody could ever use the registration."""
+        try:
+            await self._store.keep_token(_hash(token), self._uid(request), self._clock())
+        except ClientStoreError:
+            await self._client.deregister(registration.owner, registration.registration_id)
+            raise
 
     async def _list(self, request: Request) -> Response:
         owner = await self._known_owner(request)
