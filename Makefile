@@ -34,6 +34,7 @@ check: $(FROM_LOCK) docs ## style, types, import rules, conformance, documentati
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
 	$(PYTHON) scripts/conformance.py --check
+	$(PYTHON) scripts/settings_reference.py --check
 
 docs: $(FROM_LOCK) ## the documentation, warnings are errors
 	$(VENV)/bin/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -16,7 +16,7 @@ from omapush.core.instants import Instant, format_utc, to_datetime
 from omapush.daemon.settings import PpgSettings, SettingsError
 from omapush.daemon.settings_file import load_settings
 from omapush.ppg.store.contract import PushRecord
-from omapush.ppg.store.opening import open_store
+from omapush.ppg.store.opening import open_existing_store
 
 
 def status(
@@ -46,7 +46,7 @@ def status(
 
 
 async def _read(url: str, push_id: str) -> PushRecord | None:
-    ledger = open_store(url)
+    ledger = open_existing_store(url)
     await ledger.open()
     try:
         return await ledger.push(push_id)

@@ -36,9 +36,11 @@ from omapush.ppg.recipients import Client
 from omapush.ppg.routing import Route, choose_route
 from omapush.ppg.store.contract import (
     ClaimedDelivery,
+    DeliveryKey,
     RegistrationRecord,
     Settlement,
     Store,
+    TimelineEvent,
 )
 from omapush.ppg.terminals import (
     RegistrationFailedError,
@@ -171,7 +173,9 @@ class Lane:
             return self._end(claimed, DeliveryEvent.UNREACHABLE, StatusCode.SERVICE_FAILURE, reason)
         try:
             message = for_the_air(claimed.message)
-            connection, verdict = await self._fitting_connection(self._client, route, message)
+            connection, verdict = await self._fitting_connection(
+                self._client, route, message, claimed.key
+            )
         except DecodeError as error:
             return self._end(claimed, DeliveryEvent.UNFIT, StatusCode.BAD_REQUEST, str(error))
         except (BearerUnavailable, RegistrationFailedError) as error:
@@ -210,7 +214,7 @@ class Lane:
         return after_attempt(claimed, told, self._clock(), self._settings.retry)
 
     async def _fitting_connection(
-        self, client: Client, route: Route, message: PushMessage
+        self, client: Client, route: Route, message: PushMessage, key: DeliveryKey
     ) -> tuple[TerminalConnection, PushMessage | Unfit]:
         """Return a connection, and ``message`` as its terminal takes it.
 
@@ -218,17 +222,18 @@ class Lane:
         since it registered, and has no means to tell (WAP-235 7.2.5).
         """
         asked_at = self._clock()
-        connection = await self._registered_connection(client, route, asked_at)
+        connection = await self._registered_connection(client, route, asked_at, key)
         verdict = fit(message, connection.registration.capabilities)
         if isinstance(verdict, Unfit) and connection.registered_at < asked_at:
             self._retire_connection("its capabilities may be out of date")
-            connection = await self._registered_connection(client, route, asked_at)
+            connection = await self._registered_connection(client, route, asked_at, key)
             verdict = fit(message, connection.registration.capabilities)
         return connection, verdict
 
     async def _registered_connection(
-        self, client: Client, route: Route, now: Instant
+        self, client: Client, route: Route, now: Instant, key: DeliveryKey
     ) -> TerminalConnection:
+        """Return the lane's connection; ``key`` is the delivery that would see it opened."""
         async with self._opening:
             connection = self._connection
             if connection is not None and connection.usable:
@@ -241,10 +246,24 @@ class Lane:
             connection = await self._terminals.open(client, route, remembered)
             self._connection = connection
             await self._remember(connection)
+            await self._note_registration(connection, key)
             if self._failures:
                 self._failures = 0
                 await self._store.hasten(self.client_id, self._clock())
             return connection
+
+    async def _note_registration(self, connection: TerminalConnection, key: DeliveryKey) -> None:
+        """Leave a line in the timeline of the delivery for which the connection was opened."""
+        registration = connection.registration
+        capabilities = registration.capabilities
+        detail = (
+            f"terminal {registration.terminal_id}, {connection.route.reason}; takes "
+            f"{', '.join(capabilities.accept_app_id[:4])} up to {capabilities.max_message_size} "
+            "octets"
+        )
+        now = self._clock()
+        line = TimelineEvent(key.push_key, key.position, now, "registered", detail)
+        await self._store.record([line])
 
     async def _remembered(self) -> RegistrationRecord | None:
         return next(iter(await self._store.registrations(self.client_id)), None)

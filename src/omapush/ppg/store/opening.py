@@ -36,6 +36,17 @@ def open_store(
     return SqlStore(_home(url), most_waiting, longest_wait_s)
 
 
+def open_existing_store(url: str) -> Store:
+    """Return the ledger that ``url`` names, for looking into it only: a file must be there.
+
+    :raises StoreUrlError: the URL is of no known form, or its file does not exist.
+    """
+    home = _home(url)
+    if isinstance(home, SqliteHome) and not home.path.exists():
+        raise StoreUrlError(f"there is no ledger at {home.path}")
+    return SqlStore(home, MOST_WAITING, LONGEST_WAIT_S)
+
+
 def _home(url: str) -> Home:
     try:
         parts = make_url(url)

@@ -44,18 +44,18 @@ class SqliteHome:
     """Owns the file, a connection that writes and one that reads."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._lanes: list[Lane] = []
         self._connections: list[_Connection] = []
 
     def __repr__(self) -> str:
-        return f"SqliteHome({str(self._path)!r})"
+        return f"SqliteHome({str(self.path)!r})"
 
     async def open(self, most_waiting: int, longest_wait_s: float) -> tuple[Lane, Lane]:
         """Make or migrate the file; return the lanes for writing and for reading."""
         await asyncio.to_thread(self._prepare)
-        writer = _Writer(engine_for(self._path, "BEGIN IMMEDIATE", busy_timeout_ms=0))
-        reader = _Reader(engine_for(self._path, "BEGIN"))
+        writer = _Writer(engine_for(self.path, "BEGIN IMMEDIATE", busy_timeout_ms=0))
+        reader = _Reader(engine_for(self.path, "BEGIN"))
         self._connections = [writer, reader]
         lanes = (
             Lane(writer.transact, 1, most_waiting, longest_wait_s),
@@ -75,8 +75,8 @@ class SqliteHome:
 
     def _prepare(self) -> None:
         try:
-            make_private_file(self._path)
-            engine = engine_for(self._path, "BEGIN IMMEDIATE")
+            make_private_file(self.path)
+            engine = engine_for(self.path, "BEGIN IMMEDIATE")
             try:
                 with engine.begin() as connection:
                     upgrade(connection)
@@ -84,7 +84,7 @@ class SqliteHome:
                 engine.dispose()
         except (OSError, DBAPIError) as error:
             reason = error.strerror if isinstance(error, OSError) else as_store_error(error).reason
-            raise StoreUnavailable(f"cannot open the store {self._path}: {reason}") from error
+            raise StoreUnavailable(f"cannot open the store {self.path}: {reason}") from error
 
 
 def make_private_file(path: Path) -> None:
