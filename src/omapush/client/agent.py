@@ -28,14 +28,16 @@ from omapush.cai.model import (
     WhitelistEntry,
 )
 from omapush.cai.states import check_transition
-from omapush.client.applications import MAX_IN_ALL, announced, check_request, own_registration
+from omapush.client.applications import announced, check_request, own_registration
 from omapush.client.confirmation import Confirmation
 from omapush.client.handler import Handler, serve
 from omapush.client.mailbox import Mailbox
+from omapush.client.registered import Registered, outdated
 from omapush.client.registration import ApplicationRegistration
+from omapush.client.status import StatusListeners
 from omapush.client.store import ClientStore, ClientStoreError
 from omapush.client.whitelist import Source
-from omapush.core.instants import DAY_MS, SECOND_MS, Instant
+from omapush.core.instants import SECOND_MS, Instant
 from omapush.ota.interface import (
     ClientCapabilities,
     ClientIndication,
@@ -46,12 +48,6 @@ from omapush.ota.interface import (
 
 IN_PROCESS = "in-process"
 """Owner of the registrations that code in this process makes."""
-
-MAX_STATUS_CHANGES = 256
-"""Changes of state that wait for one listener; a slower one loses the oldest."""
-
-KEPT_FAILED_MS = DAY_MS
-"""How long a registration that failed can still be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +68,6 @@ class ClientLimits:
     presence_ms: int = 30 * SECOND_MS
 
 
-class _Registered:
-    """A registration and what belongs to it while this process lives."""
-
-    def __init__(self, registration: Registration, seen_at: Instant) -> None:
-        self.registration = registration
-        self.mailbox = Mailbox()
-        self.seen_at = seen_at
-        self.handler: Handler | None = None
-        self.server: asyncio.Task[None] | None = None
-        self.patience: asyncio.TimerHandle | None = None
-
-    @property
-    def state(self) -> RegistrationState:
-        return self.registration.state
-
-
 class PushClient:
     """A Push Client.
 
@@ -104,11 +84,11 @@ class PushClient:
         self._store = store
         self._clock = clock
         self._limits = limits or ClientLimits()
-        self._registered: dict[str, _Registered] = {}
+        self._registered: dict[str, Registered] = {}
         self._bindings: dict[tuple[str, str], Binding] = {}
         self._down: set[tuple[str, str]] = set()
         self._registering = asyncio.Lock()
-        self._listeners: set[asyncio.Queue[StatusChange]] = set()
+        self._listeners = StatusListeners()
         self._tasks: set[asyncio.Task[None]] = set()
         self._confirmation = Confirmation(self, store, clock, device_list)
 
@@ -122,14 +102,14 @@ class PushClient:
                 await self._store.forget(kept.registration_id)
                 continue
             registration = replace(kept, state=RegistrationState.PENDING)
-            entry = _Registered(registration, self._clock())
+            entry = Registered(registration, self._clock())
             self._registered[kept.registration_id] = entry
             self._limit_pending(entry)
 
     async def close(self) -> None:
         """Stop handing out pushes and close the store. Registrations stay."""
         for entry in self._registered.values():
-            _stop_waiting(entry)
+            entry.stop_waiting()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -191,10 +171,11 @@ class PushClient:
                 registration = replace(existing, request=request, updated=now)
             # On disk before it is answered (CAI-44).
             await self._store.keep(registration)
-            self._drop_failed(owner, application.canonical, now)
+            for failed in outdated(self._registered.values(), registration, now):
+                del self._registered[failed]
             entry = self._registered.get(registration.registration_id)
             if entry is None:
-                entry = _Registered(registration, now)
+                entry = Registered(registration, now)
                 self._registered[registration.registration_id] = entry
                 self._limit_pending(entry)
             # Its state may have changed while the request was written.
@@ -317,36 +298,22 @@ class PushClient:
 
     async def next_change(self, registration_id: str, wait_ms: int) -> Registration | None:
         """Wait for the next change of one registration; ``None`` when the wait is over."""
-        async with contextlib.aclosing(self.status_changes()) as changes:
-            try:
-                async with asyncio.timeout(wait_ms / 1000):
-                    async for change in changes:
-                        if change.registration.registration_id == registration_id:
-                            return change.registration
-            except TimeoutError:
-                pass
-        return None
+        return await self._listeners.next_of(registration_id, wait_ms)
 
-    async def status_changes(self) -> AsyncGenerator[StatusChange, None]:
-        """Yield every change of state from now on."""
-        changes: asyncio.Queue[StatusChange] = asyncio.Queue(MAX_STATUS_CHANGES)
-        self._listeners.add(changes)
-        try:
-            while True:
-                yield await changes.get()
-        finally:
-            self._listeners.discard(changes)
+    def status_changes(self) -> AsyncGenerator[StatusChange, None]:
+        """Yield every change of state from now on; a slow listener loses the oldest."""
+        return self._listeners.changes()
 
     # -- state --
 
-    def _own(self, owner: str, registration_id: str) -> _Registered:
+    def _own(self, owner: str, registration_id: str) -> Registered:
         entry = self._registered.get(registration_id)
         if entry is None or entry.registration.owner != owner:
             # CAI-48. Of another's registration not even the existence is told.
             raise DeregistrationRejected(Reason.NOT_REGISTERED, "no such registration of yours")
         return entry
 
-    def _entry_of_event(self, owner: str, event_id: str) -> _Registered:
+    def _entry_of_event(self, owner: str, event_id: str) -> Registered:
         entry = self._registered.get(event_id.partition(".")[0])
         if entry is None or entry.registration.owner != owner:
             raise EventGone("no such event, or its deadline has passed")
@@ -360,7 +327,7 @@ class PushClient:
         if self._down and not self._bindings:
             raise RegistrationRejected(Reason.UNAVAILABLE, "no bearer is available now")
 
-    def _bind(self, entry: _Registered) -> None:
+    def _bind(self, entry: Registered) -> None:
         """Register what waits for a binding, if there is one."""
         if not self._bindings:
             return
@@ -369,21 +336,17 @@ class PushClient:
             self._change(entry, RegistrationState.REGISTERED)
 
     def _change(
-        self, entry: _Registered, new: RegistrationState, reason: Reason | None = None
+        self, entry: Registered, new: RegistrationState, reason: Reason | None = None
     ) -> None:
         old = entry.state
         check_transition(old, new)
-        _stop_waiting(entry)
+        entry.stop_waiting()
         entry.registration = replace(
             entry.registration, state=new, reason=reason, updated=self._clock()
         )
-        change = StatusChange(entry.registration, old, new)
-        for listener in self._listeners:
-            if listener.full():
-                listener.get_nowait()
-            listener.put_nowait(change)
+        self._listeners.tell(StatusChange(entry.registration, old, new))
 
-    def _limit_pending(self, entry: _Registered) -> None:
+    def _limit_pending(self, entry: Registered) -> None:
         """Let the registration fail if it is still pending after its time (T-39)."""
         delay = self._limits.registration_timeout_ms / 1000
         loop = asyncio.get_running_loop()
@@ -399,26 +362,8 @@ class PushClient:
         with contextlib.suppress(ClientStoreError):  # then it is pending again after a restart
             await self._store.forget(registration.registration_id)
 
-    def _drop_failed(self, owner: str, push_application_id: str, now: Instant) -> None:
-        """Forget failed registrations: replaced by a new one, old, or too many to keep."""
-        failed = [
-            entry.registration
-            for entry in self._registered.values()
-            if entry.state is RegistrationState.FAILED
-        ]
-        for number, one in enumerate(reversed(failed)):
-            replaced = (one.owner, one.push_application_id) == (owner, push_application_id)
-            if replaced or now - one.updated > KEPT_FAILED_MS or number >= MAX_IN_ALL:
-                del self._registered[one.registration_id]
-
     def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _stop_waiting(entry: _Registered) -> None:
-    if entry.patience is not None:
-        entry.patience.cancel()
-        entry.patience = None

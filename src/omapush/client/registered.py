@@ -1,0 +1,55 @@
+"""A registration and what belongs to it while this process lives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from omapush.cai.model import Registration, RegistrationState
+from omapush.client.applications import MAX_IN_ALL
+from omapush.client.handler import Handler
+from omapush.client.mailbox import Mailbox
+from omapush.core.instants import DAY_MS, Instant
+
+KEPT_FAILED_MS = DAY_MS
+"""How long a registration that failed can still be looked at."""
+
+
+class Registered:
+    """One registration, its mailbox, and who looks into it.
+
+    :ivar seen_at: when the application was last heard of.
+    :ivar server: the task that calls ``handler``.
+    :ivar patience: ends the registration if it stays pending.
+    """
+
+    def __init__(self, registration: Registration, seen_at: Instant) -> None:
+        self.registration = registration
+        self.mailbox = Mailbox()
+        self.seen_at = seen_at
+        self.handler: Handler | None = None
+        self.server: asyncio.Task[None] | None = None
+        self.patience: asyncio.TimerHandle | None = None
+
+    @property
+    def state(self) -> RegistrationState:
+        """Where the registration is."""
+        return self.registration.state
+
+    def stop_waiting(self) -> None:
+        """Let the time for being pending count no longer."""
+        if self.patience is not None:
+            self.patience.cancel()
+            self.patience = None
+
+
+def outdated(known: Iterable[Registered], new: Registration, now: Instant) -> list[str]:
+    """Return the failed registrations to forget: replaced by ``new``, old, or too many to keep."""
+    failed = [one.registration for one in known if one.state is RegistrationState.FAILED]
+    return [
+        one.registration_id
+        for number, one in enumerate(reversed(failed))
+        if (one.owner, one.push_application_id) == (new.owner, new.push_application_id)
+        or now - one.updated > KEPT_FAILED_MS
+        or number >= MAX_IN_ALL
+    ]
