@@ -1,4 +1,4 @@
-"""The submission that the page about PAP prints is accepted."""
+"""What the page about PAP says happens: the submission that it prints, and its faults."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,13 @@ import pytest
 from omapush.core.instants import Instant
 from omapush.pap import address, xml
 from omapush.pap.codes import StatusCode
-from omapush.pap.model import PushResponse
+from omapush.pap.model import (
+    BadMessageResponse,
+    CancelResponse,
+    CcqResponse,
+    PushResponse,
+    StatusQueryResponse,
+)
 from omapush.pap.tolerance import Tolerance
 from omapush.ppg.acceptance import Acceptance, PapRequest
 from omapush.ppg.documents import Identity
@@ -34,10 +40,15 @@ def page() -> str:
 
 
 @pytest.fixture
-async def acceptance() -> Acceptance:
-    keys: Iterator[int] = count()
+async def store() -> MemoryStore:
     store = MemoryStore()
     await store.open()
+    return store
+
+
+@pytest.fixture
+def acceptance(store: MemoryStore) -> Acceptance:
+    keys: Iterator[int] = count()
     return Acceptance(
         store,
         Recipients([ANNA]),
@@ -59,6 +70,23 @@ def submission(page: str) -> PapRequest:
     octets = body[1].replace("\n", "\r\n").encode()
     initiator = Identified("weather-service", authenticated=True)
     return PapRequest(content_type[1], octets, initiator, "127.0.0.1")
+
+
+async def answered(acceptance: Acceptance, request: PapRequest) -> tuple[str, int]:
+    """Return the kind of the answer and its code."""
+    message = xml.decode((await acceptance.answer(request)).document).message
+    match message:
+        case PushResponse(response_result=result):
+            return "push-response", result.code
+        case BadMessageResponse(code=code):
+            return "badmessage-response", code
+        case CancelResponse(results=(result, *_)):
+            return "cancel-response", result.code
+        case StatusQueryResponse(results=(query, *_)):
+            return "statusquery-response", query.code
+        case CcqResponse(code=code):
+            return "ccq-response", code
+    raise AssertionError(message)
 
 
 async def test_submission_on_the_page_is_accepted(page: str, acceptance: Acceptance) -> None:
@@ -88,3 +116,76 @@ async def test_submission_on_the_page_is_well_formed_in_every_respect(
 @pytest.mark.parametrize("form", re.findall(r"\| `(WAPPUSH=[^`]+)` \|", PAGE.read_text("utf-8")))
 def test_address_on_the_page_is_one_by_the_grammar(form: str) -> None:
     assert address.parse(form, tolerant=False).original == form
+
+
+ID = 'push-id="4711@weather.example.org"'
+QOS = 'delivery-method="confirmed"'
+FAULTS = [
+    ("multipart/related", "text/plain", "badmessage-response", 2000),
+    ("</pap>", "", "badmessage-response", 2000),
+    ("<pap>", "<wap>", "badmessage-response", 2000),
+    ("[<?wap-pap-ver", '[<!ENTITY a "b"><?wap-pap-ver', "badmessage-response", 2000),
+    ("DTD PAP 2.0//", "DTD PAP 9.0//", "badmessage-response", 3002),
+    (ID, 'push-id=""', "push-response", 2000),
+    (ID, f'{ID} deliver-before-timestamp="2001-01-01T00:00:00Z"', "push-response", 2001),
+    ("+441234567890", "+440000000000", "push-response", 2002),
+    ("/TYPE=PLMN@", "/TYPE=@", "push-response", 2002),
+    (QOS, f'{QOS} network="CDMA" network-required="true"', "push-response", 3009),
+    (QOS, f'{QOS} bearer="SMS" bearer-required="true"', "push-response", 3010),
+    (QOS, 'delivery-method="confirmed-with-response"', "push-response", 3007),
+    (QOS, 'delivery-method="oneshot"', "push-response", 3012),
+    ("Content-Type: text/vnd.wap.si\r\n", "", "push-response", 2000),
+    ("x-wap-application:wml.ua", "not an id", "push-response", 2000),
+    (ID, f'{ID} replace-push-id="4710@weather.example.org"', "push-response", 3011),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "element", "code"), FAULTS)
+async def test_fault_is_answered_as_the_page_says(
+    page: str, acceptance: Acceptance, old: str, new: str, element: str, code: int
+) -> None:
+    good = submission(page)
+    body = good.body.replace(old.encode(), new.encode(), 1)
+    content_type = new if old.startswith("multipart") else good.content_type
+    assert (body, content_type) != (good.body, good.content_type)
+    request = PapRequest(content_type, body, good.initiator, good.source)
+    assert await answered(acceptance, request) == (element, code)
+    assert str(code) in page
+    # A rejected submission leaves nothing behind and does not use up its push-id.
+    assert await answered(acceptance, good) == ("push-response", 1001)
+
+
+async def test_push_id_is_taken_once(page: str, acceptance: Acceptance) -> None:
+    assert await answered(acceptance, submission(page)) == ("push-response", 1001)
+    assert await answered(acceptance, submission(page)) == ("push-response", 2007)
+
+
+async def test_push_that_cannot_be_stored_is_not_accepted(
+    page: str, acceptance: Acceptance, store: MemoryStore
+) -> None:
+    store.unavailable = "the disk is full"
+    assert await answered(acceptance, submission(page)) == ("push-response", 3000)
+
+
+@pytest.mark.parametrize(
+    ("operation", "element"),
+    [
+        ('<cancel-message push-id="1"/>', "cancel-response"),
+        ('<statusquery-message push-id="1"/>', "statusquery-response"),
+        (
+            '<ccq-message><address address-value="WAPPUSH=a/TYPE=USER@b"/></ccq-message>',
+            "ccq-response",
+        ),
+    ],
+)
+async def test_operation_that_comes_later_is_answered_3001_in_kind(
+    page: str, acceptance: Acceptance, operation: str, element: str
+) -> None:
+    assert f"3001 in `{element}`" in page
+    document = (
+        '<?xml version="1.0"?><!DOCTYPE pap PUBLIC "-//WAPFORUM//DTD PAP 2.0//EN" '
+        f'"http://www.wapforum.org/DTD/pap_2.0.dtd"><pap>{operation}</pap>'
+    )
+    initiator = Identified("weather-service", authenticated=True)
+    request = PapRequest("application/xml", document.encode(), initiator, "127.0.0.1")
+    assert await answered(acceptance, request) == (element, 3001)
