@@ -317,7 +317,7 @@ async def test_curl_registers_terminal(curl: str) -> None:
         assert "X-Wap-Push-Accept" not in again
 
 
-@pytest.mark.parametrize("transfer", ["length", "chunked", "http1.0"])
+@pytest.mark.parametrize("transfer", ["length", "chunked", "http1.0", "continue"])
 async def test_curl_pushes_to_terminal(curl: str, tmp_path: Path, transfer: str) -> None:
     content = os.urandom(10_000)
     entity = tmp_path / "entity"
@@ -326,6 +326,7 @@ async def test_curl_pushes_to_terminal(curl: str, tmp_path: Path, transfer: str)
         "length": ["-H", "Expect:"],
         "chunked": ["-H", "Transfer-Encoding: chunked", "-H", "Expect:"],
         "http1.0": ["--http1.0"],
+        "continue": ["-H", "Expect: 100-continue", "--expect100-timeout", "19"],
     }[transfer]
     async with terminal() as (url, arrived):
         answer = await run(
@@ -334,7 +335,8 @@ async def test_curl_pushes_to_terminal(curl: str, tmp_path: Path, transfer: str)
             *("-H", "Content-Type: application/http", "-H", "X-Wap-Push-Info: response"),
             *("--data-binary", f"@{entity}", f"{url}/wappush"),
         )
-        assert answer.startswith("HTTP/1.1 200")
+        go_ahead = "HTTP/1.1 100 \r\n\r\n" if transfer == "continue" else ""
+        assert answer.startswith(f"{go_ahead}HTTP/1.1 200")
         assert "X-Wap-Push-Status: 400 Accepted\r\n" in answer
         assert answer.endswith("\r\n\r\nthank you")
         (indication,) = arrived

@@ -219,6 +219,13 @@ class HttpServerEnd:
         held, self._held = self._held, b""
         return octets, self.receive(held) if held else []
 
+    def interim(self) -> bytes:
+        """Return the go-ahead for a body, if the peer waits for it now (RFC 9110, 10.1.1)."""
+        connection = self._reading.connection
+        if self._unanswered or self._no_more or not connection.they_are_waiting_for_100_continue:
+            return b""
+        return connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
+
     def _hold(self, octets: bytes) -> None:
         if len(octets) > MAX_HELD:
             self._fail(HttpLimitError("too many requests before the first was answered", 503))
@@ -268,12 +275,11 @@ class _Reading:
                 match event:
                     case h11.Request() | h11.Response():
                         self._head = event
+                        self._check_announced(event)
                     case h11.Data(data=data):
                         self._body += data
                         if len(self._body) > self._max_body:
-                            raise HttpLimitError(
-                                f"a body of more than {self._max_body} octets", 413
-                            )
+                            raise self._too_large()
                     case h11.EndOfMessage():
                         return True
                     case h11.InformationalResponse():
@@ -282,6 +288,16 @@ class _Reading:
                         return False
         except h11.RemoteProtocolError as error:
             raise HttpError(f"not HTTP: {error}", error.error_status_hint or 400) from error
+
+    def _check_announced(self, head: h11.Request | h11.Response) -> None:
+        """Refuse a body that is announced as too large before it comes."""
+        for name, value in head.headers:
+            # h11 has made sure that it is one number.
+            if name == b"content-length" and int(value) > self._max_body:
+                raise self._too_large()
+
+    def _too_large(self) -> HttpLimitError:
+        return HttpLimitError(f"a body of more than {self._max_body} octets", 413)
 
     def request(self) -> Request:
         head = self._head

@@ -228,6 +228,39 @@ def test_server_bounds_what_it_holds() -> None:
     assert isinstance(server.failure, LimitError)
 
 
+@pytest.mark.parametrize("end", ["client", "server"])
+def test_body_announced_as_too_large_is_refused_before_it_comes(end: str) -> None:
+    if end == "client":
+        client = HttpClientEnd(100)
+        client.request(GET)
+        client.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n")
+        assert isinstance(client.failure, LimitError)
+    else:
+        server = HttpServerEnd(100, 1)
+        server.receive(b"POST / HTTP/1.1\r\nHost:\r\nContent-Length: 101\r\n\r\n")
+        assert isinstance(server.failure, LimitError)
+
+
+def test_server_gives_peer_that_asks_the_go_ahead_for_its_body_once() -> None:
+    server = HttpServerEnd(100, 4)
+    server.receive(asked("/first"))
+    server.receive(asked("/second", more="Expect: 100-continue\r\nContent-Length: 2\r\n"))
+    assert server.interim() == b""  # an answer is due before
+    server.respond(Response(204))
+    assert server.interim() == b"HTTP/1.1 100 \r\n\r\n"
+    assert server.interim() == b""
+    (request,) = server.receive(b"hi")
+    assert request.body == b"hi"
+    assert server.interim() == b""
+
+
+def test_server_gives_no_go_ahead_for_a_body_that_it_refuses() -> None:
+    server = HttpServerEnd(100, 4)
+    server.receive(asked(more="Expect: 100-continue\r\nContent-Length: 101\r\n"))
+    assert server.failure is not None
+    assert server.interim() == b""
+
+
 def test_server_writes_no_body_with_204() -> None:
     server = HttpServerEnd(100, 1)
     server.receive(asked())

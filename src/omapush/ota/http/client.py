@@ -281,7 +281,7 @@ class HttpTerminalSession:
 
     def _flush(self) -> None:
         """Write the answers whose turn has come."""
-        while not self._ended and self._unanswered:
+        while self._unanswered and not self._ended:
             waiting = self._unanswered[0]
             if waiting.response is None:
                 return
@@ -295,6 +295,9 @@ class HttpTerminalSession:
             if self._http.must_close:
                 self._close("no request can follow")
             self._take(held)
+        interim = self._http.interim() if not self._ended else b""
+        if interim:
+            self._effects.append(SendOctets(interim))
 
     def _close(self, reason: str) -> None:
         if not self._ended:
