@@ -250,6 +250,7 @@ class _Reading:
         self.connection = connection
         self._max_body = max_body
         self._head: h11.Request | h11.Response | None = None
+        self._headers: tuple[Header, ...] = ()
         self._body = bytearray()
 
     @property
@@ -274,8 +275,8 @@ class _Reading:
                 event = self.connection.next_event()
                 match event:
                     case h11.Request() | h11.Response():
-                        self._head = event
-                        self._check_announced(event)
+                        self._head, self._headers = event, _decoded(event)
+                        self._check_announced()
                     case h11.Data(data=data):
                         self._body += data
                         if len(self._body) > self._max_body:
@@ -289,12 +290,12 @@ class _Reading:
         except h11.RemoteProtocolError as error:
             raise HttpError(f"not HTTP: {error}", error.error_status_hint or 400) from error
 
-    def _check_announced(self, head: h11.Request | h11.Response) -> None:
+    def _check_announced(self) -> None:
         """Refuse a body that is announced as too large before it comes."""
-        for name, value in head.headers:
-            # h11 has made sure that it is one number.
-            if name == b"content-length" and int(value) > self._max_body:
-                raise self._too_large()
+        length = _first(self._headers, "content-length")
+        # h11 has made sure that it is a number, repeated perhaps.
+        if length is not None and int(length.partition(",")[0]) > self._max_body:
+            raise self._too_large()
 
     def _too_large(self) -> HttpLimitError:
         return HttpLimitError(f"a body of more than {self._max_body} octets", 413)
@@ -304,14 +305,14 @@ class _Reading:
         if not isinstance(head, h11.Request):
             raise HttpError("a response where a request belongs")
         method, target = head.method.decode("ascii"), head.target.decode("latin-1")
-        return Request(method, target, _decoded(head), bytes(self._body))
+        return Request(method, target, self._headers, bytes(self._body))
 
     def response(self) -> Response:
         head = self._head
         if not isinstance(head, h11.Response):
             raise HttpError("a request where a response belongs")
         reason = bytes(head.reason).decode("latin-1")
-        return Response(head.status_code, _decoded(head), bytes(self._body), reason)
+        return Response(head.status_code, self._headers, bytes(self._body), reason)
 
 
 def _sent_body(connection: h11.Connection, body: bytes) -> bytes:
@@ -342,4 +343,7 @@ def _decoded(head: h11.Request | h11.Response) -> tuple[Header, ...]:
 
 def _first(headers: Iterable[Header], name: str) -> str | None:
     wanted = name.lower()
-    return next((value for known, value in headers if known.lower() == wanted), None)
+    for known, value in headers:
+        if known.lower() == wanted:
+            return value
+    return None
