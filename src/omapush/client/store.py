@@ -61,6 +61,8 @@ class ClientStore:
         self._path = path
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="client-store")
         self._connection: sqlite3.Connection | None = None
+        self._committing = asyncio.Lock()
+        self._together: tuple[list[tuple[str, Instant]], asyncio.Task[None]] | None = None
 
     async def open(self) -> None:
         """Open or make the file. :raises ClientStoreError: it cannot be, or is not ours."""
@@ -68,8 +70,9 @@ class ClientStore:
 
     async def close(self) -> None:
         """Close the file. Safe to call twice."""
-        if self._connection is not None:
-            await self._run(self._close)
+        async with self._committing:
+            if self._connection is not None:
+                await self._run(self._close)
         self._thread.shutdown()
 
     async def registrations(self) -> list[Registration]:
@@ -131,13 +134,29 @@ class ClientStore:
         return row is not None
 
     async def mark_seen(self, key: str, until: Instant, now: Instant) -> None:
-        """Remember that a push was accepted; keys whose time is over are dropped."""
+        """Remember that a push was accepted; keys whose time is over are dropped.
 
-        def mark(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM seen WHERE expires <= ?", (now,))
-            connection.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (key, until))
+        Calls that wait at the same time share one commit.
+        """
+        if self._together is None:
+            marks: list[tuple[str, Instant]] = []
+            task = asyncio.create_task(self._commit_marks(marks, now))
+            # Told to those who wait; if nobody does any more, there is nobody to tell.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._together = marks, task
+        marks, task = self._together
+        marks.append((key, until))
+        await asyncio.shield(task)
 
-        await self._transaction(mark)
+    async def _commit_marks(self, marks: list[tuple[str, Instant]], now: Instant) -> None:
+        async with self._committing:  # whoever comes while another commit runs joins this one
+            self._together = None
+
+            def mark(connection: sqlite3.Connection) -> None:
+                connection.execute("DELETE FROM seen WHERE expires <= ?", (now,))
+                connection.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", marks)
+
+            await self._transaction(mark)
 
     async def _transaction(self, work: Callable[[sqlite3.Connection], None]) -> None:
         def transaction() -> None:

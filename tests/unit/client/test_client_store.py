@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,31 @@ async def test_key_of_accepted_push_is_known_until_it_expires(tmp_path: Path) ->
     await store.mark_seen("new", later(NOW, 40), later(NOW, 30))
     assert not await store.has_seen("k", NOW)  # what expired is gone from the file
     await store.close()
+
+
+async def test_acceptances_that_come_together_are_kept_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await opened(tmp_path / "c.db")
+    commits: list[None] = []
+    transaction = store._transaction
+
+    async def counted(work: Callable[[sqlite3.Connection], None]) -> None:
+        commits.append(None)
+        await transaction(work)
+
+    monkeypatch.setattr(store, "_transaction", counted)
+    marks = [store.mark_seen(f"k{number}", later(NOW, 10), NOW) for number in range(50)]
+    await asyncio.gather(*marks)
+    assert len(commits) <= 2
+    for number in range(50):
+        assert await store.has_seen(f"k{number}", NOW)
+    await store.close()
+    late = await asyncio.gather(
+        *(store.mark_seen(f"l{number}", later(NOW, 10), NOW) for number in range(3)),
+        return_exceptions=True,
+    )
+    assert all(isinstance(one, ClientStoreError) for one in late)
 
 
 async def test_token_is_its_users_and_outlives_a_day_only_with_a_registration(
