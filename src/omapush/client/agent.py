@@ -205,6 +205,17 @@ class PushClient:
             del self._registered[registration_id]
             return entry.registration
 
+    async def change_owner(self, old: str, new: str) -> None:
+        """Give all registrations of ``old`` to ``new``; on disk when this returns.
+
+        :raises ClientStoreError: some may have been given already.
+        """
+        async with self._registering:
+            for entry in self._registered.values():
+                if old != new and entry.registration.owner == old:
+                    await self._store.keep(replace(entry.registration, owner=new))
+                    entry.registration = replace(entry.registration, owner=new)
+
     def registrations(self, owner: str) -> list[Registration]:
         """Return the owner's registrations."""
         return [

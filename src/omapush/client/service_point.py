@@ -30,10 +30,11 @@ from omapush.cai.model import (
     Protocol,
     Reason,
     Registration,
+    RegistrationRequest,
     RegistrationState,
 )
 from omapush.client.agent import PushClient
-from omapush.client.applications import MAX_IN_ALL, MAX_PER_OWNER
+from omapush.client.applications import MAX_IN_ALL, MAX_PER_OWNER, user_of
 from omapush.client.mailbox import MAX_EVENTS, MAX_OCTETS
 from omapush.client.peer_credentials import SCOPE_KEY
 from omapush.client.store import ClientStore, ClientStoreError
@@ -68,11 +69,22 @@ class _Unauthorized(CaiError):
 
 
 class ServicePoint:
-    """The ASGI application in front of a client."""
+    """The ASGI application in front of a client.
+
+    :param trust_application_id: a process of the same user that names the same Application ID, but
+        has no token, is the same application (CAI-21) and gets a new token. Without it, an
+        application that lost its token cannot come back to its registration.
+    """
 
     def __init__(
-        self, client: PushClient, store: ClientStore, clock: Callable[[], Instant]
+        self,
+        client: PushClient,
+        store: ClientStore,
+        clock: Callable[[], Instant],
+        *,
+        trust_application_id: bool = False,
     ) -> None:
+        self._trust_application_id = trust_application_id
         self._client = client
         self._store = store
         self._clock = clock
@@ -122,24 +134,39 @@ class ServicePoint:
         owner = await self._owner(request, required=False)
         if owner is None:
             token = secrets.token_urlsafe(32)
-            owner = _owner(self._uid(request), token)
+            owner = self._namesake(request, asked) or _owner(self._uid(request), token)
         before = {one.registration_id for one in self._client.registrations(owner)}
         registration = await self._client.register(owner, asked)
+        known = registration.registration_id in before
         if token is not None:
-            await self._keep_token(request, registration, token)
+            await self._give(request, registration, token, known=known)
         members = wire.registration_members(registration)
         if token is not None:
             members["token"] = token
-        known = registration.registration_id in before
         location = f"/v1/registrations/{registration.registration_id}"
         return JSONResponse(members, 200 if known else 202, {"Location": location})
 
-    async def _keep_token(self, request: Request, registration: Registration, token: str) -> None:
-        """Remember the token; without it nobody could ever use the registration."""
+    def _namesake(self, request: Request, asked: RegistrationRequest) -> str | None:
+        """Return who has registrations for the same user under the same Application ID."""
+        if not self._trust_application_id or asked.application_id is None:
+            return None
+        user = _owner(self._uid(request), "").partition("/")[0]
+        for one in self._client.live_registrations():
+            if user_of(one.owner) == user and one.request.application_id == asked.application_id:
+                return one.owner
+        return None
+
+    async def _give(
+        self, request: Request, registration: Registration, token: str, *, known: bool
+    ) -> None:
+        """Make the token good for the application's registrations, before it is told."""
+        owner = _owner(self._uid(request), token)
         try:
             await self._store.keep_token(_hash(token), self._uid(request), self._clock())
+            await self._client.change_owner(registration.owner, owner)
         except ClientStoreError:
-            await self._client.deregister(registration.owner, registration.registration_id)
+            if not known:  # without its token nobody could ever use the registration
+                await self._client.deregister(registration.owner, registration.registration_id)
             raise
 
     async def _list(self, request: Request) -> Response:

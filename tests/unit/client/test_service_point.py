@@ -375,3 +375,24 @@ async def test_answers_are_json(socket_path: Path) -> None:
         answer = await http.get("/v1/info")
         assert answer.headers["content-type"] == "application/json"
         assert json.loads(answer.content)["cai"] == ["1.1"]
+
+
+async def test_application_that_lost_its_token_comes_back_where_its_name_is_trusted(
+    point: ServicePoint, socket_path: Path
+) -> None:
+    """CAI-21: the same user and the same Application ID."""
+    named = REQUEST | {"application_id": "urn:example:app"}
+    async with ServiceClient(socket_path) as first, ServiceClient(socket_path) as again:
+        registration = await first.register(named)
+        await first.register({"push_application_id": MMS, "application_id": "urn:example:app"})
+        with pytest.raises(ServicePointError) as caught:
+            await again.register(named)
+        assert caught.value.cause == "already_registered"
+        point._trust_application_id = True
+        for refused in (REQUEST, REQUEST | {"application_id": "urn:example:other"}):
+            with pytest.raises(ServicePointError) as caught:
+                await again.register(refused)
+            assert caught.value.cause == "already_registered"
+        assert (await again.register(named))["id"] == registration["id"]
+        assert len(await again.registrations()) == 2
+        assert await first.registrations() == []
