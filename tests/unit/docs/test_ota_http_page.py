@@ -18,7 +18,7 @@ from omapush.ota.interface import (
     RegistrationInd,
     SendOctets,
 )
-from omapush.ppg.transform import for_the_air
+from omapush.ppg.transform import Unfit, fit, for_the_air
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/ota-http.md"
 NOW = Instant(1_700_000_000_000)
@@ -100,3 +100,29 @@ def test_page_shows_what_the_ends_write(what: str, transcript: dict[str, str]) -
     lines = [line.rstrip() for line in octets.rstrip().split("\n")]
     shown = "\n".join(("```text", *lines, "```", ""))
     assert shown in PAGE.read_text(encoding="utf-8"), f"{what} reads now:\n{shown}"
+
+
+@pytest.mark.parametrize(
+    ("media_type", "taken"),
+    [
+        ("text/vnd.wap.si", True),
+        ("application/vnd.example.unheard-of", True),
+        ("image/png", False),
+    ],
+)
+def test_content_passes_as_it_came_unless_the_terminal_does_not_take_it(
+    media_type: str, *, taken: bool
+) -> None:
+    body = bytes(range(256))
+    push = PushMessage((("Content-Type", media_type),), body)
+    capabilities = ClientCapabilities(
+        accept=("text/*", "application/*"), accept_app_id=("*",), max_message_size=65_536
+    )
+    verdict = fit(for_the_air(push), capabilities)
+    if taken:
+        assert isinstance(verdict, PushMessage)
+        assert verdict.body == body
+        assert verdict.content_type == media_type
+    else:
+        assert isinstance(verdict, Unfit)
+        assert verdict.code == 2006

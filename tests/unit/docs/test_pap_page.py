@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from omapush.core.instants import Instant
@@ -20,7 +21,9 @@ from omapush.pap.model import (
 from omapush.pap.tolerance import Tolerance
 from omapush.ppg.acceptance import Acceptance, PapRequest
 from omapush.ppg.documents import Identity
-from omapush.ppg.policy import Identified, NotificationTargets
+from omapush.ppg.http import PapHttpSettings, PapOverHttp
+from omapush.ppg.metrics import Metrics
+from omapush.ppg.policy import Identified, Initiator, Initiators, NotificationTargets
 from omapush.ppg.recipients import Client, HttpContact, Recipients
 from omapush.ppg.submission import SubmissionLimits
 from omapush.testing.memory_store import MemoryStore
@@ -189,3 +192,56 @@ async def test_operation_that_comes_later_is_answered_3001_in_kind(
     initiator = Identified("weather-service", authenticated=True)
     request = PapRequest("application/xml", document.encode(), initiator, "127.0.0.1")
     assert await answered(acceptance, request) == (element, 3001)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "password", "body", "status"),
+    [
+        ("POST", "/pap", "right", b"no PAP at all", 202),
+        ("POST", "/elsewhere", "right", b"", 404),
+        ("GET", "/pap", "right", b"", 405),
+        ("POST", "/pap", "wrong", b"", 401),
+        ("POST", "/pap", "right", b"." * 1_048_577, 413),
+    ],
+)
+async def test_http_status_is_as_the_page_says(
+    page: str,
+    acceptance: Acceptance,
+    method: str,
+    path: str,
+    password: str,
+    body: bytes,
+    status: int,
+) -> None:
+    initiators = Initiators([Initiator("weather-service", "weather", "right")])
+    front = PapOverHttp(acceptance, initiators, Metrics(), PapHttpSettings())
+    transport = httpx2.ASGITransport(app=front)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://ppg") as http:
+        answer = await http.request(method, path, content=body, auth=("weather", password))
+    assert answer.status_code == status
+    assert f"| {status}" in page
+
+
+async def test_verdict_is_in_the_document_under_202(page: str, acceptance: Acceptance) -> None:
+    front = PapOverHttp(
+        acceptance,
+        Initiators([Initiator("weather-service", "weather", "right")]),
+        Metrics(),
+        PapHttpSettings(),
+    )
+    good = submission(page)
+    codes = []
+    transport = httpx2.ASGITransport(app=front)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://ppg") as http:
+        for _ in range(2):
+            answer = await http.post(
+                "/pap",
+                content=good.body,
+                headers={"Content-Type": good.content_type},
+                auth=("weather", "right"),
+            )
+            assert answer.status_code == 202
+            message = xml.decode(answer.content).message
+            assert isinstance(message, PushResponse)
+            codes.append(message.response_result.code)
+    assert codes == [1001, 2007]
