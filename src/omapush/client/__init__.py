@@ -2,13 +2,22 @@
 
 Who calls whom::
 
-    (bearer) ──► agent ──► dispatch, whitelist (pure) ──► mailbox ──► application
-                   │                                         │ accepts or refuses
-                   ◄── only then confirmed upstream ◄────────┘
-    application ──► agent (in process) or service_point (Unix socket) ──► applications ──► store
+    (bearer) ──► agent ──► confirmation ──► dispatch, whitelist (pure) ──► mailbox
+                   │             │                                           │
+                   │             ├── accepted: store (seen), then upstream   ▼
+                   │             └── refused, too late: upstream      handler (in process),
+                   │                                                  registration.events,
+                   │                                                  service_point (Unix socket)
+    application ──► agent, service_point ──► applications (the rules) ──► store
+                   │
+                   └── status: every change of state, to whoever listens
+
+``registered`` holds what belongs to one registration while the process lives; ``service_client`` is
+for applications in other processes and knows nothing of the rest.
 
 On failure: a push that no application takes is refused upstream with the reason; an application
 that does not answer in time, raises or dies counts as not having taken it. Registrations and the
-keys of pushes that were accepted are on disk before anything is answered; a restart binds
-registrations again and recognises pushes that come a second time.
+keys of pushes that were accepted are on disk before anything is answered; when they cannot be
+written, both sides are told. A restart binds registrations again and recognises pushes that come a
+second time.
 """

@@ -242,6 +242,7 @@ class PushClient:
     async def answer(self, owner: str, event_id: str, answer: Answer) -> None:
         """Accept or refuse a push; returns when that has taken effect. See ``cai.service``."""
         entry = self._entry_of_event(owner, event_id)
+        entry.seen_at = self._clock()
         await self._confirmation.answered(entry.mailbox, event_id, answer)
 
     def event(self, owner: str, event_id: str) -> PushEvent:
@@ -264,8 +265,10 @@ class PushClient:
         if entry is None:
             return None
         recently = self._clock() - entry.seen_at < self._limits.presence_ms
-        present = entry.handler is not None or entry.mailbox.readers > 0 or recently
-        return entry.mailbox if present else None
+        mailbox = entry.mailbox
+        # One that has a push still in hand is busy, not away.
+        at_work = mailbox.readers > 0 or mailbox.outstanding > 0
+        return mailbox if entry.handler is not None or at_work or recently else None
 
     def acceptance_ms(self, registration: Registration) -> int:
         """Return how long the application of ``registration`` may take."""

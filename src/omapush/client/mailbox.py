@@ -57,6 +57,11 @@ class Mailbox:
         return self._readers
 
     @property
+    def outstanding(self) -> int:
+        """How many pushes are with the application just now."""
+        return len(self._by_id) - len(self._waiting)
+
+    @property
     def closed(self) -> bool:
         """Whether the application has deregistered: nothing will come any more."""
         return self._closed
@@ -148,8 +153,7 @@ class Mailbox:
 
     def _ready(self) -> bool:
         # One at a time: the next push is handed out when the one before it is over.
-        outstanding = len(self._by_id) - len(self._waiting)
-        return bool(self._waiting) and outstanding == 0
+        return bool(self._waiting) and not self.outstanding
 
     async def _tell(self) -> None:
         async with self._changed:

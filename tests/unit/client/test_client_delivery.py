@@ -39,7 +39,6 @@ NewClient = Callable[..., Awaitable[PushClient]]
 NewLink = Callable[[PushClient], Any]
 WML = "x-wap-application:wml.ua"
 MMS = "x-wap-application:mms.ua"
-PATIENCE_MS = 60_000
 
 
 async def status_of(answer: Awaitable[ClientRequest]) -> PushStatus | None:
@@ -230,6 +229,22 @@ async def test_application_that_is_not_running_costs_236(
     await client.register("P", RegistrationRequest(WML))
     clock.advance(ClientLimits().presence_ms)
     assert await status_of(link.push()) is PushStatus.USERPND
+
+
+async def test_application_that_is_busy_with_a_push_counts_as_running(
+    client: PushClient, link: Any, clock: VirtualClock
+) -> None:
+    held = await client.register_application(WML)
+    first = link.push(body=b"1")
+    events = held.events()
+    leased = await anext(events)
+    clock.advance(10 * ClientLimits().presence_ms)
+    second = link.push(body=b"2")
+    await asyncio.sleep(0)
+    await leased.accept()
+    await (await anext(events)).accept()
+    assert await status_of(first) is None
+    assert await status_of(second) is None
 
 
 async def test_push_for_nobody_costs_236(client: PushClient, link: Any) -> None:
