@@ -24,6 +24,7 @@ from omapush.ota.interface import (
     PpgRequest,
     PushOutcome,
     PushSource,
+    PushStatus,
     RegistrationInd,
     StreamLink,
 )
@@ -120,6 +121,18 @@ async def test_gateway_pushes_whoever_dialled(who_dials: object) -> None:
     link = await rig.registered()
     rig.push(link, 10)
     assert await rig.outcomes(10) == [(str(n), OutcomeKind.DONE) for n in range(10)]
+    await rig.listener.close("the test is over")
+
+
+async def test_refusal_of_large_push_reaches_gateway_that_is_still_sending_it() -> None:
+    rig = Rig()
+    await rig.po_tcp()
+    link = await rig.registered()
+    link.request(PoConfirmedPushReq("large", PushMessage((), bytes(30_000_000))))
+    outcome = await rig.next()
+    assert isinstance(outcome, PushOutcome)
+    assert (outcome.kind, outcome.status) == (OutcomeKind.NEVER, PushStatus.USERDCR)
+    assert rig.arrived.empty()
     await rig.listener.close("the test is over")
 
 

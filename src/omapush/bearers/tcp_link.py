@@ -1,10 +1,10 @@
 """One session on one TCP connection, whoever dialled it.
 
 A :class:`TcpLink` joins a session to a transport: octets in, effects out, indications up, one
-timer. Writing obeys the transport's flow control: while the peer does not read, its octets are not
-read either, so that neither side of a connection can make this process hold more than the
-transport's buffer and one session's own limits. A connection that is being closed and whose peer
-does not take the last octets is cut after :data:`CLOSE_TIMEOUT_SECONDS`.
+timer. Writing obeys the transport's flow control: a peer that does not read and still makes the
+session write more is not read from until it reads, so that no peer can make this process hold more
+than the transport's buffer and the session's own limits. A connection that is being closed and
+whose peer does not take the last octets is cut after :data:`CLOSE_TIMEOUT_SECONDS`.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ class TcpLink(asyncio.Protocol, Generic[RequestT, IndicationT]):
         self._timer_at: Instant | None = None
         self._cut: asyncio.TimerHandle | None = None
         self._reason = ""
+        self._congested = False
+        self._deaf = False
         self._pumping = False
         self._peer = "not connected"
 
@@ -106,14 +108,23 @@ class TcpLink(asyncio.Protocol, Generic[RequestT, IndicationT]):
             self._on_closed(reason)
 
     def pause_writing(self) -> None:
-        """Stop reading from a peer that does not read."""
-        if self._transport is not None:
-            self._transport.pause_reading()
+        """Note that the peer does not read. Its answers may still come: it is read from for now."""
+        self._congested = True
 
     def resume_writing(self) -> None:
         """Go on reading."""
-        if self._transport is not None and not self._transport.is_closing():
+        self._congested = False
+        if self._deaf and self._transport is not None and not self._transport.is_closing():
+            self._deaf = False
             self._transport.resume_reading()
+
+    def _write(self, octets: bytes) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._congested and not self._deaf:
+            self._deaf = True
+            self._transport.pause_reading()
+        self._transport.write(octets)
 
     # -- the session's wishes --
 
@@ -134,8 +145,7 @@ class TcpLink(asyncio.Protocol, Generic[RequestT, IndicationT]):
         for effect in effects:
             match effect:
                 case SendOctets(octets=octets):
-                    if self._transport is not None:
-                        self._transport.write(octets)
+                    self._write(octets)
                 case CloseConnection(reason=reason):
                     self.close(reason)
         return bool(effects)

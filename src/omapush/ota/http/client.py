@@ -32,6 +32,8 @@ from omapush.ota.interface import (
 from omapush.protocols.http import HttpError, HttpServerEnd, Request, Response
 
 ALLOW = ("Allow", "POST, OPTIONS")
+LINGER_MS = 2_000
+"""How long a refused gateway may go on sending: closing at once could destroy the refusal."""
 MAX_REASON = 120
 """Characters of a refusal's text that go into X-Wap-Push-Status."""
 
@@ -119,6 +121,7 @@ class HttpTerminalSession:
         self._count = 0
         self._idle_since = Instant(0)
         self._refused = False
+        self._linger_until: Instant | None = None
         self._ended = False
         self._effects: list[Effect] = []
         self._indications: list[ClientIndication] = []
@@ -133,15 +136,15 @@ class HttpTerminalSession:
             if waiting.reference == primitive.reference and waiting.response is None:
                 waiting.response = _answer(primitive, response_allowed=waiting.response_allowed)
         self._idle_since = now
-        self._flush()
+        self._flush(now)
 
     def receive(self, octets: bytes, now: Instant) -> None:
         """Take octets of requests."""
-        if self._ended:
+        if self._ended or self._linger_until is not None:
             return
         self._idle_since = now
         self._take(self._http.receive(octets))
-        self._flush()
+        self._flush(now)
 
     def disconnected(self, reason: str, now: Instant) -> None:
         """Take the end of the connection: pushes that were not answered yet are void."""
@@ -159,13 +162,16 @@ class HttpTerminalSession:
         """
         if self._ended or any(one.waits_for_application for one in self._unanswered):
             return None
+        if self._linger_until is not None:
+            return self._linger_until
         return later(self._idle_since, self._settings.idle_timeout_ms)
 
     def handle_timer(self, now: Instant) -> None:
-        """Close the connection of a silent gateway."""
+        """Close the connection of a gateway that is silent, or that was refused."""
         due = self.next_timer()
         if due is not None and now >= due:
-            self._close("the gateway was silent for too long")
+            failure = self._http.failure
+            self._close(failure.reason if failure else "the gateway was silent for too long")
 
     def effects(self) -> list[Effect]:
         """Hand out what is to be done below."""
@@ -279,7 +285,7 @@ class HttpTerminalSession:
 
     # -- answers --
 
-    def _flush(self) -> None:
+    def _flush(self, now: Instant) -> None:
         """Write the answers whose turn has come."""
         while self._unanswered and not self._ended:
             waiting = self._unanswered[0]
@@ -292,7 +298,9 @@ class HttpTerminalSession:
                 self._close(error.reason)
                 return
             self._effects.append(SendOctets(octets))
-            if self._http.must_close:
+            if self._http.must_close and self._refused:
+                self._linger_until = later(now, LINGER_MS)
+            elif self._http.must_close:
                 self._close("no request can follow")
             self._take(held)
         interim = self._http.interim() if not self._ended else b""
