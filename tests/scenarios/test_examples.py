@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
@@ -80,3 +81,8 @@ async def test_push_of_the_example_initiator_is_taken_by_the_example_application
             assert "delivered 1000" in told
             taken = await says(application, "Storm")
             assert taken.startswith("text/vnd.wap.si ")
+            application.send_signal(signal.SIGINT)
+            await application.wait()
+        # It gave its id back, so it can be started again.
+        async with running(sys.executable, "application.py", where=examples) as application:
+            await says(application, "registered")
