@@ -173,16 +173,18 @@ class PushClient:
             await self._store.keep(registration)
             for failed in outdated(self._registered.values(), registration, now):
                 del self._registered[failed]
-            entry = self._registered.get(registration.registration_id)
-            if entry is None:
+            if existing is None:
                 entry = Registered(registration, now)
                 self._registered[registration.registration_id] = entry
                 self._limit_pending(entry)
-            # Its state may have changed while the request was written.
-            entry.registration = replace(entry.registration, request=request, updated=now)
-            entry.seen_at = now
-        self._bind(entry)
-        return entry.registration
+                # The first answer is "pending", whatever follows (CAI-27); the second comes after.
+                asyncio.get_running_loop().call_soon(self._bind, entry)
+            else:
+                entry = self._registered[registration.registration_id]
+                # Its state may have changed while the request was written.
+                entry.registration = replace(entry.registration, request=request, updated=now)
+                entry.seen_at = now
+            return entry.registration
 
     async def deregister(self, owner: str, registration_id: str) -> Registration:
         """Deregister; see ``cai.service``. Other applications' registrations stay (CAI-53)."""

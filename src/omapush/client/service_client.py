@@ -66,13 +66,19 @@ class ServiceClient:
         """Return versions, protocols and limits."""
         return await self._object("GET", "/v1/info")
 
-    async def register(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def register(
+        self, request: Mapping[str, Any], wait_seconds: float = LONGEST_WAIT_SECONDS
+    ) -> dict[str, Any]:
         """Register with the members of a registration request; return the registration.
 
+        :param wait_seconds: how long to wait for the second answer, ``registered`` or ``failed``;
+            0 returns the first one, ``pending``.
         :raises ServicePointError: rejected.
         """
         registration = await self._object("POST", "/v1/registrations", json=dict(request))
         self.token = registration.pop("token", None) or self.token
+        if registration["state"] == "pending" and wait_seconds > 0:
+            return await self.registration(registration["id"], wait_seconds)
         return registration
 
     async def registration(self, registration_id: str, wait_seconds: float = 0) -> dict[str, Any]:

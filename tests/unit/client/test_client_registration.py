@@ -76,8 +76,8 @@ async def test_client_rejects_application_id_that_is_no_uri(client: PushClient, 
 
 async def test_application_that_fetches_events_needs_no_handler(client: PushClient) -> None:
     """T-05"""
-    registration = await client.register("P", RegistrationRequest(WML))
-    assert registration.state is RegistrationState.REGISTERED
+    held = await client.register_application(WML)
+    assert (await held.wait_registered()).state is RegistrationState.REGISTERED
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,8 @@ async def test_client_rejects_registration_while_its_only_bearer_is_down(
     assert error.cause is Reason.UNAVAILABLE
     assert error.cause.retryable
     client.binding_up(BINDING)
-    assert (await client.register("P", RegistrationRequest(WML))).bindings == (BINDING,)
+    held = await client.register_application(WML)
+    assert (await held.wait_registered()).bindings == (BINDING,)
 
 
 async def test_client_rejects_id_of_another_application(client: PushClient) -> None:
@@ -149,6 +150,20 @@ async def test_client_rejects_id_of_another_application(client: PushClient) -> N
     await client.register("Q", RegistrationRequest("2"))
     error = await rejection_of(client, push_application_id=WML)
     assert (error.cause, error.parameter) == (Reason.ALREADY_REGISTERED, "push_application_id")
+
+
+async def test_first_answer_is_pending_though_bearer_is_up(client: PushClient) -> None:
+    """T-01, CAI-27, CAI-42: two answers, in that order."""
+    changes = client.status_changes()
+    first_change = asyncio.ensure_future(anext(changes))
+    await asyncio.sleep(0)
+    first = await client.register("P", RegistrationRequest(WML))
+    assert first.state is RegistrationState.PENDING
+    assert not first_change.done()
+    second = await first_change
+    await changes.aclose()
+    assert (second.old, second.new) == (RegistrationState.PENDING, RegistrationState.REGISTERED)
+    assert second.registration.registration_id == first.registration_id
 
 
 async def test_same_application_updates_its_registration(client: PushClient) -> None:
@@ -163,8 +178,8 @@ async def test_same_application_updates_its_registration(client: PushClient) -> 
 async def test_every_local_application_is_trusted_without_policy(client: PushClient) -> None:
     """T-52, CAI-62"""
     for owner, identifier in (("uid:0/a", WML), ("uid:1000/b", MMS), ("uid:1/c", "x:y")):
-        registration = await client.register(owner, RegistrationRequest(identifier))
-        assert registration.state is RegistrationState.REGISTERED
+        held = await client.register_application(identifier, owner=owner)
+        assert (await held.wait_registered()).state is RegistrationState.REGISTERED
 
 
 async def test_announcement_is_union_and_withdraws_what_was_solely_its_own(

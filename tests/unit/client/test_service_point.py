@@ -75,9 +75,11 @@ async def test_every_request_is_answered_as_documented(
         registration = created.json()
         own = f"/v1/registrations/{registration['id']}"
         assert created.headers["location"] == own
-        assert (registration["push_application_id"], registration["state"]) == (WML, "registered")
+        assert (registration["push_application_id"], registration["state"]) == (WML, "pending")
         http.headers["authorization"] = f"Bearer {registration.pop('token')}"
 
+        second = await http.get(own, params={"wait": "30"})
+        assert second.json()["state"] == "registered"
         updated = await http.post("/v1/registrations", json=REQUEST | {"accept": ["text/plain"]})
         assert (updated.status_code, updated.json()["id"]) == (200, registration["id"])
         assert "token" not in updated.json()
@@ -333,7 +335,7 @@ async def test_two_readers_get_one_event_once(application: ServiceClient, link: 
 async def test_registration_can_be_awaited(application: ServiceClient, client: PushClient) -> None:
     """T-01 over the socket."""
     client._bindings.clear()
-    registration = await application.register(REQUEST)
+    registration = await application.register(REQUEST, wait_seconds=0)
     assert registration["state"] == "pending"
     waiting = asyncio.ensure_future(application.registration(registration["id"], 30))
     await until(lambda: client._listeners)
