@@ -22,6 +22,7 @@ application = typer.Typer(
     name="omapush",
     help="OMA Push: Push Proxy Gateway, Push Client and Push Initiator.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # "[store]" in a help text is a table of the settings, not markup
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )

@@ -56,7 +56,9 @@ async def _run(
     servers: list[HttpServer] = []
     async with _listening(settings, clock, agent):
         if settings.cai.socket is not None:
-            point = ServicePoint(agent, store, clock)
+            point = ServicePoint(
+                agent, store, clock, trust_application_id=settings.cai.trust_application_id
+            )
             listening = unix_socket(settings.cai.socket)
             server = HttpServer(point.application, [listening], http=PeerCredentialsProtocol)
             servers.append(server)

@@ -291,6 +291,11 @@ class CaiTable(_Table):
     socket: Path | None = Field(
         None, description="Unix socket of the service access point; default: none is opened"
     )
+    trust_application_id: bool = Field(
+        default=False,
+        description="a process of the same user that names the same Application ID is the same "
+        "application, even without its token",
+    )
     acceptance_seconds: float = Field(
         20, gt=0, le=120, description="how long an application may take to accept a push"
     )

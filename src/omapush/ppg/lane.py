@@ -22,8 +22,9 @@ from omapush.ota.interface import (
     PoPushReq,
     PpgRequest,
     PushFlag,
+    PushStatus,
 )
-from omapush.pap.codes import StatusCode
+from omapush.pap.codes import StatusCode, abort_code
 from omapush.ppg.lifecycle import (
     DeliveryEvent,
     RetryPolicy,
@@ -179,7 +180,7 @@ class Lane:
         except DecodeError as error:
             return self._end(claimed, DeliveryEvent.UNFIT, StatusCode.BAD_REQUEST, str(error))
         except (BearerUnavailable, RegistrationFailedError) as error:
-            return await self._unreachable(claimed, route, error.reason)
+            return await self._unreachable(claimed, route, error)
         if isinstance(verdict, Unfit):
             return self._end(claimed, DeliveryEvent.UNFIT, verdict.code, verdict.reason)
         return await self._push(claimed, connection, verdict)
@@ -279,18 +280,31 @@ class Lane:
         await self._store.remember_registration(record)
 
     async def _unreachable(
-        self, claimed: ClaimedDelivery, route: Route, failure: str
+        self,
+        claimed: ClaimedDelivery,
+        route: Route,
+        error: BearerUnavailable | RegistrationFailedError,
     ) -> Settlement:
         """Put off this delivery and, once for each failure, all that waits for the client."""
         now = self._clock()
-        reason = f"{route.reason}: {failure}"
+        reason = f"{route.reason}: {error.reason}"
+        if isinstance(error, RegistrationFailedError) and not error.may_retry:
+            return self._refused_for_good(claimed, error.status, reason)
         if now >= self._not_before:
             self._failures += 1
             wait = self._settings.retry.wait_ms(self._failures, self.client_id)
-            self._not_before, self._failure = later(now, wait), failure
+            self._not_before, self._failure = later(now, wait), error.reason
             await self._store.defer(self.client_id, self._not_before, now, reason)
             log.info("client_unreachable", client=self.client_id, reason=reason, wait_ms=wait)
         return self._put_off(claimed, reason, at_least_ms=self._not_before - now)
+
+    def _refused_for_good(
+        self, claimed: ClaimedDelivery, status: int | None, reason: str
+    ) -> Settlement:
+        """End a delivery to a terminal that will not be registered (WAP-235, 7.4.2.1)."""
+        if status == PushStatus.VERSION:
+            return self._end(claimed, DeliveryEvent.REFUSED, abort_code(status), reason)
+        return self._end(claimed, DeliveryEvent.UNREACHABLE, StatusCode.SERVICE_FAILURE, reason)
 
     def _put_off(
         self, claimed: ClaimedDelivery, reason: str, *, at_least_ms: int = 0
