@@ -61,6 +61,7 @@ _ENCODINGS = {
 }
 _PLAIN = re.compile("[ !#-%'-;=?-~]*")
 """Text that stands in an attribute as it is; most does."""
+_UNKNOWN_ENTITY = re.compile("&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
 _INSTRUCTION = re.compile(r"<\?wap-pap-ver\s+([^?]{0,1000})\?>")
 
 
@@ -104,6 +105,10 @@ class _Decoder:
         # In the very characters that the parser will see, so no encoding hides it.
         if "<!ENTITY" in text:
             raise BadMessage("the document declares an entity", text.find("<!ENTITY"))
+        # With a DOCTYPE that is not read the parser would drop what it cannot expand.
+        unknown = _UNKNOWN_ENTITY.search(text)
+        if unknown is not None:
+            raise BadMessage("not well-formed XML: an entity that is not declared", unknown.start())
         root = _parsed(text, utf_8)
         identifier = self._identifier(root)
         listed = self._listed(text)
