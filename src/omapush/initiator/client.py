@@ -251,7 +251,9 @@ class PushInitiator:
                     body += piece
                     if len(body) > MAX_ANSWER:
                         raise BadAnswerError(f"an answer of more than {MAX_ANSWER} octets")
-                answer_type = answer.headers.get("Content-Type", "application/xml")
+                answer_type = answer.headers.get("Content-Type", "")
+                if not answer_type.lower().startswith("multipart/"):
+                    answer_type = "application/xml"  # whatever it is called
                 return answer.status_code, answer_type, bytes(body)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise PpgUnreachableError(f"{self._url}: {error}") from error
