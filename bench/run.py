@@ -7,6 +7,7 @@ part, ``--scale 0.1`` with a tenth of the pushes, and then nothing is written un
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import platform
 import statistics
@@ -27,11 +28,14 @@ from ledger import group_commit
 from load import Submissions, submit
 from processes import Measured, free_ports, running
 
+from omapush.testing.kannel import PASSWORD, USERNAME, KannelMissing, prepare
+
 ROOT = Path(__file__).parent.parent
 OMAPUSH = str(ROOT / ".venv/bin/omapush")
 CONNECTIONS = (1, 8, 32, 128)
 ADDRESS = "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"
-KANNEL_AUTHORIZATION = "Authorization: Basic YmVuY2g6YmVuY2g=\r\n"
+_CREDENTIALS = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
+KANNEL_AUTHORIZATION = f"Authorization: Basic {_CREDENTIALS}\r\n"
 LATER = ' deliver-after-timestamp="2036-01-01T00:00:00Z" deliver-before-timestamp="2036-01-02T00:00:00Z"'
 
 
@@ -112,13 +116,16 @@ def _one_server(name: str, folder: Path, total: int, round_number: int) -> list[
 
 
 def _kannel(folder: Path, total: int, round_number: int) -> list[tuple[int, Cell]]:
-    commands, port, smsc = kannel.commands(folder)
+    try:
+        peer = prepare(folder, free_ports(5))
+    except KannelMissing as error:
+        sys.exit(f"the benchmark needs its reference: {error}")
     what = Submissions(
-        port, "/wappush", (ADDRESS,), "", ' delivery-method="unconfirmed" bearer="SMS" network="GSM"',
+        peer.ppg_port, "/wappush", (ADDRESS,), "", ' delivery-method="unconfirmed" bearer="SMS" network="GSM"',
         "1.0", KANNEL_AUTHORIZATION,
     )  # fmt: skip
-    with running("kannel", commands, port, folder) as server:
-        sink = kannel.Sink(smsc)
+    with running("kannel", list(peer.commands), peer.ppg_port, folder) as server:
+        sink = kannel.Sink(peer.smsc_port)
         uvloop.run(submit(what, 8, min(total, 500), f"warm{round_number}"))
         cells = [
             (

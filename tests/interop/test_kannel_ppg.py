@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -16,58 +15,9 @@ from omapush.initiator import PushInitiator
 from omapush.initiator.client import HttpRefusalError
 from omapush.pap.model import DeliveryMethod
 from omapush.testing.daemons import free_port
+from omapush.testing.kannel import PASSWORD, USERNAME, KannelMissing, prepare
 
 PATIENCE_SECONDS = 30
-CONFIGURATION = """
-group = core
-admin-port = {0}
-admin-password = test
-smsbox-port = {1}
-wapbox-port = {2}
-wdp-interface-name = "127.0.0.1"
-box-allow-ip = "127.0.0.1"
-
-group = smsc
-smsc = fake
-smsc-id = sink
-port = {3}
-connect-allow-ip = 127.0.0.1
-
-group = wapbox
-bearerbox-host = 127.0.0.1
-
-group = ppg
-ppg-url = /wappush
-ppg-port = {4}
-ppg-allow-ip = 127.0.0.1
-global-sender = 12345
-service-name = ppg
-default-smsc = sink
-
-group = wap-push-user
-wap-push-user = test
-ppg-username = test
-ppg-password = secret
-allow-ip = 127.0.0.1
-
-group = smsbox
-bearerbox-host = 127.0.0.1
-global-sender = 12345
-
-group = sms-service
-keyword = default
-text = "none"
-"""
-
-
-def program(name: str) -> str:
-    found = shutil.which(name, path="/usr/sbin:/usr/bin")
-    if found is None:
-        text = f"{name} is missing: install Debian's package kannel (make setup does)"
-        if os.environ.get("CI"):
-            pytest.fail(text)
-        pytest.skip(text)
-    return found
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -84,17 +34,20 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture
 def kannel(tmp_path: Path) -> Iterator[str]:
-    ports = [free_port() for _ in range(5)]
-    configuration = tmp_path / "kannel.conf"
-    configuration.write_text(CONFIGURATION.format(*ports))
-    processes: list[subprocess.Popen[bytes]] = []
     try:
-        for name, port in (("bearerbox", ports[2]), ("wapbox", ports[4])):
-            with (tmp_path / f"{name}.log").open("wb") as log:
-                command = [program(name), str(configuration)]
+        peer = prepare(tmp_path, [free_port() for _ in range(5)])
+    except KannelMissing as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(f"{error} (make setup does)")
+    processes: list[subprocess.Popen[bytes]] = []
+    ready = (peer.wapbox_port, peer.ppg_port)
+    try:
+        for command, port in zip(peer.commands, ready, strict=True):
+            with (tmp_path / f"{port}.log").open("wb") as log:
                 processes.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path))
             wait_for(port, processes[-1])
-        yield f"http://127.0.0.1:{ports[4]}/wappush"
+        yield f"http://127.0.0.1:{peer.ppg_port}/wappush"
     finally:
         for process in reversed(processes):
             process.terminate()
@@ -114,7 +67,7 @@ SI = (
 
 
 async def test_kannel_takes_our_submission_and_we_understand_its_answers(kannel: str) -> None:
-    async with PushInitiator(kannel, username="test", password="secret") as initiator:
+    async with PushInitiator(kannel, username=USERNAME, password=PASSWORD) as initiator:
         taken = await initiator.submit(
             ["WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"],
             "x-wap-application:wml.ua",
@@ -131,7 +84,7 @@ async def test_kannel_takes_our_submission_and_we_understand_its_answers(kannel:
 
 
 async def test_kannel_refuses_wrong_credentials_and_we_say_so(kannel: str) -> None:
-    async with PushInitiator(kannel, username="test", password="wrong") as initiator:
+    async with PushInitiator(kannel, username=USERNAME, password="wrong") as initiator:
         with pytest.raises(HttpRefusalError) as caught:
             await initiator.submit(["+441234567890"], None, SI, "text/vnd.wap.si")
     assert caught.value.status == 401
