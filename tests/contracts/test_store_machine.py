@@ -149,11 +149,16 @@ class StoresAgree(RuleBasedStateMachine):
         owner=OWNERS,
         lease=LEASES,
         limit=st.integers(0, 4),
+        per_url=st.integers(0, 3),
         excluding=st.sets(st.sampled_from(["http://a/", "http://b/"])),
     )
-    def claim_notifications(self, owner: str, lease: int, limit: int, excluding: set[str]) -> None:
+    def claim_notifications(
+        self, owner: str, lease: int, limit: int, per_url: int, excluding: set[str]
+    ) -> None:
         self.notifications += self.both(
-            lambda store: store.claim_notifications(owner, at(self.now), lease, limit, excluding)
+            lambda store: store.claim_notifications(
+                owner, at(self.now), lease, limit, per_url, excluding
+            )
         )
 
     @rule(data=st.data(), state=st.sampled_from(list(NotificationState)), wait=STEPS)

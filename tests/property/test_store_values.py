@@ -45,7 +45,7 @@ async def _round_trip(
     assert record is not None
     assert record.control == control
     assert record.deliveries[0].reason == reason.replace("\0", "\ufffd")
-    [notification] = await store.claim_notifications("n/1", at(number), 1 << 40, 10)
+    [notification] = await store.claim_notifications("n/1", at(number), 1 << 40, 10, 10)
     assert notification.control == control
 
 

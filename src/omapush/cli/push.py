@@ -13,8 +13,10 @@ from typing import Annotated
 import typer
 
 from omapush.cli.ending import FAILED, telling
-from omapush.core.errors import OmapushError
+from omapush.content.application_id import ApplicationId
+from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import format_utc
+from omapush.daemon.settings import Endpoint, parse_endpoint
 from omapush.initiator.client import PushInitiator, SubmissionResult
 from omapush.initiator.listener import serve
 from omapush.initiator.notifications import NotificationReceiver
@@ -91,6 +93,8 @@ def push(
         headers = [_header(line) for line in header or []]
         if wait and notify_to:
             raise AskedWronglyError("--wait listens itself: leave --notify-to out")
+        where = _listening(listen)
+        _check_application(application)
         initiator = PushInitiator(ppg, username=username, password=password)
 
         async def submit(notify: str | None) -> SubmissionResult:
@@ -110,18 +114,17 @@ def push(
                 if not wait:
                     _show_result(await submit(notify_to), as_json=as_json)
                     return
-                await _submit_and_wait(submit, listen, len(address), wait_seconds, as_json=as_json)
+                await _submit_and_wait(submit, where, len(address), wait_seconds, as_json=as_json)
 
         asyncio.run(run())
 
 
 async def _submit_and_wait(
-    submit: Submit, listen: str, recipients: int, seconds: float, *, as_json: bool
+    submit: Submit, listen: Endpoint, recipients: int, seconds: float, *, as_json: bool
 ) -> None:
     """Submit, then show a notification for each recipient; status 1 unless all were delivered."""
-    host, _, port = listen.rpartition(":")
     receiver = NotificationReceiver()
-    async with serve(receiver, host or "127.0.0.1", int(port)) as url:
+    async with serve(receiver, listen.host, listen.port) as url:
         result = await submit(url)
         _show_result(result, as_json=as_json)
         delivered = 0
@@ -159,6 +162,20 @@ def _header(line: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise AskedWronglyError(f"not a header of the form 'Name: value': {line!r}")
     return name.strip(), value.strip()
+
+
+def _listening(text: str) -> Endpoint:
+    try:
+        return parse_endpoint(text)
+    except ValueError as error:
+        raise AskedWronglyError(f"--listen {text}: {error}") from error
+
+
+def _check_application(application_id: str) -> None:
+    try:
+        ApplicationId.parse(application_id)
+    except DecodeError as error:
+        raise AskedWronglyError(f"--application: {error.reason}") from error
 
 
 def _method(confirmed: bool | None) -> DeliveryMethod | None:

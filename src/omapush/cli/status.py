@@ -16,7 +16,7 @@ from omapush.core.instants import Instant, format_utc, to_datetime
 from omapush.daemon.settings import PpgSettings, SettingsError
 from omapush.daemon.settings_file import load_settings
 from omapush.ppg.store.contract import PushRecord
-from omapush.ppg.store.opening import open_existing_store
+from omapush.ppg.store.opening import StoreUrlError, open_existing_store
 
 
 def status(
@@ -30,7 +30,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show each recipient's state and the timeline of a push."""
-    with telling(as_json=as_json, asked_wrongly=(SettingsError,)):
+    with telling(as_json=as_json, asked_wrongly=(SettingsError, StoreUrlError)):
         url = store or load_settings(PpgSettings, config).store.url
         record = asyncio.run(_read(url, push_id))
     if record is None:

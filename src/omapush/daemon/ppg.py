@@ -35,7 +35,7 @@ from omapush.ppg.notification_sender import HttpNotificationSender
 from omapush.ppg.policy import Initiator, Initiators, NotificationTargets
 from omapush.ppg.recipients import Client, HttpContact, Recipients
 from omapush.ppg.store.contract import Store, StoreUnavailable
-from omapush.ppg.store.opening import open_store
+from omapush.ppg.store.opening import StoreUrlError, open_store
 from omapush.ppg.submission import SubmissionLimits
 from omapush.ppg.terminals import Terminals
 
@@ -68,7 +68,14 @@ def policies(settings: PpgSettings) -> Policies:
 def check_ppg_settings(settings: PpgSettings) -> None:
     """Check what only composition can see. :raises SettingsError: something does not fit."""
     policies(settings)
-    open_store(settings.store.url)
+    _ledger(settings)
+
+
+def _ledger(settings: PpgSettings) -> Store:
+    try:
+        return open_store(settings.store.url)
+    except StoreUrlError as error:
+        raise SettingsError(f"store.url: {error.reason}") from error
 
 
 async def run_ppg(settings: PpgSettings) -> None:
@@ -78,7 +85,7 @@ async def run_ppg(settings: PpgSettings) -> None:
     """
     rules = policies(settings)
     clock = SystemClock()
-    store = open_store(settings.store.url)
+    store = _ledger(settings)
     await store.open()
     sender = HttpNotificationSender(rules.targets, _ms(settings.notification.timeout_seconds))
     try:

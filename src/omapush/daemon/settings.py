@@ -43,13 +43,16 @@ class Endpoint(typing.NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def _endpoint(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    host, colon, port = value.rpartition(":")
+def parse_endpoint(text: str) -> Endpoint:
+    """Return the endpoint that ``text`` writes. :raises ValueError: it is not host:port."""
+    host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
         raise ValueError("write it as host:port, for example 127.0.0.1:8080")
     return Endpoint(host.strip("[]"), int(port))
+
+
+def _endpoint(value: object) -> object:
+    return parse_endpoint(value) if isinstance(value, str) else value
 
 
 def _network(value: str) -> str:

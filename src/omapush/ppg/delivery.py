@@ -117,14 +117,17 @@ class DeliveryLoop:
         free = self._settings.in_flight - self._in_flight
         if free <= 0:
             return 0
+        # By halves: a client's next pushes are there when its first have ended, and none has more
+        # than its bound.
         per_client = self._settings.per_client
-        full = [name for name, lane in self._lanes.items() if lane.load >= per_client]
+        share = max(1, per_client // 2)
+        full = [name for name, lane in self._lanes.items() if lane.load + share > per_client]
         claimed = await self._store.claim(
             self._owner,
             self._clock(),
             self._settings.lease_ms,
             min(free, 256),
-            per_client,
+            share,
             full,
         )
         for delivery in claimed:

@@ -96,6 +96,7 @@ class Lane:
         self._settings = settings
         self._waiting: asyncio.Queue[ClaimedDelivery] = asyncio.Queue()
         self._attempts: set[asyncio.Task[None]] = set()
+        self._load = 0
         self._connection: TerminalConnection | None = None
         self._opening = asyncio.Lock()
         self._failures = 0
@@ -106,10 +107,11 @@ class Lane:
     @property
     def load(self) -> int:
         """How many claimed deliveries wait or are under way; bounded by what is put in."""
-        return self._waiting.qsize() + len(self._attempts)
+        return self._load
 
     def put(self, claimed: ClaimedDelivery) -> None:
         """Add a delivery that this process has claimed for this client."""
+        self._load += 1
         self._waiting.put_nowait(claimed)
 
     def stop(self) -> None:
@@ -137,8 +139,12 @@ class Lane:
             await asyncio.wait(self._attempts, return_when=asyncio.FIRST_COMPLETED)
         attempt = asyncio.create_task(self._attempt(claimed))
         self._attempts.add(attempt)
-        attempt.add_done_callback(self._attempts.discard)
+        attempt.add_done_callback(self._attempt_done)
         return True
+
+    def _attempt_done(self, attempt: asyncio.Task[None]) -> None:
+        self._attempts.discard(attempt)
+        self._load -= 1
 
     def _outstanding_limit(self) -> int:
         connection = self._connection

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from omapush.ppg.store.contract import Settlement, StoreCounts
+from omapush.ppg.store.contract import DeliveryState, NotificationState, Settlement, StoreCounts
+
+OPEN_STATES = tuple(state for state in DeliveryState if not state.is_final)
 
 
 class Metrics:
@@ -38,13 +40,13 @@ class Metrics:
         )
         self._deliveries = Gauge(
             "omapush_deliveries",
-            "Deliveries in the ledger, by state",
+            "Deliveries that have not ended, by state",
             ("state",),
             registry=self.registry,
         )
         self._outbox = Gauge(
             "omapush_notifications",
-            "Result notifications in the ledger, by state",
+            "Result notifications that have not ended, by state",
             ("state",),
             registry=self.registry,
         )
@@ -68,8 +70,9 @@ class Metrics:
     def exposition(self, counts: StoreCounts | None) -> bytes:
         """Return everything in Prometheus' text form; ``counts`` are the ledger's, if any."""
         if counts is not None:
-            for state, number in counts.deliveries.items():
-                self._deliveries.labels(state.value).set(number)
-            for outbox_state, number in counts.notifications.items():
-                self._outbox.labels(outbox_state.value).set(number)
+            # Every state that can be counted, or one that has emptied would keep its last figure.
+            for state in OPEN_STATES:
+                self._deliveries.labels(state.value).set(counts.deliveries.get(state, 0))
+            pending = NotificationState.PENDING
+            self._outbox.labels(pending.value).set(counts.notifications.get(pending, 0))
         return generate_latest(self.registry)

@@ -146,9 +146,12 @@ class NotificationLoop:
         free = self._settings.in_flight - len(self._tasks)
         if free <= 0:
             return 0
-        full = [url for url, busy in self._busy.items() if busy >= self._settings.per_url]
+        # By halves, as deliveries are claimed: no URL has more than its bound.
+        per_url = self._settings.per_url
+        share = max(1, per_url // 2)
+        full = [url for url, busy in self._busy.items() if busy + share > per_url]
         claimed = await self._store.claim_notifications(
-            self._owner, self._clock(), self._settings.lease_ms, min(free, 32), full
+            self._owner, self._clock(), self._settings.lease_ms, min(free, 32), share, full
         )
         for notification in claimed:
             self._busy[notification.url] += 1

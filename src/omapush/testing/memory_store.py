@@ -219,10 +219,16 @@ class MemoryStore:
         return None if push_key is None else _push_record(self._pushes[push_key])
 
     async def claim_notifications(
-        self, owner: str, now: Instant, lease_ms: int, limit: int, excluding: Collection[str] = ()
+        self,
+        owner: str,
+        now: Instant,
+        lease_ms: int,
+        limit: int,
+        per_url: int,
+        excluding: Collection[str] = (),
     ) -> list[ClaimedNotification]:
         self._check()
-        chosen = _choose(self._notifications.values(), now, limit, limit, excluding)
+        chosen = _choose(self._notifications.values(), now, limit, per_url, excluding)
         for notification in chosen:
             notification.owner = owner
             notification.attempt += 1

@@ -399,9 +399,9 @@ class LeaseContract:
     async def test_recover_ends_leases_of_notifications(self, store: Store) -> None:
         await store.accept([new_push(1)])
         await store.settle([settled(c, 1) for c in await claim(store, 0)])
-        await store.claim_notifications(OWNER, at(2), LEASE_MS, 1)
+        await store.claim_notifications(OWNER, at(2), LEASE_MS, 1, 1)
         assert await store.recover("node", "2", at(5)) == 1
-        [again] = await store.claim_notifications("node/2", at(5), LEASE_MS, 1)
+        [again] = await store.claim_notifications("node/2", at(5), LEASE_MS, 1, 1)
         assert again.attempt == 2
 
 
@@ -492,8 +492,8 @@ class NotificationContract:
         await store.accept([push])
         [claimed] = await claim(store, 0)
         await store.settle([settled(claimed, 7)])
-        assert await store.claim_notifications(OWNER, at(6), LEASE_MS, 10) == []
-        assert await store.claim_notifications(OWNER, at(7), LEASE_MS, 10) == [
+        assert await store.claim_notifications(OWNER, at(6), LEASE_MS, 10, 10) == []
+        assert await store.claim_notifications(OWNER, at(7), LEASE_MS, 10, 10) == [
             ClaimedNotification(
                 key=claimed.key,
                 owner=OWNER,
@@ -525,20 +525,20 @@ class NotificationContract:
                 settled(three, 7, DeliveryState.QUEUED, due=9),
             ]
         )
-        assert await store.claim_notifications(OWNER, at(100), LEASE_MS, 10) == []
+        assert await store.claim_notifications(OWNER, at(100), LEASE_MS, 10, 10) == []
 
     async def test_notification_is_retried_until_it_has_ended(self, store: Store) -> None:
         await store.accept([new_push(1)])
         await store.settle([settled(c, 1) for c in await claim(store, 0)])
-        [first] = await store.claim_notifications(OWNER, at(1), LEASE_MS, 10)
+        [first] = await store.claim_notifications(OWNER, at(1), LEASE_MS, 10, 10)
         retry = notified(first, 2, NotificationState.PENDING, due=50)
         assert await store.settle_notifications([retry, retry]) == [True, False]
-        assert await store.claim_notifications(OWNER, at(49), LEASE_MS, 10) == []
-        [second] = await store.claim_notifications(OWNER, at(50), LEASE_MS, 10)
+        assert await store.claim_notifications(OWNER, at(49), LEASE_MS, 10, 10) == []
+        [second] = await store.claim_notifications(OWNER, at(50), LEASE_MS, 10, 10)
         assert second.attempt == 2
         assert await store.settle_notifications([notified(first, 51)]) == [False]
         assert await store.settle_notifications([notified(second, 52)]) == [True]
-        assert await store.claim_notifications(OWNER, at(9_999), LEASE_MS, 10) == []
+        assert await store.claim_notifications(OWNER, at(9_999), LEASE_MS, 10, 10) == []
         assert names(await known(store, 1))[-2:] == [
             "notification_retry",
             "notification_delivered",
@@ -547,8 +547,8 @@ class NotificationContract:
     async def test_notification_whose_lease_ended_is_claimed_again(self, store: Store) -> None:
         await store.accept([new_push(1)])
         await store.settle([settled(c, 1) for c in await claim(store, 0)])
-        [lost] = await store.claim_notifications(OWNER, at(1), LEASE_MS, 10)
-        [held] = await store.claim_notifications("b/1", at(1 + LEASE_MS), LEASE_MS, 10)
+        [lost] = await store.claim_notifications(OWNER, at(1), LEASE_MS, 10, 10)
+        [held] = await store.claim_notifications("b/1", at(1 + LEASE_MS), LEASE_MS, 10, 10)
         assert await store.settle_notifications([notified(lost, 1_100)]) == [False]
         failed = notified(held, 1_200, NotificationState.FAILED)
         assert await store.settle_notifications([failed]) == [True]
@@ -561,9 +561,19 @@ class NotificationContract:
             [settled(c, 300) for c in await claim(store, 300, limit=200, per_client=200)]
         )
         claimed = await store.claim_notifications(
-            OWNER, at(300), LEASE_MS, 150, excluding=["http://target/0"]
+            OWNER, at(300), LEASE_MS, 150, 150, excluding=["http://target/0"]
         )
         assert numbers(claimed) == list(range(1, 201, 2))
+
+    async def test_one_target_gets_no_more_than_its_share_of_a_claim(self, store: Store) -> None:
+        await store.accept(
+            [new_push(n, notify_url=f"http://target/{n // 30}") for n in range(1, 33)]
+        )
+        await store.settle(
+            [settled(c, 300) for c in await claim(store, 300, limit=200, per_client=200)]
+        )
+        claimed = await store.claim_notifications(OWNER, at(300), LEASE_MS, 20, 2)
+        assert numbers(claimed) == [1, 2, 30, 31]
 
 
 class RecordContract:
@@ -626,7 +636,7 @@ class RecordContract:
         claimed = await claim(store, 10)
         ended = [c for c in claimed if (c.key.push_key, c.client_id) != (f"{2:032x}", "b")]
         await store.settle([settled(c, 11) for c in ended])
-        notifications = await store.claim_notifications(OWNER, at(11), LEASE_MS, 100)
+        notifications = await store.claim_notifications(OWNER, at(11), LEASE_MS, 100, 100)
         await store.settle_notifications(
             [notified(n, 12) for n in notifications if numbers([n]) != [3]]
         )

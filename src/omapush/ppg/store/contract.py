@@ -382,9 +382,20 @@ class Store(Protocol):
         """Return what is known of a push, or ``None`` if the id was never accepted or is purged."""
 
     async def claim_notifications(
-        self, owner: str, now: Instant, lease_ms: int, limit: int, excluding: Collection[str] = ()
+        self,
+        owner: str,
+        now: Instant,
+        lease_ms: int,
+        limit: int,
+        per_url: int,
+        excluding: Collection[str] = (),
     ) -> list[ClaimedNotification]:
-        """Take result notifications that are due; ``excluding`` lists target URLs to pass over."""
+        """Take result notifications that are due, oldest first.
+
+        :param limit: at most so many.
+        :param per_url: at most so many for one target URL.
+        :param excluding: target URLs that are to be passed over now.
+        """
 
     async def settle_notifications(
         self, settlements: Sequence[NotificationSettlement]

@@ -96,6 +96,7 @@ def claim_notifications(
     now: Instant,
     lease_ms: int,
     limit: int,
+    per_url: int,
     excluding: Collection[str],
 ) -> list[ClaimedNotification]:
     """Take notifications that are due; see ``Store.claim_notifications``."""
@@ -105,7 +106,7 @@ def claim_notifications(
         node=owner.partition("/")[0],
         now=now,
         limit=limit,
-        per_lane=limit,
+        per_lane=per_url,
         excluding=excluding,
     )
     facts = {

@@ -156,12 +156,25 @@ class SqlStore:
         return await self._read(lambda connection: records.push(connection, push_id))
 
     async def claim_notifications(
-        self, owner: str, now: Instant, lease_ms: int, limit: int, excluding: Collection[str] = ()
+        self,
+        owner: str,
+        now: Instant,
+        lease_ms: int,
+        limit: int,
+        per_url: int,
+        excluding: Collection[str] = (),
     ) -> list[ClaimedNotification]:
         passed_over = frozenset(excluding)
         return await self._write_one(
             lambda connection: notifications.claim_notifications(
-                connection, self._notifications_cursor, owner, now, lease_ms, limit, passed_over
+                connection,
+                self._notifications_cursor,
+                owner,
+                now,
+                lease_ms,
+                limit,
+                per_url,
+                passed_over,
             )
         )
 

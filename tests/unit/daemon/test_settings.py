@@ -1,0 +1,182 @@
+"""Settings: what is read, what is refused and how that is said, and what never shows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from omapush.daemon.ppg import check_ppg_settings
+from omapush.daemon.settings import ClientSettings, Endpoint, PpgSettings, SettingsError
+from omapush.daemon.settings_file import kind_of, load_settings, read_toml
+
+INITIATOR = '[[initiators]]\nid = "weather"\nusername = "weather"\npassword = "s3cret"\n'
+CLIENT = (
+    '[[clients]]\nid = "anna"\naddresses = ["WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"]\n'
+    'ota_http = "192.0.2.1:4035"\n'
+)
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("OMAPUSH_"):
+            monkeypatch.delenv(name)
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "settings.toml"
+    file.write_text(text)
+    return file
+
+
+def fault(folder: Path, text: str, kind: type = PpgSettings) -> str:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(kind, written(folder, text))
+    return refused.value.reason
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    settings = load_settings(PpgSettings, None)
+    assert settings.pap.listen == Endpoint("127.0.0.1", 8080)
+    assert settings.pap.paths == ["/pap"]
+    assert settings.store.url == "sqlite:///omapush.db"
+    assert settings.initiators == []
+    assert settings.pap.anonymous_from == []
+
+
+def test_file_is_read(tmp_path: Path) -> None:
+    text = f'[pap]\nlisten = "[::1]:9090"\n[store]\nurl = "sqlite:///x.db"\n{INITIATOR}{CLIENT}'
+    settings = load_settings(PpgSettings, written(tmp_path, text))
+    assert settings.pap.listen == Endpoint("::1", 9090)
+    assert str(settings.pap.listen) == "[::1]:9090"
+    assert settings.initiators[0].secret() == "s3cret"
+    assert settings.clients[0].ota_http == Endpoint("192.0.2.1", 4035)
+    check_ppg_settings(settings)
+
+
+def test_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMAPUSH_PPG_STORE__URL", "postgresql://db/ledger")
+    monkeypatch.setenv("OMAPUSH_PPG_PAP__LISTEN", "127.0.0.1:1")
+    monkeypatch.setenv("OMAPUSH_PPG_PAP__PATHS", '["/a", "/b"]')
+    settings = load_settings(PpgSettings, written(tmp_path, '[store]\nurl = "sqlite:///x.db"\n'))
+    assert settings.store.url == "postgresql://db/ledger"
+    assert settings.pap.listen == Endpoint("127.0.0.1", 1)
+    assert settings.pap.paths == ["/a", "/b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[pap]\nlissen = 1\n", "pap.lissen: unknown key; did you mean 'listen'?"),
+        ("[papp]\n", "papp: unknown key; did you mean 'pap'?"),
+        (INITIATOR + "pasword = 'x'\n", "initiators[0].pasword: unknown key; did you mean"),
+        (CLIENT + "adresses = []\n", "clients[0].adresses: unknown key; did you mean 'addresses'?"),
+        ('[pap]\nlisten = "8080"\n', "write it as host:port"),
+        ('[pap]\nlisten = "x:99999"\n', "write it as host:port"),
+        ("[pap]\nlisten = 8080\n", "pap.listen"),
+        ('[pap]\nanonymous_from = ["lo"]\n', "pap.anonymous_from[0]"),
+        ("[pap]\nmax_entity = 1\n", "pap.max_entity"),
+        ('[[clients]]\nid = "anna"\n', "clients[0].addresses: Field required"),
+        ('[[initiators]]\nid = "a"\nusername = "a"\n', "either password or password_file"),
+        (INITIATOR.replace('"weather"', '"anonymous"', 1), "reserved"),
+        ("[pap", "not TOML"),
+    ],
+)
+def test_fault_is_named_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    reason = fault(tmp_path, text)
+    assert said in reason
+    assert str(tmp_path / "settings.toml") in reason
+
+
+def test_every_fault_has_its_line(tmp_path: Path) -> None:
+    assert len(fault(tmp_path, "[pap]\nlissen = 1\n[store]\nurll = 2\n").splitlines()) == 2
+
+
+def test_secret_is_never_shown(tmp_path: Path) -> None:
+    settings = load_settings(PpgSettings, written(tmp_path, INITIATOR))
+    assert "s3cret" not in repr(settings)
+    assert "s3cret" not in settings.model_dump_json()
+    assert "s3cret" not in fault(tmp_path, INITIATOR + 'password_file = "also"\n')
+    assert "s3cret" not in fault(tmp_path, INITIATOR + 'pasword = "s3cret"\n')
+
+
+@pytest.mark.parametrize("text", ["s3cret\n", "s3cret\r\nnot this\n", "s3cret"])
+def test_password_file_gives_its_first_line(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(text.encode())
+    line = f'password_file = "{file}"'
+    settings = load_settings(
+        PpgSettings, written(tmp_path, INITIATOR.replace('password = "s3cret"', line))
+    )
+    assert settings.initiators[0].secret() == "s3cret"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe"])
+def test_password_file_that_is_no_good_is_said(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_bytes(content)
+    line = f'password_file = "{file}"'
+    settings = load_settings(
+        PpgSettings, written(tmp_path, INITIATOR.replace('password = "s3cret"', line))
+    )
+    with pytest.raises(SettingsError, match="weather"):
+        settings.initiators[0].secret()
+
+
+def test_unknown_variable_is_refused_with_the_nearest_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMAPUSH_PPG_STORE__URI", "x")
+    with pytest.raises(SettingsError, match="did you mean 'OMAPUSH_PPG_STORE__URL'"):
+        load_settings(PpgSettings, None)
+
+
+def test_variable_that_cannot_be_read_is_said_without_its_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMAPUSH_PPG_INITIATORS", "[{s3cret")
+    with pytest.raises(SettingsError) as refused:
+        load_settings(PpgSettings, None)
+    assert "environment" in refused.value.reason
+    assert "s3cret" not in refused.value.reason
+
+
+def test_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="No such file"):
+        load_settings(PpgSettings, tmp_path / "nothing.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("", PpgSettings),
+        ("[pap]\n", PpgSettings),
+        ("[terminal]\n", ClientSettings),
+        ("[cai]\n", ClientSettings),
+        ("[store]\n[ota_http]\n", ClientSettings),
+    ],
+)
+def test_kind_is_told_by_the_tables(tmp_path: Path, text: str, kind: type) -> None:
+    assert kind_of(read_toml(written(tmp_path, text))) is kind
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (INITIATOR + INITIATOR, "weather"),
+        (INITIATOR + INITIATOR.replace('"weather"', '"other"', 1), "weather"),
+        (CLIENT + CLIENT, "anna"),
+        (CLIENT + CLIENT.replace('"anna"', '"berta"'), "berta"),
+        (CLIENT.replace("+441234567890/TYPE=PLMN@ppg.example.net", "12/TYPE=MAN@ppg"), "anna"),
+        ('[store]\nurl = "mysql://x"\n', "mysql"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    settings = load_settings(PpgSettings, written(tmp_path, text))
+    with pytest.raises(SettingsError, match=said):
+        check_ppg_settings(settings)

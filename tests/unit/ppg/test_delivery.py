@@ -1,0 +1,560 @@
+"""From a due row to its end: the delivery loop, one client's lane, and its connection."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from omapush.content.message import PushMessage
+from omapush.core.instants import HOUR_MS, later
+from omapush.ota.http.ppg import HttpPpgSettings
+from omapush.ota.interface import (
+    BearerUnavailable,
+    ClientCapabilities,
+    OutcomeKind,
+    PoConfirmedPushReq,
+    PoPushReq,
+    PpgRequest,
+    PushOutcome,
+    PushStatus,
+    RegistrationInd,
+    SessionFailedInd,
+    StreamLink,
+)
+from omapush.pap import address
+from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
+from omapush.ppg.lane import LaneSettings
+from omapush.ppg.lifecycle import InDoubtPolicy, RetryPolicy
+from omapush.ppg.metrics import Metrics
+from omapush.ppg.recipients import Client, HttpContact, Recipients
+from omapush.ppg.store.contract import (
+    DeliveryRecord,
+    DeliveryState,
+    NewDelivery,
+    NewPush,
+    PushRecord,
+)
+from omapush.ppg.terminals import Terminals
+from omapush.testing.memory_store import MemoryStore
+from omapush.testing.virtual_clock import VirtualClock
+
+ANNA, BERTA = "192.0.2.1", "192.0.2.2"
+OWNER = "ppg-1/a"
+TAKES = ClientCapabilities(("*/*",), max_message_size=1_000, max_push_requests=4)
+DONE = (OutcomeKind.DONE, None, "400 accepted")
+MESSAGE = PushMessage(
+    (("Content-Type", "text/plain"), ("X-Wap-Application-Id", "x-wap-application:wml.ua")), b"hello"
+)
+RETRY = RetryPolicy(first_ms=1_000, longest_ms=60_000, max_sent_attempts=3)
+Answer = tuple[OutcomeKind, int | None, str]
+
+
+@dataclass
+class Terminal:
+    """What one terminal does; ``answers`` are used up one by one, then each push is taken.
+
+    ``None`` among them: that push is never answered.
+    """
+
+    registration: RegistrationInd
+    answers: list[Answer | None]
+    refusal: SessionFailedInd | None = None
+    away: bool = False
+    dialled: int = 0
+
+
+class Link:
+    """An open connection to a scripted terminal."""
+
+    peer = "192.0.2.1:4035"
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        sent: list[PpgRequest],
+        tell: Callable[[Any], None],
+        closed: Callable[[str], None],
+    ) -> None:
+        self._terminal = terminal
+        self._sent = sent
+        self._tell = tell
+        self.closed = closed
+        self.close_reason: str | None = None
+
+    def request(self, primitive: PpgRequest) -> None:
+        self._sent.append(primitive)
+        answer = self._terminal.answers.pop(0) if self._terminal.answers else DONE
+        if answer is not None:
+            kind, status, reason = answer
+            self._tell(PushOutcome(primitive.delivery_id, kind, reason, status))
+
+    def close(self, reason: str) -> None:
+        self.close_reason = reason
+        self.closed(reason)
+
+
+class Bearer:
+    """Dials scripted terminals."""
+
+    def __init__(self) -> None:
+        told = RegistrationInd("6000", "00", "dGFn", TAKES, (("X-Wap-Push-Accept", "*/*"),))
+        self.terminals = {host: Terminal(told, []) for host in (ANNA, BERTA)}
+        self.sent: list[PpgRequest] = []
+        self.links: list[Link] = []
+
+    async def connect(
+        self,
+        host: str,
+        port: int,
+        session: object,
+        on_indication: Callable[[Any], None],
+        on_closed: Callable[[str], None],
+        timeout_ms: int,
+    ) -> StreamLink[Any]:
+        terminal = self.terminals[host]
+        terminal.dialled += 1
+        if terminal.away:
+            raise BearerUnavailable(f"nobody at {host}")
+        link = Link(terminal, self.sent, on_indication, on_closed)
+        self.links.append(link)
+        on_indication(terminal.refusal or terminal.registration)
+        return link
+
+    @property
+    def sent_bodies(self) -> list[bytes]:
+        return [request.message.body for request in self.sent]
+
+
+class Gateway:
+    """A delivery loop on a ledger in memory, with time that the test moves."""
+
+    def __init__(self, store: MemoryStore, recipients: Recipients) -> None:
+        self.store = store
+        self.clock = VirtualClock()
+        self.bearer = Bearer()
+        self.metrics = Metrics()
+        self.notified = 0
+        self._recipients = recipients
+        self._push_keys = (f"{number:032x}" for number in itertools.count(1))
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, settings: DeliverySettings) -> None:
+        terminals = Terminals(self.bearer, HttpPpgSettings(), self.clock, 1_000)
+        self.loop = DeliveryLoop(
+            self.store,
+            self._recipients,
+            terminals,
+            self.metrics,
+            self._ended,
+            self.clock,
+            OWNER,
+            settings,
+        )
+        self._task = asyncio.create_task(self.loop.run())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _ended(self) -> None:
+        self.notified += 1
+
+    async def accept(
+        self,
+        push_id: str,
+        *clients: str,
+        message: PushMessage = MESSAGE,
+        confirmed: bool = True,
+        life_ms: int = HOUR_MS,
+    ) -> None:
+        now = self.clock()
+        deliveries = tuple(
+            NewDelivery(position, f"address of {client}", client, now)
+            for position, client in enumerate(clients or ("anna",))
+        )
+        push = NewPush(
+            push_key=next(self._push_keys),
+            push_id=push_id,
+            initiator_id="weather",
+            pap_version="2.0",
+            received_at=now,
+            expires_at=later(now, life_ms),
+            content_digest="",
+            confirmed=confirmed,
+            flags=0,
+            notify_url="http://pi.example.net/",
+            control={},
+            message=message,
+            deliveries=deliveries,
+        )
+        await self.store.accept([push])
+
+    async def rest(self) -> None:
+        """Let everything run that can without time passing."""
+        self.loop.wake()
+        for _ in range(60):
+            await asyncio.sleep(0)
+
+    async def pass_time(self, milliseconds: int) -> None:
+        self.clock.advance(milliseconds)
+        await self.rest()
+
+    async def push(self, push_id: str) -> PushRecord:
+        record = await self.store.push(push_id)
+        assert record is not None
+        return record
+
+    async def delivery(self, push_id: str) -> DeliveryRecord:
+        return (await self.push(push_id)).deliveries[0]
+
+    async def events(self, push_id: str) -> list[str]:
+        return [line.event for line in (await self.push(push_id)).timeline]
+
+
+@pytest.fixture
+async def gateway(store: MemoryStore, recipients: Recipients) -> AsyncIterator[Gateway]:
+    made = Gateway(store, recipients)
+    made.start(DeliverySettings(LaneSettings(RETRY)))
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def anna(gateway: Gateway) -> Terminal:
+    return gateway.bearer.terminals[ANNA]
+
+
+async def test_due_push_is_sent_settled_and_reported(gateway: Gateway) -> None:
+    await gateway.accept("a@pi")
+    await gateway.rest()
+    delivery = await gateway.delivery("a@pi")
+    assert (delivery.state, delivery.code) == (DeliveryState.DELIVERED, 1000)
+    assert delivery.confirmed
+    assert await gateway.events("a@pi") == ["accepted", "attempt", "registered", "delivered"]
+    assert gateway.notified == 1
+    (request,) = gateway.bearer.sent
+    assert isinstance(request, PoConfirmedPushReq)
+    assert request.delivery_id == str(delivery.key)
+    assert request.message.get("X-Wap-Application-Id") == "2"  # PPG 5.1.2.1.2
+    assert b'state="delivered"} 1.0' in gateway.metrics.exposition(None)
+
+
+async def test_unconfirmed_push_is_sent_as_such_and_reported_as_such(gateway: Gateway) -> None:
+    await gateway.accept("a@pi", confirmed=False)
+    await gateway.rest()
+    assert isinstance(gateway.bearer.sent[0], PoPushReq)
+    delivery = await gateway.delivery("a@pi")
+    assert (delivery.state, delivery.confirmed) == (DeliveryState.DELIVERED, False)
+
+
+async def test_pushes_to_one_terminal_share_a_connection_and_their_order(gateway: Gateway) -> None:
+    for number in range(20):
+        body = replace(MESSAGE, body=str(number).encode())
+        await gateway.accept(f"{number}@pi", message=body)
+    await gateway.rest()
+    assert gateway.bearer.sent_bodies == [str(number).encode() for number in range(20)]
+    assert gateway.bearer.terminals[ANNA].dialled == 1
+
+
+async def test_refusal_for_good_ends_with_the_clients_code(
+    gateway: Gateway, anna: Terminal
+) -> None:
+    anna.answers = [(OutcomeKind.NEVER, PushStatus.USERRFS, "235 no thanks")]
+    await gateway.accept("a@pi")
+    await gateway.rest()
+    delivery = await gateway.delivery("a@pi")
+    assert (delivery.state, delivery.code) == (DeliveryState.ABORTED, 5235)
+    assert delivery.reason.startswith("235 no thanks; OTA-HTTP")
+
+
+async def test_refusal_for_now_is_tried_again_when_its_wait_is_over(
+    gateway: Gateway, anna: Terminal
+) -> None:
+    anna.answers = [(OutcomeKind.LATER, PushStatus.USERREQ, "234 busy")]
+    await gateway.accept("a@pi")
+    await gateway.rest()
+    delivery = await gateway.delivery("a@pi")
+    assert (delivery.state, delivery.sent_attempts) == (DeliveryState.QUEUED, 1)
+    await gateway.pass_time(500)
+    assert len(gateway.bearer.sent) == 1
+    await gateway.pass_time(1_000)
+    assert (await gateway.delivery("a@pi")).state is DeliveryState.DELIVERED
+    assert len(gateway.bearer.sent) == 2
+
+
+async def test_terminal_that_refuses_too_often_ends_the_delivery(
+    gateway: Gateway, anna: Terminal
+) -> None:
+    anna.answers = [(OutcomeKind.LATER, PushStatus.USERDCR, "237 full")] * 5
+    await gateway.accept("a@pi")
+    for _ in range(5):
+        await gateway.pass_time(10_000)
+    delivery = await gateway.delivery("a@pi")
+    assert (delivery.state, delivery.code) == (DeliveryState.ABORTED, 5237)
+    assert len(gateway.bearer.sent) == RETRY.max_sent_attempts
+
+
+async def test_connection_lost_after_sending_is_told_and_ends_as_timeout(
+    gateway: Gateway, anna: Terminal
+) -> None:
+    anna.answers = [None] * 3
+    await gateway.accept("a@pi")
+    for attempt in range(1, 4):
+        await gateway.rest()
+        assert len(gateway.bearer.sent) == attempt
+        gateway.bearer.links[-1].closed("reset by peer")
+        await gateway.rest()
+        await gateway.pass_time(10_000)
+    delivery = await gateway.delivery("a@pi")
+    assert (delivery.state, delivery.code) == (DeliveryState.TIMEOUT, 4000)
+    assert delivery.reason.startswith("reset by peer")
+
+
+async def test_terminal_that_is_away_costs_one_dial_for_its_whole_backlog(
+    gateway: Gateway, anna: Terminal
+) -> None:
+    anna.away = True
+    for number in range(30):
+        await gateway.accept(f"{number}@pi")
+    await gateway.rest()
+    assert anna.dialled == 1
+    for number in (0, 29):
+        delivery = await gateway.delivery(f"{number}@pi")
+        assert delivery.state is DeliveryState.QUEUED
+        assert delivery.sent_attempts == 0
+        assert delivery.due_at is not None
+        assert delivery.due_at > gateway.clock()
+        assert "nobody at 192.0.2.1" in delivery.reason
+    anna.away = False
+    await gateway.pass_time(2_000)
+    assert anna.dialled == 2
+    assert len(gateway.bearer.sent) == 30  # all at once, not one by one as their waits end
+
+
+async def test_slow_terminal_does_not_delay_another(gateway: Gateway, anna: Terminal) -> None:
+    anna.answers = [None] * 50
+    for number in range(50):
+        await gateway.accept(f"slow-{number}@pi", "anna")
+    await gateway.accept("b@pi", "berta")
+    await gateway.rest()
+    assert (await gateway.delivery("b@pi")).state is DeliveryState.DELIVERED
+    slow = [request for request in gateway.bearer.sent if request.message is not None][:-1]
+    assert len(slow) <= TAKES.max_push_requests  # what it allows, however much waits
+    counts = await gateway.store.counts()
+    assert counts.deliveries[DeliveryState.IN_FLIGHT] <= DeliverySettings().per_client
+
+
+async def test_each_recipient_of_a_push_has_its_own_end(gateway: Gateway, anna: Terminal) -> None:
+    anna.answers = [(OutcomeKind.NEVER, PushStatus.USERDCU, "238 cannot read it")]
+    await gateway.accept("a@pi", "anna", "berta")
+    await gateway.rest()
+    ends = [each.state for each in (await gateway.push("a@pi")).deliveries]
+    assert ends == [DeliveryState.ABORTED, DeliveryState.DELIVERED]
+    assert gateway.notified == 2
+
+
+@pytest.mark.parametrize(
+    ("takes", "why"),
+    [
+        (replace(TAKES, accept=("text/vnd.wap.si",)), "does not take text/plain"),
+        (replace(TAKES, accept_app_id=("x-wap-application:mms.ua",)), "no application"),
+        (replace(TAKES, max_message_size=20), "and the client takes 20"),
+    ],
+)
+async def test_content_that_the_client_cannot_take_is_not_sent(
+    gateway: Gateway, anna: Terminal, takes: ClientCapabilities, why: str
+) -> None:
+    anna.registration = replace(anna.registration, capabilities=takes)
+    await gateway.accept("a@pi")
+    await gateway.rest()
+    delivery = await gateway.delivery("a@pi")
+    assert (delivery.state, delivery.code) == (DeliveryState.UNDELIVERABLE, 2006)
+    assert why in delivery.reason
+    assert not delivery.confirmed
+    assert gateway.bearer.sent == []
+
+
+async def test_capabilities_from_before_the_push_are_asked_for_again_before_it_is_given_up(
+    gateway: Gateway, anna: Terminal
+) -> None:
+    narrow = replace(anna.registration, capabilities=replace(TAKES, accept=("text/vnd.wap.si",)))
+    wide, anna.registration = anna.registration, narrow
+    await gateway.accept("first@pi")
+    await gateway.rest()
+    assert (await gateway.delivery("first@pi")).state is DeliveryState.UNDELIVERABLE
+    anna.registration = wide  # an application was added on the terminal meanwhile
+    await gateway.pass_time(1_000)
+    await gateway.accept("second@pi")
+    await gateway.rest()
+    assert (await gateway.delivery("second@pi")).state is DeliveryState.DELIVERED
+    assert anna.dialled == 2
+
+
+async def test_registration_is_renewed_when_it_has_grown_old(
+    gateway: Gateway, anna: Terminal
+) -> None:
+    await gateway.accept("a@pi")
+    await gateway.rest()
+    await gateway.pass_time(LaneSettings().registration_age_ms)
+    await gateway.accept("b@pi")
+    await gateway.rest()
+    assert anna.dialled == 2
+    assert gateway.bearer.links[0].close_reason == "its registration has grown old"
+    (known,) = await gateway.store.registrations("anna")
+    assert known.terminal_id == "6000"
+    assert known.cpi == {"dGFn": (("X-Wap-Push-Accept", "*/*"),)}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "state", "code"),
+    [
+        (SessionFailedInd("600", may_retry=False, status=600), DeliveryState.ABORTED, 5600),
+        (SessionFailedInd("302", may_retry=False, status=302), DeliveryState.UNDELIVERABLE, 4000),
+        (SessionFailedInd("garbage", may_retry=True), DeliveryState.QUEUED, None),
+    ],
+)
+async def test_registration_that_fails_ends_the_delivery_or_is_tried_again(
+    gateway: Gateway,
+    anna: Terminal,
+    refusal: SessionFailedInd,
+    state: DeliveryState,
+    code: int | None,
+) -> None:
+    anna.refusal = refusal
+    await gateway.accept("a@pi")
+    await gateway.rest()
+    delivery = await gateway.delivery("a@pi")
+    assert (delivery.state, delivery.code) == (state, code)
+    assert refusal.reason in delivery.reason
+
+
+async def test_another_terminal_at_the_address_gets_nothing(store: MemoryStore) -> None:
+    known = Recipients([replace(_client("anna", ANNA), terminal_id="4155")])
+    gateway = Gateway(store, known)
+    gateway.start(DeliverySettings(LaneSettings(RETRY)))
+    await gateway.accept("a@pi")
+    await gateway.rest()
+    delivery = await gateway.delivery("a@pi")
+    assert delivery.state is DeliveryState.QUEUED
+    assert "terminal '6000' answered, '4155' was expected" in delivery.reason
+    assert gateway.bearer.sent == []
+    await gateway.close()
+
+
+async def test_client_that_the_settings_no_longer_name_is_out_of_reach(gateway: Gateway) -> None:
+    await gateway.accept("a@pi", "gone")
+    await gateway.rest()
+    delivery = await gateway.delivery("a@pi")
+    assert (delivery.state, delivery.code) == (DeliveryState.UNDELIVERABLE, 4000)
+
+
+async def test_nothing_is_sent_after_the_deadline(gateway: Gateway, anna: Terminal) -> None:
+    anna.away = True
+    await gateway.accept("a@pi", life_ms=30_000)
+    await gateway.rest()
+    anna.away = False
+    await gateway.pass_time(30_000)
+    delivery = await gateway.delivery("a@pi")
+    assert delivery.state is DeliveryState.EXPIRED
+    assert gateway.bearer.sent == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "state", "sent"),
+    [
+        (InDoubtPolicy.SEND_AGAIN, DeliveryState.DELIVERED, 1),
+        (InDoubtPolicy.GIVE_UP, DeliveryState.UNKNOWN, 0),
+    ],
+)
+async def test_delivery_that_a_crash_left_in_doubt_goes_by_policy(
+    store: MemoryStore,
+    recipients: Recipients,
+    policy: InDoubtPolicy,
+    state: DeliveryState,
+    sent: int,
+) -> None:
+    gateway = Gateway(store, recipients)
+    await gateway.accept("a@pi")
+    await store.claim("ppg-1/crashed", gateway.clock(), 1_000, 10, 10)
+    await store.recover("ppg-1", "a", gateway.clock())
+    gateway.start(DeliverySettings(LaneSettings(replace(RETRY, in_doubt=policy))))
+    await gateway.rest()
+    assert (await gateway.delivery("a@pi")).state is state
+    assert len(gateway.bearer.sent) == sent
+    assert "in_doubt" in await gateway.events("a@pi")
+    await gateway.close()
+
+
+async def test_ledger_that_is_away_for_a_while_is_asked_again(gateway: Gateway) -> None:
+    await gateway.accept("a@pi")
+    gateway.store.unavailable = "disk full"
+    await gateway.rest()
+    assert gateway.bearer.sent == []
+    gateway.store.unavailable = None
+    await gateway.rest()
+    assert (await gateway.delivery("a@pi")).state is DeliveryState.DELIVERED
+
+
+async def test_lease_that_was_lost_meanwhile_is_not_settled_and_not_reported(
+    gateway: Gateway, anna: Terminal
+) -> None:
+    anna.answers = [None]
+    await gateway.accept("a@pi")
+    await gateway.rest()
+    later_on = later(gateway.clock(), DeliverySettings().lease_ms)
+    (taken,) = await gateway.store.claim("ppg-2/b", later_on, 600_000, 1, 1)
+    assert taken.in_doubt
+    gateway.bearer.links[0].closed("gone")  # the first owner learns its end too late
+    await gateway.rest()
+    assert (await gateway.delivery("a@pi")).state is DeliveryState.IN_FLIGHT
+    assert gateway.notified == 0
+
+
+async def test_fault_of_ours_in_one_delivery_leaves_the_others_alone(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(message: PushMessage) -> PushMessage:
+        if message.body == b"bad":
+            raise RuntimeError("a fault of ours")
+        return message
+
+    monkeypatch.setattr("omapush.ppg.lane.for_the_air", broken)
+    await gateway.accept("bad@pi", message=replace(MESSAGE, body=b"bad"))
+    await gateway.accept("good@pi")
+    await gateway.rest()
+    assert (await gateway.delivery("good@pi")).state is DeliveryState.DELIVERED
+    # Kept by its lease, and looked at again in doubt when that ends.
+    assert (await gateway.delivery("bad@pi")).state is DeliveryState.IN_FLIGHT
+
+
+async def test_stopping_lets_what_is_under_way_end_and_queues_the_rest(
+    gateway: Gateway, anna: Terminal
+) -> None:
+    anna.answers = [None] * 8
+    for number in range(8):
+        await gateway.accept(f"{number}@pi")
+    await gateway.rest()
+    under_way = list(gateway.bearer.sent)
+    stopping = asyncio.create_task(gateway.loop.stop(patience_ms=60_000))
+    await gateway.rest()
+    for request in under_way:
+        gateway.bearer.links[0]._tell(PushOutcome(request.delivery_id, OutcomeKind.DONE, "400"))
+    await gateway.rest()
+    await asyncio.wait_for(stopping, 10)
+    states = [(await gateway.delivery(f"{number}@pi")).state for number in range(8)]
+    assert states.count(DeliveryState.DELIVERED) == len(under_way)
+    assert states.count(DeliveryState.QUEUED) == 8 - len(under_way)
+    await gateway.accept("late@pi")
+    await gateway.rest()
+    assert (await gateway.delivery("late@pi")).state is DeliveryState.QUEUED
+
+
+def _client(client_id: str, host: str) -> Client:
+    only = (address.parse(f"WAPPUSH={client_id}/TYPE=USER@ppg.example.net"),)
+    return Client(client_id, only, HttpContact(host, 4035))

@@ -1,0 +1,68 @@
+"""From an address to a client, and from a client to the way that leads there."""
+
+from __future__ import annotations
+
+import pytest
+
+from omapush.pap import address as addressing
+from omapush.ppg.recipients import AmbiguousClientsError, Client, HttpContact, Recipients
+from omapush.ppg.routing import choose_route
+
+
+def client(client_id: str, *addresses: str, host: str | None = "192.0.2.1") -> Client:
+    contact = HttpContact(host, 4035) if host else None
+    return Client(client_id, tuple(addressing.parse(each) for each in addresses), contact)
+
+
+ANNA = client("anna", "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net",
+        "wappush=+441234567890/type=plmn@PPG.example.net",
+        "WAPPUSH=+441234567890/TYPE=PLMN@another-name-of-this-ppg.example.org",  # PPG 6
+    ],
+)
+def test_recipient_is_found_whatever_the_gateway_is_called(written: str) -> None:
+    recipients = Recipients([ANNA])
+    assert recipients.resolve(addressing.parse(written)) is ANNA
+    assert recipients.client("anna") is ANNA
+    assert recipients.clients == {"anna": ANNA}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "WAPPUSH=+441234567891/TYPE=PLMN@ppg.example.net",
+        "WAPPUSH=441234567890/TYPE=USER@ppg.example.net",
+    ],
+)
+def test_address_of_nobody_leads_nowhere(written: str) -> None:
+    assert Recipients([ANNA]).resolve(addressing.parse(written)) is None
+
+
+def test_same_id_twice_is_refused() -> None:
+    with pytest.raises(AmbiguousClientsError, match="'anna'"):
+        Recipients([ANNA, client("anna")])
+
+
+def test_same_address_for_two_is_refused_and_for_one_is_not() -> None:
+    address = ANNA.addresses[0].original
+    Recipients([client("anna", address, address)])
+    with pytest.raises(AmbiguousClientsError, match="both 'anna' and 'berta'"):
+        Recipients([ANNA, client("berta", address)])
+
+
+def test_route_says_how_and_why() -> None:
+    route = choose_route(ANNA)
+    assert route is not None
+    assert (route.variant, str(route.contact)) == ("OTA-HTTP", "192.0.2.1:4035")
+    assert route.reason == "OTA-HTTP, PO-TCP to 192.0.2.1:4035"
+    assert str(HttpContact("2001:db8::1", 4035)) == "[2001:db8::1]:4035"
+
+
+def test_without_contact_or_client_there_is_no_route() -> None:
+    assert choose_route(client("far", "WAPPUSH=+1/TYPE=PLMN@x.y", host=None)) is None
+    assert choose_route(None) is None
