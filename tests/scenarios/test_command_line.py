@@ -1,0 +1,142 @@
+"""The verbs against real daemons, as a person or a script uses them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omapush.client.service_client import ServiceClient
+from omapush.testing.daemons import Daemon, free_port, running
+from omapush.testing.plain_terminal import Terminal
+
+PATIENCE_SECONDS = 30
+GOOD, REFUSING = (f"WAPPUSH=+4412345678{n}/TYPE=PLMN@ppg.example.net" for n in range(2))
+
+
+class Desk:
+    """A folder with the settings of a running gateway, and the command line in it."""
+
+    def __init__(self, folder: Path, pap: int) -> None:
+        self.folder = folder
+        self.ppg = f"http://127.0.0.1:{pap}/pap"
+
+    async def omapush(self, *arguments: str, password: str = "secret") -> tuple[int, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "omapush.cli", *arguments,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=self.folder,
+            env={"OMAPUSH_PASSWORD": password},
+        )  # fmt: skip
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            out, err = await process.communicate()
+        return process.returncode or 0, out.decode(), err.decode()
+
+    async def push(self, *arguments: str, password: str = "secret") -> tuple[int, str, str]:
+        sender = ("--ppg", self.ppg, "--username", "weather", "--text", "hello")
+        return await self.omapush("push", *arguments, *sender, password=password)
+
+
+def gateway_settings(folder: Path, pap: int, clients: dict[str, int]) -> Path:
+    settings = folder / "ppg.toml"
+    listed = "".join(
+        f'[[clients]]\nid = "client-{port}"\naddresses = ["{address}"]\n'
+        f'ota_http = "127.0.0.1:{port}"\n'
+        for address, port in clients.items()
+    )
+    settings.write_text(
+        f'[pap]\nlisten = "127.0.0.1:{pap}"\n[admin]\nlisten = "127.0.0.1:{free_port()}"\n'
+        f'[store]\nurl = "sqlite:///{folder}/omapush.db"\n'
+        "[delivery]\nretry_first_seconds = 0.1\nretry_longest_seconds = 0.2\n"
+        '[[initiators]]\nid = "weather"\nusername = "weather"\npassword = "secret"\n' + listed
+    )
+    return settings
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    good, refusing = Terminal(), Terminal(b"235 no")
+    await good.start()
+    await refusing.start()
+    pap = free_port()
+    settings = gateway_settings(tmp_path, pap, {GOOD: good.port, REFUSING: refusing.port})
+    async with running(Daemon("ppg", settings, port=pap)):
+        yield Desk(tmp_path, pap)
+    await good.stop()
+    await refusing.stop()
+
+
+def documents(printed: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in printed.splitlines()]
+
+
+async def test_push_that_waits_shows_the_result_and_status_its_life(desk: Desk) -> None:
+    status, out, err = await desk.push(GOOD, "--confirmed", "--wait", "--push-id", "a@pi")
+    assert (status, err) == (0, "")
+    assert out.splitlines()[0].startswith("a@pi: accepted, 1001")
+    assert out.splitlines()[1].startswith(f"{GOOD}: delivered, 1000")
+    status, out, _ = await desk.omapush("status", "a@pi", "--config", "ppg.toml")
+    assert status == 0
+    for event in ("accepted", "attempt", "registered", "delivered", "notification delivered"):
+        assert event in out
+
+
+async def test_json_is_one_document_a_line_and_a_refusal_ends_with_1(desk: Desk) -> None:
+    asked = (GOOD, REFUSING, "--confirmed", "--wait", "--json", "--push-id", "b@pi")
+    status, out, err = await desk.push(*asked)
+    assert (status, err) == (1, "")
+    accepted, *results = documents(out)
+    assert (accepted["accepted"], accepted["code"]) == (True, 1001)
+    ends = {result["address"]: (result["state"], result["code"]) for result in results}
+    assert ends == {GOOD: ("delivered", 1000), REFUSING: ("aborted", 5235)}
+    _, out, _ = await desk.omapush("status", "b@pi", "--json", "--config", "ppg.toml")
+    (told,) = documents(out)
+    assert [each["state"] for each in told["deliveries"]] == ["delivered", "aborted"]
+
+
+async def test_wrong_password_address_and_push_id_are_told(desk: Desk) -> None:
+    status, out, err = await desk.push(GOOD, password="guess")
+    assert (status, out) == (1, "")
+    assert "401" in err
+    assert "guess" not in err
+    status, out, _ = await desk.push("+999")
+    assert status == 1
+    assert "not accepted, 2002" in out
+    assert (await desk.push(GOOD, "--push-id", "c@pi"))[0] == 0
+    status, out, _ = await desk.push(GOOD, "--push-id", "c@pi")
+    assert status == 1
+    assert "not accepted, 2007" in out
+
+
+async def test_client_that_is_killed_keeps_its_registrations_and_gets_what_waited(
+    tmp_path: Path,
+) -> None:
+    pap, ota = free_port(), free_port()
+    socket = tmp_path / "cai.sock"
+    client_settings = tmp_path / "client.toml"
+    client_settings.write_text(
+        f'[terminal]\nid = "4441234567890"\n[ota_http]\nlisten = "127.0.0.1:{ota}"\n'
+        f'[cai]\nsocket = "{socket}"\n[store]\npath = "{tmp_path}/client.db"\n'
+    )
+    client = Daemon("client", client_settings, path=socket)
+    desk = Desk(tmp_path, pap)
+    ppg = Daemon("ppg", gateway_settings(tmp_path, pap, {GOOD: ota}), port=pap)
+    async with running(ppg):
+        await client.start()
+        async with ServiceClient(socket) as cai:
+            registration = await cai.register({"push_application_id": "x-wap-application:wml.ua"})
+            token = cai.token
+        await client.kill()
+        assert (await desk.push(GOOD, "--confirmed", "--push-id", "a@pi"))[0] == 0
+        async with running(client), ServiceClient(socket, token=token) as cai:
+            assert [one["id"] for one in await cai.registrations()] == [registration["id"]]
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                event = await anext(cai.events(registration["id"]))
+                assert await cai.content(event) == b"hello"
+                await cai.accept(event["id"])
+                while "delivered" not in (await desk.omapush("status", "a@pi"))[1]:
+                    await asyncio.sleep(0.1)
