@@ -24,6 +24,7 @@ HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 LATEST = Instant(253_402_300_799_999)
 """The last instant that the written forms can show, at the end of the year 9999."""
@@ -50,7 +51,7 @@ def from_datetime(moment: datetime) -> Instant:
     """
     if moment.tzinfo is None:
         raise ValueError("an instant needs an aware datetime")
-    return Instant((moment - _EPOCH) // timedelta(milliseconds=1))
+    return Instant((moment - _EPOCH) // _MILLISECOND)
 
 
 def to_datetime(instant: Instant) -> datetime:

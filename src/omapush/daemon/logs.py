@@ -29,7 +29,7 @@ def configure_logs(level: LogLevel, log_format: LogFormat) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
     # Libraries speak through the standard module: only their warnings, in the same stream.
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)

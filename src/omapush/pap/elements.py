@@ -56,10 +56,13 @@ class Element:
     attributes: tuple[Attribute, ...] = ()
     children: tuple[Child, ...] = ()
     by_attribute: dict[str, Attribute] = dataclasses.field(init=False, repr=False)
+    places: dict[str, int] = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         table = {attribute.name: attribute for attribute in self.attributes}
         object.__setattr__(self, "by_attribute", table)
+        places = {child.name: place for place, child in enumerate(self.children)}
+        object.__setattr__(self, "places", places)
 
 
 def _required(name: str, kind: Kind | type[enum.StrEnum] = Kind.CDATA) -> Attribute:

@@ -28,6 +28,8 @@ MAX_HEADER_OCTETS = 8_192
 _PARAMETER = re.compile(r';\s*([A-Za-z0-9!#$&+.^_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s"]+))')
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{1,70}")
 _FOLD = re.compile(rb"\r?\n[ \t]+")
+_NAME = re.compile(rb"[!-9;-~]+")
+_ESCAPED = re.compile(r"\\(.)")
 _DEFAULT = Tolerance()
 _CONTROL_TYPES = ("application/xml", "text/xml", "")
 
@@ -110,7 +112,9 @@ def parameters(value: str) -> dict[str, str]:
         return found
     for match in _PARAMETER.finditer(value[:MAX_HEADER_OCTETS]):
         quoted = match[2]
-        text = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else match[3]
+        text = match[3] if quoted is None else quoted
+        if quoted is not None and "\\" in quoted:
+            text = _ESCAPED.sub(r"\1", quoted)
         found.setdefault(match[1].lower(), text)
     return found
 
@@ -165,14 +169,15 @@ def _part(block: bytes) -> Part:
 def _headers(head: bytes) -> tuple[Header, ...]:
     if len(head) > MAX_HEADER_OCTETS:
         raise BadMessage(f"the headers of a part have more than {MAX_HEADER_OCTETS} octets")
-    lines = _FOLD.sub(b" ", head).split(b"\r\n")
+    unfolded = _FOLD.sub(b" ", head) if b"\n " in head or b"\n\t" in head else head
+    lines = unfolded.split(b"\r\n")
     if len(lines) > MAX_HEADERS:
         raise BadMessage(f"a part has more than {MAX_HEADERS} headers")
     headers = []
     for line in lines:
         name, colon, value = line.partition(b":")
         text = _text(value.strip(b" \t"))
-        if not colon or not re.fullmatch(rb"[!-9;-~]+", name) or _CONTROL.search(text):
+        if not colon or not _NAME.fullmatch(name) or _CONTROL.search(text):
             raise BadMessage(f"not a header line: {line[:60]!r}")
         headers.append((name.decode("ascii"), text))
     return tuple(headers)

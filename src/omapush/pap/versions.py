@@ -73,13 +73,13 @@ class Identifier:
 
 
 @functools.lru_cache(maxsize=64)
-def identify(public_id: str | None, system_id: str | None) -> Identifier:
+def identify(public_id: str, system_id: str) -> Identifier:
     """Read the identifiers of a DOCTYPE; ``version`` is ``None`` when neither holds a number."""
-    found = _PUBLIC.fullmatch((public_id or "").strip())
+    found = _PUBLIC.fullmatch(public_id.strip())
     owner = found["owner"].upper() if found else "WAPFORUM"
     if found and found["major"]:
         return Identifier(PapVersion(int(found["major"]), int(found["minor"])), owner)
-    by_file = _SYSTEM.search((system_id or "").strip())
+    by_file = _SYSTEM.search(system_id.strip())
     if by_file:
         return Identifier(PapVersion(int(by_file[1]), int(by_file[2])), owner)
     # The version-less public identifier of Kannel's samples means 1.0.

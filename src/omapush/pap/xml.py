@@ -7,6 +7,7 @@ instruction in its internal subset, is legal PAP and is read.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -21,6 +22,7 @@ from omapush.pap.model import Message, Pap
 from omapush.pap.tolerance import Tolerance
 from omapush.pap.versions import (
     PAP_1_0,
+    PapVersion,
     VersionRange,
     format_instruction,
     identify,
@@ -33,6 +35,9 @@ __all__ = ["BadMessage", "decode", "encode"]
 
 MAX_ATTRIBUTES = 64
 """Attributes that one element may have; PAP defines ten at most."""
+
+MAX_ID = 256
+"""Characters of a DOCTYPE's identifiers that are looked at."""
 
 _DEFAULT = Tolerance()
 _PARSER = etree.XMLParser(
@@ -77,17 +82,23 @@ def decode(octets: bytes, *, charset: str | None = None, tolerance: Tolerance = 
 
 def encode(document: Pap) -> bytes:
     """Write a PAP document as UTF-8: a DOCTYPE on one line, no white space between elements."""
-    version = document.version
-    listed = document.supported_versions
+    opening = _opening(
+        document.version, document.owner, document.supported_versions, document.product_name
+    )
+    text = f"{opening}{_written(document.message)}</pap>"
+    return text.encode("utf-8", "xmlcharrefreplace")
+
+
+@functools.lru_cache(maxsize=64)
+def _opening(
+    version: PapVersion, owner: str, listed: tuple[VersionRange, ...], product: str | None
+) -> str:
+    """Return everything before the message; a gateway writes the same few again and again."""
     subset = f" [{format_instruction(listed)}]" if listed else ""
-    product = document.product_name
     name = f" product-name={_quoted(product)}" if product is not None else ""
-    identifiers = f'"{public_id(version, document.owner)}" "{system_id(version)}"'
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f"<!DOCTYPE pap PUBLIC {identifiers}{subset}>\n"
-        f"<pap{name}>{_written(document.message)}</pap>"
-    ).encode("utf-8", "xmlcharrefreplace")
+    identifiers = f'"{public_id(version, owner)}" "{system_id(version)}"'
+    declaration = '<?xml version="1.0" encoding="UTF-8"?>'
+    return f"{declaration}\n<!DOCTYPE pap PUBLIC {identifiers}{subset}>\n<pap{name}>"
 
 
 class _Decoder:
@@ -161,12 +172,13 @@ class _Decoder:
     def _identifier(self, root: Any) -> str:  # noqa: ANN401 - lxml's element type is private
         """Find out the version; return the owner that the DOCTYPE names."""
         info = root.getroottree().docinfo
-        identifier = identify(info.public_id, info.system_url)
+        public, system = (info.public_id or "")[:MAX_ID], (info.system_url or "")[:MAX_ID]
+        identifier = identify(public, system)
         exact = public_id(identifier.version or PAP_1_0, identifier.owner)
-        if identifier.version is None or info.public_id != exact:
+        if identifier.version is None or public != exact:
             if self._tolerance.strict_doctype:
                 raise BadMessage("the DOCTYPE does not identify a PAP version")
-            seen = repr(info.public_id[:60]) if info.public_id else "missing"
+            seen = repr(public[:60]) if public else "missing"
             assumed = identifier.version or PAP_1_0
             self._repairs.append(f"public identifier {seen}, read as PAP {assumed}")
         self._version = identifier.version or PAP_1_0
@@ -246,11 +258,12 @@ class _Decoder:
 
     def _children(self, element: Any, rule: Element, values: dict[str, Any]) -> None:  # noqa: ANN401
         self._no_text(element, element.tag)
-        steps = {child.name: position for position, child in enumerate(rule.children)}
+        if not rule.children and not len(element):
+            return
         found: dict[str, list[Any]] = {}
         reached = 0
         for child in element:
-            position = steps.get(child.tag)
+            position = rule.places.get(child.tag)
             if position is None:
                 raise self._fault(f"{element.tag} cannot hold {_shown(child.tag)}")
             if position < reached:

@@ -60,10 +60,10 @@ def test_version_list_is_written() -> None:
 @pytest.mark.parametrize("version", OURS)
 @pytest.mark.parametrize("owner", ["WAPFORUM", "OMA"])
 def test_identifiers_are_written_and_read(version: PapVersion, owner: str) -> None:
-    found = identify(public_id(version, owner), None)
+    found = identify(public_id(version, owner), "")
     assert found.version == version
     assert found.owner == (owner if version > V("2.0") else "WAPFORUM")
-    assert identify(None, system_id(version)).version == version
+    assert identify("", system_id(version)).version == version
 
 
 def test_identifiers_of_the_first_versions_are_those_of_the_wap_forum() -> None:
