@@ -138,5 +138,5 @@ async def test_client_that_is_killed_keeps_its_registrations_and_gets_what_waite
                 event = await anext(cai.events(registration["id"]))
                 assert await cai.content(event) == b"hello"
                 await cai.accept(event["id"])
-                while "delivered" not in (await desk.omapush("status", "a@pi"))[1]:
+                while "delivered" not in (await desk.omapush("status", "a@pi"))[1]:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)

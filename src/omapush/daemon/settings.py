@@ -149,7 +149,7 @@ class DeliveryTable(_Table):
         description="a delivery that a crash left in doubt: send_again or give_up",
     )
     in_flight: int = Field(512, ge=1, le=10_000, description="deliveries under way at a time")
-    per_client: int = Field(8, ge=1, le=64, description="of these, for one client")
+    per_client: int = Field(16, ge=1, le=64, description="of these, for one client")
     connect_timeout_seconds: float = Field(
         10, gt=0, description="patience when dialling a terminal"
     )

@@ -35,7 +35,7 @@ class DeliverySettings:
 
     lane: LaneSettings = LaneSettings()
     in_flight: int = 512
-    per_client: int = 8
+    per_client: int = 16
     lease_ms: int = 300_000
     poll_ms: int = 1_000
 
