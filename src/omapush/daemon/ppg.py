@@ -140,6 +140,7 @@ async def _run(
         clock,
         new_push_key,
         deliveries.wake,
+        notifications.wake,
     )
     front_door = PapOverHttp(acceptance, rules.initiators, metrics, _http_settings(settings))
     pap = HttpServer(

@@ -20,6 +20,8 @@ from omapush.pap.codes import StatusCode
 from omapush.pap.entity import Entity, split
 from omapush.pap.model import (
     CancelMessage,
+    CancelResponse,
+    CancelResult,
     CcqMessage,
     Pap,
     ProgressNote,
@@ -28,10 +30,12 @@ from omapush.pap.model import (
 )
 from omapush.pap.tolerance import Tolerance
 from omapush.pap.versions import negotiate
+from omapush.ppg.cancellation import cancel, summary_code
 from omapush.ppg.documents import (
     SUPPORTED_VERSIONS,
     Identity,
     PapAnswer,
+    answer_in_kind,
     bad_message,
     control_facts,
     not_implemented,
@@ -40,10 +44,12 @@ from omapush.ppg.documents import (
 )
 from omapush.ppg.policy import Identified, NotificationTargets, TargetForbiddenError
 from omapush.ppg.recipients import Recipients
+from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (
     Accepted,
     DuplicatePushId,
     NewPush,
+    NothingToReplace,
     Store,
     StoreRefused,
     StoreUnavailable,
@@ -68,6 +74,7 @@ class Acceptance:
 
     :param new_key: gives a new, ascending push_key at each call.
     :param accepted: is told after a commit that deliveries are due.
+    :param ended: is told after a commit that deliveries have ended, and notifications are due.
     """
 
     def __init__(
@@ -81,6 +88,7 @@ class Acceptance:
         clock: Callable[[], Instant],
         new_key: Callable[[Instant], str],
         accepted: Callable[[], None],
+        ended: Callable[[], None],
     ) -> None:
         self._store = store
         self._recipients = recipients
@@ -91,6 +99,7 @@ class Acceptance:
         self._clock = clock
         self._new_key = new_key
         self._accepted = accepted
+        self._ended = ended
 
     async def answer(self, request: PapRequest) -> PapAnswer:
         """Return the PAP document that answers ``request``."""
@@ -106,10 +115,17 @@ class Acceptance:
         if not negotiation.supported:
             log.info("version_not_supported", source=request.source, version=str(document.version))
             return unsupported_version(document, negotiation, self._identity)
+        return await self._operation(request, entity, document)
+
+    async def _operation(self, request: PapRequest, entity: Entity, document: Pap) -> PapAnswer:
         match document.message:
             case PushMessage():
                 return await self._submission(request, entity, document, document.message)
-            case CancelMessage() | StatusQueryMessage() | CcqMessage():
+            case CancelMessage():
+                return await self._cancellation(request, document, document.message)
+            case StatusQueryMessage():
+                return await self._status_query(request, document, document.message)
+            case CcqMessage():
                 return not_implemented(document, self._identity)
             case _:
                 reason = "an initiator does not send this message"
@@ -135,6 +151,8 @@ class Acceptance:
         log.debug("push_accepted", **who, recipients=len(push.deliveries))
         if push.deliveries[0].due_at <= now:
             self._accepted()
+        if push.replaces is not None:
+            self._ended()
         notes.add("queued", _when(push))
         return push_response(
             document,
@@ -145,6 +163,42 @@ class Acceptance:
             now,
             notes.taken,
         )
+
+    async def _cancellation(
+        self, request: PapRequest, document: Pap, message: CancelMessage
+    ) -> PapAnswer:
+        initiator_id = request.initiator.initiator_id
+        try:
+            response = await cancel(
+                message,
+                initiator_id,
+                self._store,
+                self._clock(),
+                tolerant=self._limits.tolerant_addresses,
+            )
+        except StoreUnavailable as error:
+            log.error("push_not_cancelled", push_id=message.push_id, reason=error.reason)
+            response = CancelResponse(message.push_id, (_NOT_NOW_CANCELLED,))
+        code = summary_code(response.results)
+        who = {"push_id": message.push_id, "initiator": initiator_id}
+        log.info("cancellation_answered", **who, code=code)
+        self._ended()
+        return answer_in_kind(document, response, code, self._identity)
+
+    async def _status_query(
+        self, request: PapRequest, document: Pap, message: StatusQueryMessage
+    ) -> PapAnswer:
+        try:
+            response = await query_status(
+                message,
+                request.initiator.initiator_id,
+                self._store,
+                tolerant=self._limits.tolerant_addresses,
+            )
+        except StoreUnavailable as error:
+            log.error("status_not_known", push_id=message.push_id, reason=error.reason)
+            response = failed(message, "the gateway cannot tell now")
+        return answer_in_kind(document, response, response.results[0].code, self._identity)
 
     async def _make_durable(self, push: NewPush, initiator: Identified) -> None:
         try:
@@ -158,6 +212,9 @@ class Acceptance:
         match result:
             case Accepted():
                 return
+            case NothingToReplace(known=known):
+                code, reason = _NOTHING_TO_REPLACE[known]
+                raise RejectionError(code, reason)
             case DuplicatePushId():
                 same_initiator = result.initiator_id == push.initiator_id
                 same_push = same_initiator and result.content_digest == push.content_digest
@@ -192,6 +249,7 @@ class Acceptance:
             control=control_facts(document, message),
             message=judged.content,
             deliveries=judged.deliveries,
+            replaces=judged.replaces,
         )
 
     def _notify_url(self, message: PushMessage, notes: _Notes) -> str | None:
@@ -208,6 +266,16 @@ class Acceptance:
             log.info("notification_target_refused", push_id=message.push_id, reason=error.reason)
             notes.add("notification", f"none will be sent: {error.reason}")
             return None
+
+
+_NOT_NOW_CANCELLED = CancelResult(
+    StatusCode.INTERNAL_SERVER_ERROR, "the gateway cannot cancel it now"
+)
+_NOTHING_TO_REPLACE = {
+    # PAP 8.2: who replaces only what is pending has to be told when there is nothing of the kind.
+    False: (StatusCode.PUSH_ID_NOT_FOUND, "the push to be replaced is not known"),
+    True: (StatusCode.CANCELLATION_NOT_POSSIBLE, "nothing of the push to be replaced waits"),
+}
 
 
 class _Notes:

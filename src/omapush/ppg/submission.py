@@ -15,9 +15,9 @@ from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import DAY_MS, Instant, format_utc, later
 from omapush.pap import address as addressing
 from omapush.pap.codes import StatusCode
-from omapush.pap.model import DeliveryMethod, PushMessage, QualityOfService
+from omapush.pap.model import DeliveryMethod, PushMessage, QualityOfService, ReplaceMethod
 from omapush.ppg.recipients import Client, Recipients
-from omapush.ppg.store.contract import NewDelivery
+from omapush.ppg.store.contract import NewDelivery, Replacement
 
 MAX_PUSH_ID = 1_024
 """Characters of the longest push-id taken; PAP itself sets no limit."""
@@ -52,6 +52,7 @@ class Judged:
     expires_at: Instant
     confirmed: bool
     content: ContentMessage
+    replaces: Replacement | None = None
 
 
 def judge(
@@ -71,15 +72,26 @@ def judge(
         )
     due_at, expires_at = _times(message, limits, now)
     found = _resolve(message, recipients, limits)
-    confirmed = _quality_of_service(message.quality_of_service, [client for _, client in found])
+    clients = [client for _, client in found.values()]
+    confirmed = _quality_of_service(message.quality_of_service, clients)
     checked = _content(content)
-    if message.replace_push_id is not None:
-        raise RejectionError(StatusCode.REPLACEMENT_NOT_SUPPORTED, "replacement is not supported")
+    replaces = _replacement(message)
     deliveries = tuple(
-        NewDelivery(position, address, client.client_id, due_at)
-        for position, (address, client) in enumerate(found)
+        NewDelivery(position, address, client.client_id, due_at, recipient)
+        for position, (recipient, (address, client)) in enumerate(found.items())
     )
-    return Judged(deliveries, expires_at, confirmed, checked)
+    return Judged(deliveries, expires_at, confirmed, checked, replaces)
+
+
+def _replacement(message: PushMessage) -> Replacement | None:
+    """Return what the push is to replace (PAP 8.2); without replace-push-id the method is idle."""
+    earlier = message.replace_push_id
+    if earlier is None:
+        return None
+    if earlier == message.push_id:
+        # A replacement is a push of its own, and its push-id is taken by what it would replace.
+        raise RejectionError(StatusCode.DUPLICATE_PUSH_ID, "a push cannot replace itself")
+    return Replacement(earlier, message.replace_method is ReplaceMethod.PENDING_ONLY)
 
 
 def _times(message: PushMessage, limits: SubmissionLimits, now: Instant) -> tuple[Instant, Instant]:
@@ -102,7 +114,7 @@ def _times(message: PushMessage, limits: SubmissionLimits, now: Instant) -> tupl
 
 def _resolve(
     message: PushMessage, recipients: Recipients, limits: SubmissionLimits
-) -> list[tuple[str, Client]]:
+) -> dict[str, tuple[str, Client]]:
     """Return each recipient once, with the initiator's own address string (PPG 6)."""
     total = len(message.addresses)
     if total > limits.max_recipients:
@@ -120,7 +132,7 @@ def _resolve(
         if client is None:
             raise RejectionError(StatusCode.ADDRESS_ERROR, f"{place} is not served here")
         found.setdefault(address.recipient_key, (element.address_value, client))
-    return list(found.values())
+    return found
 
 
 def _quality_of_service(wish: QualityOfService | None, clients: list[Client]) -> bool:

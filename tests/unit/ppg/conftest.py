@@ -69,6 +69,7 @@ def new_acceptance(
             lambda: Instant(NOW),
             lambda _now: f"{next(keys):032x}",
             lambda: woken.append(True),
+            lambda: None,
         )
 
     return make
