@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from omapush.content.application_id import ApplicationId
+from omapush.content.application_id import ANY_APPLICATION, ApplicationId
 from omapush.content.message import Header
 from omapush.content.uaprof import (
     Profile,
@@ -140,10 +140,10 @@ def to_profile(capabilities: ClientCapabilities, app_id: str | None) -> Profile:
         other, and no content type at all if the client does not have it.
     """
     accept, applications = capabilities.accept, capabilities.accept_app_id
-    if app_id is not None and accepts_application(applications, app_id):
-        applications = (app_id.strip(),)
-    elif app_id is not None:
-        accept, applications = (), ()
+    if app_id is not None and not _is_any(app_id):
+        has_it = accepts_application(applications, app_id)
+        accept = accept if has_it else ()
+        applications = (app_id.strip(),) if has_it else ()
     return profile_of(
         PushCharacteristics(
             accept=accept,
@@ -195,11 +195,18 @@ def accepts_application(accepted: tuple[str, ...], wanted: str) -> bool:
 
     That the initiator assumes any application is met only by a client that takes any.
     """
-    if "*" in accepted:
+    if any(_is_any(entry) for entry in accepted):
         return True
-    if wanted.strip() == "*":
+    if _is_any(wanted):
         return False
     return any(_same_application(entry, wanted) for entry in accepted)
+
+
+def _is_any(entry: str) -> bool:
+    application = _application(entry)
+    return entry.strip() == "*" or (
+        application is not None and application.registered_code == ANY_APPLICATION
+    )
 
 
 def _same_application(one: str, other: str) -> bool:

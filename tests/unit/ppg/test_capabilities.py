@@ -120,10 +120,15 @@ def test_to_profile_names_only_the_application_asked_about(
     assert told.accept == DEVICE.accept
 
 
-@pytest.mark.parametrize("asked", ["x-wap-application:drm.ua", "nonsense", "*"])
+@pytest.mark.parametrize("asked", ["x-wap-application:drm.ua", "nonsense"])
 def test_to_profile_names_no_content_for_an_application_that_the_client_lacks(asked: str) -> None:
     told = push_characteristics(to_profile(DEVICE, asked))
     assert (told.accept, told.accept_app_id) == ((), ())
+
+
+@pytest.mark.parametrize("asked", ["*", "x-wap-application:*", "0"])
+def test_to_profile_tells_all_when_asked_about_any_application(asked: str) -> None:
+    assert to_profile(DEVICE, asked) == to_profile(DEVICE, None)
 
 
 def test_assumed_mismatch_finds_none_in_a_submission_that_assumes_what_the_client_has() -> None:
@@ -165,6 +170,7 @@ def test_assumed_mismatch_finds_none_where_the_client_has_it_all(assumed: Profil
         (profile(accept_language=("de",)), "the language de"),
         (profile(accept_app_id=("x-example:other.ua",)), "the application x-example:other.ua"),
         (profile(accept_app_id=("*",)), r"the application \*"),
+        (profile(accept_app_id=("x-wap-application:*",)), "the application x-wap-application"),
         (profile(msg_size=8193), "takes 8192 octets, not 8193"),
     ],
 )
@@ -181,6 +187,11 @@ def test_assumed_mismatch_holds_a_refused_coding_against_the_assumption() -> Non
 def test_accepts_type_lets_the_most_specific_range_decide() -> None:
     assert accepts_type(("*/*;q=0", "text/*;q=0.1"), "text/plain")
     assert not accepts_type(("*/*", "text/*; q=0.000"), "text/plain")
+
+
+@pytest.mark.parametrize("entry", ["*", "x-wap-application:*", "0"])
+def test_accepts_application_takes_each_spelling_of_any(entry: str) -> None:
+    assert accepts_application((entry,), "x-example:news.ua")
 
 
 def test_accepts_application_ignores_entries_that_are_no_application_id() -> None:
