@@ -22,7 +22,7 @@ from omapush.content.uaprof import (
     read_profile,
     write_profile,
 )
-from omapush.content.uaprof.rdf import MAX_COMPONENTS, MAX_DEPTH, MAX_ELEMENTS
+from omapush.content.uaprof.reading import MAX_COMPONENTS, MAX_DEPTH, MAX_ELEMENTS
 from omapush.core.errors import DecodeError, EncodeError, LimitError
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"

@@ -1,12 +1,13 @@
 """UAProf documents: what a client can do, as RDF (WAP-248, the CC/PP profile of WAP).
 
 * ``profile``: :class:`Profile` and its components; :func:`merge` resolves several into one.
-* ``rdf``: octets to :class:`Profile` and back.
+* ``reading``, ``writing``: octets to :class:`Profile` and back.
+* ``vocabulary``: the names that both use.
 * ``push``: the component PushCharacteristics as plain values.
 
 Nothing is fetched: a default that stands elsewhere is named in :attr:`Component.default_uris`, for
 whoever may fetch it. Octets that are no profile raise
-:class:`~omapush.content.uaprof.rdf.ProfileError`, or
+:class:`~omapush.content.uaprof.reading.ProfileError`, or
 :class:`~omapush.core.errors.LimitError` when they are too many; both are
 :class:`~omapush.core.errors.DecodeError`.
 """
@@ -18,7 +19,8 @@ from omapush.content.uaprof.push import (
     profile_of,
     push_characteristics,
 )
-from omapush.content.uaprof.rdf import MAX_OCTETS, ProfileError, read_profile, write_profile
+from omapush.content.uaprof.reading import MAX_OCTETS, ProfileError, read_profile
+from omapush.content.uaprof.writing import write_profile
 
 __all__ = [
     "MAX_OCTETS",

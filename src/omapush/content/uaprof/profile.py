@@ -1,4 +1,4 @@
-"""A profile as values, and how several become one (WAP-248, 6.4 and 7)."""
+"""A profile as values, and how several become one (WAP-248)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Profile:
 
 
 class Resolution(enum.Enum):
-    """What becomes of an attribute that two documents give (WAP-248, 6.4)."""
+    """What becomes of an attribute that two documents give (WAP-248)."""
 
     OVERRIDE = "Override"
     """The later value stands."""
@@ -104,13 +104,13 @@ _RULES = {
 def resolution(attribute: str) -> Resolution:
     """Return the rule of an attribute; of one that the vocabulary does not have, Override.
 
-    All of PushCharacteristics is Override (WAP-248, 7.6).
+    All of PushCharacteristics is Override (WAP-248).
     """
     return _RULES.get(attribute, Resolution.OVERRIDE)
 
 
 def merge(base: Profile, *differences: Profile) -> Profile:
-    """Resolve a profile and its differences, in this order, into one (WAP-248, 6.4).
+    """Resolve a profile and its differences, in this order, into one (WAP-248).
 
     What any of them says stands before every default, whatever the rule; of two defaults the later
     stands.

@@ -1,4 +1,4 @@
-"""The component PushCharacteristics: what a client takes when it is pushed to (WAP-248, 7.6)."""
+"""The component PushCharacteristics: what a client takes when it is pushed to (WAP-248)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def push_characteristics(profile: Profile) -> PushCharacteristics:
 
 
 def profile_of(characteristics: PushCharacteristics) -> Profile:
-    """Return a profile that has this component only, attributes in the order of WAP-248, 7.6."""
+    """Return a profile that has this component only, attributes in the order of WAP-248."""
     values: dict[str, Value] = {}
     for name, bag in (
         ("Push-Accept", characteristics.accept),

@@ -1,4 +1,4 @@
-"""UAProf profiles as RDF documents, both directions (WAP-248, 7 and 8).
+"""Reads UAProf profiles out of RDF documents (WAP-248).
 
 Profiles in the field differ in the version of the schema, in prefixes, and in which of RDF's
 several spellings they use. What is read is therefore told by local names: a ``component`` holds or
@@ -8,14 +8,14 @@ names a description, and everything in that description that is not RDF's own is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
 from omapush.content.uaprof.profile import Bag, Component, Profile, Seq, Value, resolved
-from omapush.core.errors import DecodeError, EncodeError, LimitError
+from omapush.content.uaprof.vocabulary import NAME, RDF_NAMES, is_attribute
+from omapush.core.errors import DecodeError, LimitError
 
 MAX_OCTETS = 1 << 18
 """Octets of a document that is read, unless the caller says otherwise."""
@@ -23,19 +23,7 @@ MAX_ELEMENTS = 4_096
 MAX_DEPTH = 24
 MAX_COMPONENTS = 64
 
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_UAPROF = "http://www.wapforum.org/profiles/UAPROF/ccppschema-20010430#"
-# The drafts' names of RDF, and the one that is most often mistyped.
-_RDF_NAMES = (
-    _RDF,
-    _RDF.removesuffix("#"),
-    "http://www.w3.org/TR/REC-rdf-syntax#",
-    "http://www.w3.org/TR/PR-rdf-syntax#",
-    "http://www.w3.org/TR/WD-rdf-syntax#",
-)
 _XML = "http://www.w3.org/XML/1998/namespace"
-_RESERVED = frozenset(("component", "defaults", "type"))
-"""What a description says that is no attribute; in lower case, for there are two spellings."""
 _CONTAINERS: dict[str, type[Bag | Seq]] = {"Bag": Bag, "Seq": Seq, "Alt": Seq}
 
 _PARSER = etree.XMLParser(
@@ -67,8 +55,6 @@ _ENCODINGS = {
 _DECLARATION = re.compile("<!(?:ENTITY|ATTLIST)")
 _UNKNOWN_ENTITY = re.compile("&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
 _WHITE_SPACE = re.compile("[ \t\r\n]+")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class ProfileError(DecodeError):
@@ -93,32 +79,6 @@ def read_profile(octets: bytes, *, max_octets: int = MAX_OCTETS) -> Profile:
     if not _is_rdf(root, "RDF") and not _is_rdf(root, "Description"):
         raise ProfileError(f"the document element is {_shown(root)}, not rdf:RDF")
     return _Reader(root).profile()
-
-
-def write_profile(profile: Profile) -> bytes:
-    """Write a profile as UTF-8: equal profiles, in equal order, give equal octets.
-
-    A character that XML cannot hold becomes U+FFFD.
-
-    :raises EncodeError: a component or an attribute has a name that cannot be an element's.
-    """
-    lines = [
-        '<?xml version="1.0"?>',
-        f'<rdf:RDF xmlns:rdf="{_RDF}" xmlns:prf="{_UAPROF}">',
-        '<rdf:Description rdf:ID="Device">',
-    ]
-    for name, component in profile.components.items():
-        lines[-1] += f'<prf:component><rdf:Description rdf:ID="{_identifier(name)}">'
-        lines.append(f'<rdf:type rdf:resource="{_UAPROF}{name}"/>')
-        lines += [f"<prf:defaults rdf:resource={_quoted(uri)}/>" for uri in component.default_uris]
-        if component.defaults:
-            lines.append("<prf:defaults><rdf:Description>")
-            lines += _attributes(component.defaults.items())
-            lines.append("</rdf:Description></prf:defaults>")
-        lines += _attributes(component.stated.items())
-        lines.append("</rdf:Description></prf:component>")
-    lines[-1] += "</rdf:Description></rdf:RDF>\n"
-    return "\n".join(lines).encode("utf-8")
 
 
 class _Reader:
@@ -203,17 +163,17 @@ def _collected(node: Any) -> dict[str, Value]:  # noqa: ANN401
     values: dict[str, Value] = {}
     for tag, text in node.attrib.items():
         namespace, name = _split(tag)
-        if namespace and namespace not in (*_RDF_NAMES, _XML):
+        if namespace and namespace not in (*RDF_NAMES, _XML):
             _add(values, name, _trimmed(text) or None)
     for child in node:
         namespace, name = _split(child.tag)
-        if namespace not in _RDF_NAMES:
+        if namespace not in RDF_NAMES:
             _add(values, name, _value(child))
     return values
 
 
 def _add(values: dict[str, Value], name: str, value: Value | None) -> None:
-    if value is not None and _is_attribute(name):
+    if value is not None and is_attribute(name):
         values[name] = resolved(name, values.get(name), value)
 
 
@@ -297,14 +257,14 @@ def _type_name(node: Any) -> str | None:  # noqa: ANN401
     if name is None:
         identifier = _rdf_attribute(node, "ID") or _rdf_attribute(node, "about") or ""
         name = identifier.rpartition("#")[2].strip()
-    return name if _NAME.fullmatch(name) else None
+    return name if NAME.fullmatch(name) else None
 
 
 def _stated_type(node: Any) -> str | None:  # noqa: ANN401
     namespace, local = _split(node.tag)
-    if namespace in _RDF_NAMES and local != "Description":
+    if namespace in RDF_NAMES and local != "Description":
         return None
-    if namespace not in _RDF_NAMES and not _is_property(node, "component"):
+    if namespace not in RDF_NAMES and not _is_property(node, "component"):
         return local  # a typed node: the element's own name is the type
     given = _rdf_attribute(node, "type")
     for child in node:
@@ -315,7 +275,7 @@ def _stated_type(node: Any) -> str | None:  # noqa: ANN401
 
 def _rdf_attribute(element: Any, name: str) -> str | None:  # noqa: ANN401
     """Return an attribute of RDF's, which early documents write without the prefix."""
-    for tag in (*(f"{{{namespace}}}{name}" for namespace in _RDF_NAMES), name):
+    for tag in (*(f"{{{namespace}}}{name}" for namespace in RDF_NAMES), name):
         text = element.get(tag)
         if text is not None:
             return str(text)
@@ -324,7 +284,7 @@ def _rdf_attribute(element: Any, name: str) -> str | None:  # noqa: ANN401
 
 def _is_rdf(element: Any, name: str) -> bool:  # noqa: ANN401
     namespace, local = _split(element.tag)
-    return local == name and namespace in _RDF_NAMES
+    return local == name and namespace in RDF_NAMES
 
 
 def _is_property(element: Any, name: str) -> bool:  # noqa: ANN401
@@ -346,38 +306,3 @@ def _shown(element: Any) -> str:  # noqa: ANN401
 
 def _position(element: Any) -> str:  # noqa: ANN401
     return f"line {element.sourceline}"
-
-
-def _attributes(values: Iterable[tuple[str, Value]]) -> list[str]:
-    lines = []
-    for name, value in values:
-        if not _is_attribute(name):
-            raise EncodeError(f"not an attribute of UAProf: {name[:60]!r}")
-        lines.append(f"<prf:{name}>{_content(value)}</prf:{name}>")
-    return lines
-
-
-def _content(value: Value) -> str:
-    if isinstance(value, str):
-        return _escaped(value)
-    kind = "Bag" if isinstance(value, Bag) else "Seq"
-    items = "".join(f"<rdf:li>{_escaped(item)}</rdf:li>" for item in value.items)
-    return f"<rdf:{kind}>{items}</rdf:{kind}>"
-
-
-def _identifier(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise EncodeError(f"not a component of UAProf: {name[:60]!r}")
-    return name.removesuffix("Characteristics") or name
-
-
-def _is_attribute(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None and name.lower() not in _RESERVED
-
-
-def _escaped(text: str) -> str:
-    return escape(_NOT_XML.sub("\ufffd", text))
-
-
-def _quoted(text: str) -> str:
-    return quoteattr(_NOT_XML.sub("\ufffd", text), {'"': "&quot;"})
