@@ -6,18 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from omapush.core.instants import Instant
-from omapush.pap import xml
+from omapush.pap import entity, xml
 from omapush.pap.bad_message import BadMessage
 from omapush.pap.codes import MessageState, StatusCode
 from omapush.pap.elements import NAMES
 from omapush.pap.model import (
     Address,
     BadMessageResponse,
-    CancelMessage,
-    CancelResponse,
-    CancelResult,
-    CcqMessage,
-    CcqResponse,
     DeliveryMethod,
     Message,
     Pap,
@@ -28,9 +23,6 @@ from omapush.pap.model import (
     QualityOfService,
     ResponseResult,
     ResultNotificationMessage,
-    StatusQueryMessage,
-    StatusQueryResponse,
-    StatusQueryResult,
 )
 from omapush.pap.versions import PAP_1_0, Negotiation, PapVersion, VersionRange
 from omapush.ppg.store.contract import ClaimedNotification
@@ -59,6 +51,11 @@ class PapAnswer:
     code: int
     content_type: bytes = XML_TYPE
 
+    def with_capabilities(self, profile: bytes) -> PapAnswer:
+        """Return the answer with a UAProf document as its second part (PAP 7.3)."""
+        content_type, body = entity.join(self.document, capabilities=profile)
+        return PapAnswer(body, self.element, self.code, content_type.encode("ascii"))
+
 
 def push_response(
     document: Pap,
@@ -78,23 +75,6 @@ def push_response(
         sender_name=identity.name,
         reply_time=now,
     )
-    return answer_in_kind(document, response, code, identity)
-
-
-def not_implemented(document: Pap, identity: Identity) -> PapAnswer:
-    """Answer an operation that this gateway does not support, in its own response (PAP 5.3)."""
-    code, desc = StatusCode.NOT_IMPLEMENTED, "this operation is not supported"
-    response: Message
-    match document.message:
-        case CancelMessage(push_id=push_id):
-            response = CancelResponse(push_id, (CancelResult(code, desc),))
-        case StatusQueryMessage(push_id=push_id):
-            result = StatusQueryResult(MessageState.UNKNOWN, code, desc=desc)
-            response = StatusQueryResponse(push_id, (result,))
-        case CcqMessage(address=address, query_id=query_id):
-            response = CcqResponse(code, address, query_id, desc)
-        case _:
-            response = BadMessageResponse(StatusCode.BAD_REQUEST, desc)
     return answer_in_kind(document, response, code, identity)
 
 
