@@ -2,8 +2,8 @@
 
 ``omapush ppg`` and ``omapush client`` run daemons; ``push``, ``replace``, ``cancel``,
 ``capabilities`` and ``listen`` are an initiator's tools, ``status`` is an initiator's and an
-operator's; ``check-config`` reads settings; ``demo`` shows the whole. Each prints for people, or with
-``--json`` for programs, and ends with 0 (done), 1 (could not be done) or 2 (asked wrongly).
+operator's; ``check-config`` reads settings; ``demo`` shows the whole. Each prints for people, or
+with ``--json`` for programs, and ends with 0 (done), 1 (could not be done) or 2 (asked wrongly).
 """
 
 from __future__ import annotations
