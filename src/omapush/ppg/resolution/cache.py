@@ -55,8 +55,16 @@ class CachingResolver:
         self._remembered: OrderedDict[str, tuple[Instant, Resolved]] = OrderedDict()
         self._weight = 0
         self._under_way: dict[str, asyncio.Task[_Outcome]] = {}
+        self._closed = False
+
+    @property
+    def remembered(self) -> int:
+        """Answers and members of groups that are remembered."""
+        return self._weight
 
     async def resolve(self, addresses: Sequence[Address]) -> list[Resolved]:
+        if self._closed:
+            raise ResolverUnavailable("the resolver is closed")
         known: dict[str, Resolved] = {}
         awaited: set[asyncio.Task[_Outcome]] = set()
         missing: dict[str, Address] = {}
@@ -80,6 +88,7 @@ class CachingResolver:
         return [known[address.recipient_key] for address in addresses]
 
     async def close(self) -> None:
+        self._closed = True
         tasks = set(self._under_way.values())
         for task in tasks:
             task.cancel()
