@@ -249,3 +249,16 @@ def test_uri_survives_building_and_parsing() -> None:
 def test_any_text_is_an_address_or_refused(text: str, tolerant: bool) -> None:
     with contextlib.suppress(AddressError):
         assert addressing.parse(text, tolerant=tolerant).original == text
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(["a", "+4-4", '"sip%3Aa%40B"', '"tel%3A1-2"', "1.2.03.4", "12345678", "%41"]),
+    st.sampled_from(["", "/A=1", "/b=1/A=2"]),
+    st.sampled_from(["USER", "PLMN", "URI", "IPv4", "MAN", "x_1"]),
+)
+def test_strict_grammar_is_part_of_the_tolerant_one(value: str, more: str, kind: str) -> None:
+    text = f"WAPPUSH={value}{more}/TYPE={kind}@x"
+    with contextlib.suppress(AddressError):
+        strict = addressing.parse(text, tolerant=False)
+        assert addressing.parse(text) == strict

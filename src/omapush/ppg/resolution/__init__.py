@@ -13,6 +13,7 @@ Who calls whom::
 * ``port``: the :class:`~omapush.ppg.resolution.port.Resolver` protocol and its answers.
 * ``static``: what the settings say; never waits.
 * ``sql``, ``http``: ask a table of a database, or a web service, of the operator's.
+  ``sql_database`` holds the databases, ``members`` reads what either gives as members of a group.
 * ``bounded``: how many look-ups may go on, how many callers may wait, and how long.
 * ``cache``: remembers answers for a while; look-ups of one address at one time are one look-up.
 * ``known``: takes no client from outside that the settings do not name.

@@ -36,6 +36,11 @@ class BoundedLookUps:
         self._limits = limits
         self._places = asyncio.Semaphore(limits.at_a_time)
         self._calls = 0
+        self._closed = False
+
+    def close(self) -> None:
+        """Refuse what is asked from now on."""
+        self._closed = True
 
     async def run(
         self,
@@ -47,6 +52,8 @@ class BoundedLookUps:
         :raises ResolverUnavailable: ``look_up`` raises it, too many callers wait, or it takes too
             long. What goes on is cancelled then.
         """
+        if self._closed:
+            raise ResolverUnavailable("the resolver is closed")
         if self._calls >= self._limits.most_waiting:
             raise ResolverUnavailable(f"{self._calls} look-ups are waiting already")
         self._calls += 1

@@ -14,6 +14,7 @@ resolved here, every address that it has is judged, and the connection goes to o
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import json
 import re
@@ -96,14 +97,16 @@ class HttpResolver:
         return f"HttpResolver({self._template!r})"
 
     async def resolve(self, addresses: Sequence[Address]) -> list[Resolved]:
-        return await self._look_ups.run(self._look_up, addresses)
+        host = _Host(self._target, self._targets)
+        return await self._look_ups.run(functools.partial(self._look_up, host), addresses)
 
     async def close(self) -> None:
+        self._look_ups.close()
         await self._client.aclose()
 
-    async def _look_up(self, address: Address) -> Resolved:
+    async def _look_up(self, host: _Host, address: Address) -> Resolved:
         try:
-            status, body = await self._get(_filled(self._template, address))
+            status, body = await self._get(host, _filled(self._template, address))
         except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError) as error:
             reason = f"{type(error).__name__}: {error}".strip(": ")
             raise ResolverUnavailable(f"the service of recipients is away: {reason}") from error
@@ -113,8 +116,8 @@ class HttpResolver:
             raise ResolverUnavailable(f"the service of recipients answered {status}")
         return read_answer(body, address, self._limits.max_members)
 
-    async def _get(self, url: str) -> tuple[int, bytes]:
-        at = await _judged_address(self._target, self._targets)
+    async def _get(self, host: _Host, url: str) -> tuple[int, bytes]:
+        at = await host.judged_address()
         parts = urlsplit(url)
         authority = f"[{at}]:{self._target.port}" if ":" in at else f"{at}:{self._target.port}"
         request = self._client.build_request(
@@ -203,15 +206,35 @@ def _escaped(value: str) -> str:
     return quote(value, safe="") if value.strip(".") else value.replace(".", "%2E")
 
 
-async def _judged_address(target: NotificationTarget, targets: NotificationTargets) -> str:
-    found = await asyncio.get_running_loop().getaddrinfo(
-        target.host, target.port, type=socket.SOCK_STREAM
-    )
-    addresses = [str(entry[4][0]) for entry in found]
-    for address in addresses:
-        try:
-            targets.check(ipaddress.ip_address(address.partition("%")[0]))
-        except TargetForbiddenError as error:
-            reason = f"policy forbids the service of recipients at {address}"
-            raise ResolverUnavailable(reason) from error
-    return addresses[0]
+class _Host:
+    """The service's host during one call: its name is resolved and judged once."""
+
+    def __init__(self, target: NotificationTarget, targets: NotificationTargets) -> None:
+        self._target = target
+        self._targets = targets
+        self._lock = asyncio.Lock()
+        self._judged: str | None = None
+
+    async def judged_address(self) -> str:
+        """Return the IP address to connect to.
+
+        :raises ResolverUnavailable: policy forbids one that the host has.
+        :raises OSError: its name cannot be resolved.
+        """
+        async with self._lock:
+            if self._judged is None:
+                self._judged = await self._judge()
+            return self._judged
+
+    async def _judge(self) -> str:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            self._target.host, self._target.port, type=socket.SOCK_STREAM
+        )
+        addresses = [str(entry[4][0]) for entry in found]
+        for address in addresses:
+            try:
+                self._targets.check(ipaddress.ip_address(address.partition("%")[0]))
+            except TargetForbiddenError as error:
+                reason = f"policy forbids the service of recipients at {address}"
+                raise ResolverUnavailable(reason) from error
+        return addresses[0]

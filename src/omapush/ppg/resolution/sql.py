@@ -65,6 +65,7 @@ class SqlResolver:
         return await self._look_ups.run(self._look_up, addresses)
 
     async def close(self) -> None:
+        self._look_ups.close()
         await self._database.close()
 
     async def _look_up(self, address: Address) -> Resolved:

@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -167,7 +168,7 @@ async def test_query_of_the_template_is_filled_in(directory: Directory) -> None:
 )
 async def test_answer_of_another_form_is_no_answer(directory: Directory, reply: bytes) -> None:
     directory.answers["/PLMN/%2B441"] = reply
-    limits = LookUpLimits(timeout_ms=500 if reply.endswith(b"{") else 30_000)
+    limits = LookUpLimits(timeout_ms=100 if reply.endswith(b"{") else 30_000)
     resolver = directory.resolver(limits=limits)
     with pytest.raises(ResolverUnavailable):
         await resolver.resolve([PHONE])
@@ -185,6 +186,32 @@ async def test_service_that_is_silent_or_away_is_unavailable(directory: Director
     with pytest.raises(ResolverUnavailable, match="away"):
         await away.resolve([PHONE])
     await away.close()
+
+
+async def test_name_of_the_host_is_resolved_once_a_call(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    resolve, asked = loop.getaddrinfo, []
+
+    async def getaddrinfo(host: str, *args: Any, **options: Any) -> Any:
+        if options.get("type") and host == "localhost":
+            asked.append(host)
+        return await resolve(host, *args, **options)
+
+    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    resolver = directory.resolver()
+    for call in (1, 2):
+        await resolver.resolve([PHONE] * 10)
+        assert len(asked) == call
+    await resolver.close()
+
+
+async def test_closed_resolver_is_unavailable(directory: Directory) -> None:
+    resolver = directory.resolver()
+    await resolver.close()
+    with pytest.raises(ResolverUnavailable, match="closed"):
+        await resolver.resolve([PHONE])
 
 
 async def test_look_ups_at_a_time_are_bounded(directory: Directory) -> None:
