@@ -6,6 +6,7 @@ PAP document; nothing that an initiator sends raises out of :meth:`Acceptance.an
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 import structlog
 
 from omapush.core.instants import Instant, format_utc
-from omapush.ota.interface import PushFlag
 from omapush.pap import xml
 from omapush.pap.bad_message import BadMessage
 from omapush.pap.codes import StatusCode
@@ -28,6 +28,7 @@ from omapush.pap.model import (
 )
 from omapush.pap.tolerance import Tolerance
 from omapush.pap.versions import negotiate
+from omapush.ppg.authorisation import Authorisation
 from omapush.ppg.documents import (
     SUPPORTED_VERSIONS,
     Identity,
@@ -36,8 +37,10 @@ from omapush.ppg.documents import (
     control_facts,
     not_implemented,
     push_response,
+    refused,
     unsupported_version,
 )
+from omapush.ppg.permissions import flags_of, granted, judge_operation
 from omapush.ppg.policy import Identified, NotificationTargets, TargetForbiddenError
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.store.contract import (
@@ -48,7 +51,7 @@ from omapush.ppg.store.contract import (
     StoreRefused,
     StoreUnavailable,
 )
-from omapush.ppg.submission import Judged, RejectionError, SubmissionLimits, judge
+from omapush.ppg.submission import Judged, RejectionError, SubmissionLimits, insist, judge
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +71,7 @@ class Acceptance:
 
     :param new_key: gives a new, ascending push_key at each call.
     :param accepted: is told after a commit that deliveries are due.
+    :param authorisation: what each initiator may do; default: everything but provisioning.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Acceptance:
         clock: Callable[[], Instant],
         new_key: Callable[[Instant], str],
         accepted: Callable[[], None],
+        authorisation: Authorisation | None = None,
     ) -> None:
         self._store = store
         self._recipients = recipients
@@ -91,13 +96,16 @@ class Acceptance:
         self._clock = clock
         self._new_key = new_key
         self._accepted = accepted
+        self._authorisation = authorisation or Authorisation()
 
     async def answer(self, request: PapRequest) -> PapAnswer:
         """Return the PAP document that answers ``request``."""
+        policy = self._authorisation.policy_of(request.initiator.initiator_id)
+        tolerance = policy.tolerance or self._tolerance
         try:
-            entity = split(request.content_type, request.body, self._tolerance)
+            entity = split(request.content_type, request.body, tolerance)
             document = xml.decode(
-                entity.control, charset=entity.control_charset, tolerance=self._tolerance
+                entity.control, charset=entity.control_charset, tolerance=tolerance
             )
         except BadMessage as error:
             log.info("bad_message", source=request.source, reason=str(error))
@@ -109,7 +117,12 @@ class Acceptance:
         match document.message:
             case PushMessage():
                 return await self._submission(request, entity, document, document.message)
-            case CancelMessage() | StatusQueryMessage() | CcqMessage():
+            case CancelMessage() | StatusQueryMessage() | CcqMessage() as message:
+                refusal = judge_operation(message, policy.permissions)
+                if refusal is not None:
+                    initiator = request.initiator.initiator_id
+                    log.info("operation_refused", initiator=initiator, rule=refusal.rule)
+                    return refused(document, refusal.code, refusal.desc, self._identity)
                 return not_implemented(document, self._identity)
             case _:
                 reason = "an initiator does not send this message"
@@ -119,20 +132,42 @@ class Acceptance:
         self, request: PapRequest, entity: Entity, document: Pap, message: PushMessage
     ) -> PapAnswer:
         now = self._clock()
-        who = {"push_id": message.push_id, "initiator": request.initiator.initiator_id}
+        policy = self._authorisation.policy_of(request.initiator.initiator_id)
+        tolerance = policy.tolerance or self._tolerance
+        audit = log.bind(
+            push_id=message.push_id,
+            initiator=request.initiator.initiator_id,
+            source=request.source,
+        )
+        asked, message = message, granted(message, policy.permissions)
         notes = _Notes(message, now)
         try:
-            judged = judge(message, entity.content, self._recipients, self._limits, now)
+            judged = judge(
+                message,
+                entity.content,
+                self._recipients,
+                self._limits,
+                now,
+                policy.permissions,
+                tolerance,
+            )
             notes.add("validated", f"{len(judged.deliveries)} recipients")
             push = self._new_push(request, entity, document, message, judged, notes, now)
-            await self._make_durable(push, request.initiator)
+            fresh = await self._charged(push, request.initiator)
         except RejectionError as error:
-            log.info("push_rejected", **who, code=int(error.code), reason=error.reason)
-            return push_response(document, message, error.code, error.reason, self._identity, now)
+            _audit(audit, "refused", error)
+            return _rejection(document, message, error, self._identity, now)
         for repair in (*entity.repairs, *document.repairs):
             notes.add("tolerated", repair)
-            log.info("tolerated", **who, repair=repair)
-        log.debug("push_accepted", **who, recipients=len(push.deliveries))
+            audit.info("tolerated", repair=repair)
+        if message is not asked:
+            notes.add("quality-of-service", "priority high is not granted")
+        audit.info(
+            "submission_decided",
+            decision="accepted" if fresh else "repeated",
+            rule=None,
+            recipients=len(push.deliveries),
+        )
         if push.deliveries[0].due_at <= now:
             self._accepted()
         notes.add("queued", _when(push))
@@ -146,7 +181,33 @@ class Acceptance:
             notes.taken,
         )
 
-    async def _make_durable(self, push: NewPush, initiator: Identified) -> None:
+    async def _charged(self, push: NewPush, initiator: Identified) -> bool:
+        """Charge for the push and make it durable; what is not accepted anew costs no quota."""
+        initiator_id, recipients = push.initiator_id, len(push.deliveries)
+        refusal = self._authorisation.charge(initiator_id, recipients, push.received_at)
+        if refusal is not None and refusal.retry_after_ms is None:
+            # Said of a push that was accepted before, 2001 would make its initiator give it up.
+            await self._refuse_duplicate(push.push_id)
+        insist(refusal)
+        fresh = False
+        try:
+            fresh = await self._make_durable(push, initiator)
+        finally:
+            if not fresh:
+                self._authorisation.give_back(initiator_id, recipients, push.received_at)
+        return fresh
+
+    async def _refuse_duplicate(self, push_id: str) -> None:
+        try:
+            known = await self._store.push(push_id)
+        except StoreUnavailable:
+            return
+        if known is not None:
+            reason = "this push-id was accepted before"
+            raise RejectionError(StatusCode.DUPLICATE_PUSH_ID, reason)
+
+    async def _make_durable(self, push: NewPush, initiator: Identified) -> bool:
+        """Store the push; return whether it is new, and not the repetition of an accepted one."""
         try:
             (result,) = await self._store.accept([push])
         except StoreUnavailable as error:
@@ -157,12 +218,12 @@ class Acceptance:
             raise RejectionError(StatusCode.BAD_REQUEST, error.reason) from error
         match result:
             case Accepted():
-                return
+                return True
             case DuplicatePushId():
                 same_initiator = result.initiator_id == push.initiator_id
                 same_push = same_initiator and result.content_digest == push.content_digest
                 if initiator.idempotent_resubmission and same_push:
-                    return
+                    return False
                 reason = "this push-id was accepted before"
                 if same_initiator:
                     reason += f", at {format_utc(result.received_at)}"
@@ -178,6 +239,7 @@ class Acceptance:
         notes: _Notes,
         now: Instant,
     ) -> NewPush:
+        permissions = self._authorisation.policy_of(request.initiator.initiator_id).permissions
         return NewPush(
             push_key=self._new_key(now),
             push_id=message.push_id,
@@ -187,7 +249,7 @@ class Acceptance:
             expires_at=judged.expires_at,
             content_digest=_digest(entity),
             confirmed=judged.confirmed,
-            flags=PushFlag.NONE,
+            flags=flags_of(request.initiator, permissions, judged.content),
             notify_url=self._notify_url(message, notes),
             control=control_facts(document, message),
             message=judged.content,
@@ -208,6 +270,23 @@ class Acceptance:
             log.info("notification_target_refused", push_id=message.push_id, reason=error.reason)
             notes.add("notification", f"none will be sent: {error.reason}")
             return None
+
+
+def _audit(audit: structlog.stdlib.BoundLogger, decision: str, error: RejectionError) -> None:
+    audit.info(
+        "submission_decided",
+        decision=decision,
+        code=int(error.code),
+        rule=error.rule,
+        reason=error.reason,
+    )
+
+
+def _rejection(
+    document: Pap, message: PushMessage, error: RejectionError, identity: Identity, now: Instant
+) -> PapAnswer:
+    answer = push_response(document, message, error.code, error.reason, identity, now)
+    return dataclasses.replace(answer, retry_after_ms=error.retry_after_ms)
 
 
 class _Notes:

@@ -52,12 +52,16 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class PapAnswer:
-    """An answer ready to be sent; ``element`` and ``code`` are for counting and logging."""
+    """An answer ready to be sent; ``element`` and ``code`` are for counting and logging.
+
+    :ivar retry_after_ms: the initiator is too fast and may repeat the request after this time.
+    """
 
     document: bytes
     element: str
     code: int
     content_type: bytes = XML_TYPE
+    retry_after_ms: int | None = None
 
 
 def push_response(
@@ -82,8 +86,13 @@ def push_response(
 
 
 def not_implemented(document: Pap, identity: Identity) -> PapAnswer:
-    """Answer an operation that this gateway does not support, in its own response (PAP 5.3)."""
-    code, desc = StatusCode.NOT_IMPLEMENTED, "this operation is not supported"
+    """Answer an operation that this gateway does not support (PAP 5.3)."""
+    desc = "this operation is not supported"
+    return refused(document, StatusCode.NOT_IMPLEMENTED, desc, identity)
+
+
+def refused(document: Pap, code: StatusCode, desc: str, identity: Identity) -> PapAnswer:
+    """Refuse an operation other than a submission as a whole, in its own response (PAP 8.14)."""
     response: Message
     match document.message:
         case CancelMessage(push_id=push_id):
