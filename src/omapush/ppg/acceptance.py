@@ -155,7 +155,13 @@ class Acceptance:
             push = self._new_push(request, entity, document, message, judged, notes, now)
             fresh = await self._charged(push, request.initiator)
         except RejectionError as error:
-            _audit(audit, "refused", error)
+            audit.info(
+                "submission_decided",
+                decision="refused",
+                code=int(error.code),
+                rule=error.rule,
+                reason=error.reason,
+            )
             return _rejection(document, message, error, self._identity, now)
         for repair in (*entity.repairs, *document.repairs):
             notes.add("tolerated", repair)
@@ -270,16 +276,6 @@ class Acceptance:
             log.info("notification_target_refused", push_id=message.push_id, reason=error.reason)
             notes.add("notification", f"none will be sent: {error.reason}")
             return None
-
-
-def _audit(audit: structlog.stdlib.BoundLogger, decision: str, error: RejectionError) -> None:
-    audit.info(
-        "submission_decided",
-        decision=decision,
-        code=int(error.code),
-        rule=error.rule,
-        reason=error.reason,
-    )
 
 
 def _rejection(
