@@ -58,7 +58,8 @@ def _kind(title: str, kind: type[BaseModel]) -> list[str]:
 
 def _keys(heading: str, table: type[BaseModel]) -> list[str]:
     # A table's own keys come before those that it shares with others.
-    entries = sorted(table.model_fields.items(), key=lambda one: one[0] not in table.__annotations__)
+    own = table.__annotations__
+    entries = sorted(table.model_fields.items(), key=lambda entry: entry[0] not in own)
     return [
         f"### {heading}",
         "",
