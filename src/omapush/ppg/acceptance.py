@@ -28,7 +28,7 @@ from omapush.pap.model import (
 )
 from omapush.pap.tolerance import Tolerance
 from omapush.pap.versions import negotiate
-from omapush.ppg.authorisation import Authorisation
+from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
 from omapush.ppg.documents import (
     SUPPORTED_VERSIONS,
     Identity,
@@ -51,7 +51,7 @@ from omapush.ppg.store.contract import (
     StoreRefused,
     StoreUnavailable,
 )
-from omapush.ppg.submission import Judged, RejectionError, SubmissionLimits, insist, judge
+from omapush.ppg.submission import RejectionError, SubmissionLimits, insist, judge
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +116,7 @@ class Acceptance:
             return unsupported_version(document, negotiation, self._identity)
         match document.message:
             case PushMessage():
-                return await self._submission(request, entity, document, document.message)
+                return await self._submission(request, entity, document, document.message, policy)
             case CancelMessage() | StatusQueryMessage() | CcqMessage() as message:
                 refusal = judge_operation(message, policy.permissions)
                 if refusal is not None:
@@ -129,51 +129,33 @@ class Acceptance:
                 return bad_message(BadMessage(reason), self._identity, self._clock())
 
     async def _submission(
-        self, request: PapRequest, entity: Entity, document: Pap, message: PushMessage
+        self,
+        request: PapRequest,
+        entity: Entity,
+        document: Pap,
+        message: PushMessage,
+        policy: InitiatorPolicy,
     ) -> PapAnswer:
         now = self._clock()
-        policy = self._authorisation.policy_of(request.initiator.initiator_id)
-        tolerance = policy.tolerance or self._tolerance
         audit = log.bind(
             push_id=message.push_id,
             initiator=request.initiator.initiator_id,
             source=request.source,
         )
-        asked, message = message, granted(message, policy.permissions)
         notes = _Notes(message, now)
         try:
-            judged = judge(
-                message,
-                entity.content,
-                self._recipients,
-                self._limits,
-                now,
-                policy.permissions,
-                tolerance,
-            )
-            notes.add("validated", f"{len(judged.deliveries)} recipients")
-            push = self._new_push(request, entity, document, message, judged, notes, now)
+            push = self._new_push(request, entity, document, message, policy, notes, now)
             fresh = await self._charged(push, request.initiator)
         except RejectionError as error:
-            audit.info(
-                "submission_decided",
-                decision="refused",
-                code=int(error.code),
-                rule=error.rule,
-                reason=error.reason,
-            )
-            return _rejection(document, message, error, self._identity, now)
+            facts = {"code": int(error.code), "rule": error.rule, "reason": error.reason}
+            audit.info("submission_decided", decision="refused", **facts)
+            answer = push_response(document, message, error.code, error.reason, self._identity, now)
+            return dataclasses.replace(answer, retry_after_ms=error.retry_after_ms)
         for repair in (*entity.repairs, *document.repairs):
             notes.add("tolerated", repair)
             audit.info("tolerated", repair=repair)
-        if message is not asked:
-            notes.add("quality-of-service", "priority high is not granted")
-        audit.info(
-            "submission_decided",
-            decision="accepted" if fresh else "repeated",
-            rule=None,
-            recipients=len(push.deliveries),
-        )
+        decision, recipients = "accepted" if fresh else "repeated", len(push.deliveries)
+        audit.info("submission_decided", decision=decision, rule=None, recipients=recipients)
         if push.deliveries[0].due_at <= now:
             self._accepted()
         notes.add("queued", _when(push))
@@ -241,11 +223,25 @@ class Acceptance:
         entity: Entity,
         document: Pap,
         message: PushMessage,
-        judged: Judged,
+        policy: InitiatorPolicy,
         notes: _Notes,
         now: Instant,
     ) -> NewPush:
-        permissions = self._authorisation.policy_of(request.initiator.initiator_id).permissions
+        """Return what is to become durable. :raises RejectionError: nothing is."""
+        permissions, tolerance = policy.permissions, policy.tolerance or self._tolerance
+        judged = judge(
+            message,
+            entity.content,
+            self._recipients,
+            self._limits,
+            now,
+            permissions,
+            tolerance,
+        )
+        notes.add("validated", f"{len(judged.deliveries)} recipients")
+        asked, message = message, granted(message, permissions)
+        if message is not asked:
+            notes.add("quality-of-service", "priority high is not granted")
         return NewPush(
             push_key=self._new_key(now),
             push_id=message.push_id,
@@ -276,13 +272,6 @@ class Acceptance:
             log.info("notification_target_refused", push_id=message.push_id, reason=error.reason)
             notes.add("notification", f"none will be sent: {error.reason}")
             return None
-
-
-def _rejection(
-    document: Pap, message: PushMessage, error: RejectionError, identity: Identity, now: Instant
-) -> PapAnswer:
-    answer = push_response(document, message, error.code, error.reason, identity, now)
-    return dataclasses.replace(answer, retry_after_ms=error.retry_after_ms)
 
 
 class _Notes:
