@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -19,12 +20,13 @@ from omapush.ppg.store.contract import (
     ClaimedNotification,
     DeliveryState,
     NotificationState,
+    Replacement,
     Store,
     TimelineEvent,
 )
 from omapush.ppg.store.opening import open_store
 from omapush.testing.memory_store import MemoryStore
-from omapush.testing.store_contract import START, at, new_push, notified, settled
+from omapush.testing.store_contract import START, at, cancellation, new_push, notified, settled
 
 T = TypeVar("T")
 
@@ -32,7 +34,7 @@ CLIENTS = st.sampled_from(["a", "b", "c"])
 NODES = st.sampled_from(["n", "m"])
 OWNERS = st.sampled_from(["n/1", "n/2", "m/1"])
 STATES = st.sampled_from(
-    [DeliveryState.DELIVERED, DeliveryState.EXPIRED, DeliveryState.QUEUED, DeliveryState.ABORTED]
+    [DeliveryState.DELIVERED, DeliveryState.EXPIRED, DeliveryState.QUEUED, DeliveryState.IN_DOUBT]
 )
 # Few different instants, so that ends of leases, attachments and waits often coincide.
 STEPS = st.sampled_from([0, 10, 20, 50])
@@ -75,9 +77,16 @@ class StoresAgree(RuleBasedStateMachine):
         life=st.sampled_from([20, 60, 200]),
         notify=st.booleans(),
         reuse=st.integers(0, 5),
+        replacing=st.none() | st.tuples(st.integers(0, 4), st.booleans()),
     )
     def accept(
-        self, recipients: list[list[str]], wait: int, life: int, notify: bool, reuse: int
+        self,
+        recipients: list[list[str]],
+        wait: int,
+        life: int,
+        notify: bool,
+        reuse: int,
+        replacing: tuple[int, bool] | None,
     ) -> None:
         pushes = []
         for clients in recipients:
@@ -92,6 +101,9 @@ class StoresAgree(RuleBasedStateMachine):
                 push_id=push_id,
                 notify_url=f"http://{clients[0]}/" if notify else None,
             )
+            if replacing is not None:
+                earlier = Replacement(f"id-{max(1, self.made - replacing[0])}", replacing[1])
+                push = replace(push, replaces=earlier, received_at=at(self.now))
             pushes += [push] * (2 if reuse == 3 else 1)
         self.both(lambda store: store.accept(pushes))
 
@@ -170,6 +182,15 @@ class StoresAgree(RuleBasedStateMachine):
         chosen = data.draw(st.lists(st.sampled_from(self.notifications), min_size=1, max_size=3))
         settlements = [notified(each, self.now, state, self.now + wait) for each in chosen]
         self.both(lambda store: store.settle_notifications(settlements))
+
+    @rule(
+        number=st.integers(1, 12),
+        recipients=st.sets(st.sampled_from(["USER:a", "USER:b", "USER:c"])),
+    )
+    def cancel(self, number: int, recipients: set[str]) -> None:
+        wish = cancellation(number, 0, *recipients)
+        wish = replace(wish, at=at(self.now), push_id=f"id-{number}")
+        self.both(lambda store: store.cancel(wish))
 
     @rule(data=st.data())
     def record(self, data: st.DataObject) -> None:

@@ -16,7 +16,7 @@ from omapush.testing.daemons import Daemon, free_port, running
 from omapush.testing.plain_terminal import Terminal
 
 PATIENCE_SECONDS = 30
-GOOD, REFUSING = (f"WAPPUSH=+4412345678{n}/TYPE=PLMN@ppg.example.net" for n in range(2))
+GOOD, REFUSING, AWAY = (f"WAPPUSH=+4412345678{n}/TYPE=PLMN@ppg.example.net" for n in range(3))
 
 
 class Desk:
@@ -40,8 +40,17 @@ class Desk:
         sender = ("--ppg", self.ppg, "--username", "weather", "--text", "hello")
         return await self.omapush("push", *arguments, *sender, password=password)
 
+    async def until_delivered(self, push_id: str, address: str) -> tuple[int, str, str]:
+        asked = ("status", push_id, "--ppg", self.ppg, "--username", "weather")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while f"{address}: delivered" not in (told := await self.omapush(*asked))[1]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        return told
 
-def gateway_settings(folder: Path, pap: int, clients: dict[str, int]) -> Path:
+
+def gateway_settings(
+    folder: Path, pap: int, clients: dict[str, int], retry_seconds: float = 30
+) -> Path:
     settings = folder / "ppg.toml"
     listed = "".join(
         f'[[clients]]\nid = "client-{port}"\naddresses = ["{address}"]\n'
@@ -51,7 +60,9 @@ def gateway_settings(folder: Path, pap: int, clients: dict[str, int]) -> Path:
     settings.write_text(
         f'[pap]\nlisten = "127.0.0.1:{pap}"\n[admin]\nlisten = "127.0.0.1:{free_port()}"\n'
         f'[store]\nurl = "sqlite:///{folder}/omapush.db"\n'
-        "[delivery]\nretry_first_seconds = 0.1\nretry_longest_seconds = 0.2\n"
+        f"[delivery]\nretry_first_seconds = {retry_seconds}\n"
+        f"retry_longest_seconds = {retry_seconds}\n"
+        "[notification]\nretry_seconds = [0.2, 0.2, 0.2, 0.2, 0.2, 0.2]\n"
         '[[initiators]]\nid = "weather"\nusername = "weather"\npassword = "secret"\n' + listed
     )
     return settings
@@ -63,7 +74,8 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     await good.start()
     await refusing.start()
     pap = free_port()
-    settings = gateway_settings(tmp_path, pap, {GOOD: good.port, REFUSING: refusing.port})
+    ports = {GOOD: good.port, REFUSING: refusing.port, AWAY: free_port()}
+    settings = gateway_settings(tmp_path, pap, ports)
     async with running(Daemon("ppg", settings, port=pap)):
         yield Desk(tmp_path, pap)
     await good.stop()
@@ -112,6 +124,43 @@ async def test_wrong_password_address_and_push_id_are_told(desk: Desk) -> None:
     assert "not accepted, 2007" in out
 
 
+async def test_push_that_waits_is_asked_for_replaced_and_cancelled(desk: Desk) -> None:
+    asking = ("--ppg", desk.ppg, "--username", "weather")
+    status, out, _ = await desk.push(AWAY, GOOD, "--push-id", "old@pi")
+    assert status == 0
+    status, out, _ = await desk.until_delivered("old@pi", GOOD)
+    assert f"{AWAY}: pending, 1000" in out
+    content = ("--text", "new")
+    status, out, err = await desk.omapush(
+        "replace", "old@pi", AWAY, "--pending-only", "--push-id", "new@pi", *content, *asking
+    )
+    assert (status, err) == (0, "")
+    _, out, _ = await desk.omapush("status", "old@pi", AWAY, "--json", *asking)
+    (told,) = documents(out)
+    assert (told["state"], told["desc"]) == ("cancelled", "replaced by new@pi")
+    status, out, _ = await desk.omapush("cancel", "new@pi", *asking)
+    assert (status, out) == (0, "new@pi: 1000 cancelled\n")
+    status, out, _ = await desk.omapush("cancel", "new@pi", AWAY, "--json", *asking)
+    assert status == 1
+    assert documents(out)[0]["code"] == 3003
+    status, out, _ = await desk.omapush("status", "nobody@pi", *asking)
+    assert (status, out) == (1, "nobody@pi: unknown, 2004 no such push is known\n")
+    status, out, _ = await desk.omapush("status", "new@pi", "--config", "ppg.toml")
+    assert "cancelled" in out
+
+
+async def test_results_are_listened_for(desk: Desk) -> None:
+    port = free_port()
+    listener = asyncio.create_task(
+        desk.omapush("listen", f"127.0.0.1:{port}", "--count", "2", "--json")
+    )
+    url = f"http://127.0.0.1:{port}/"
+    await desk.push(GOOD, REFUSING, "--push-id", "a@pi", "--notify-to", url)
+    status, out, err = await listener
+    assert (status, err) == (0, f"listening on {url}\n")
+    assert {told["code"] for told in documents(out)} == {1000, 5235}
+
+
 async def test_client_that_is_killed_keeps_its_registrations_and_gets_what_waited(
     tmp_path: Path,
 ) -> None:
@@ -124,7 +173,7 @@ async def test_client_that_is_killed_keeps_its_registrations_and_gets_what_waite
     )
     client = Daemon("client", client_settings, path=socket)
     desk = Desk(tmp_path, pap)
-    ppg = Daemon("ppg", gateway_settings(tmp_path, pap, {GOOD: ota}), port=pap)
+    ppg = Daemon("ppg", gateway_settings(tmp_path, pap, {GOOD: ota}, 0.1), port=pap)
     async with running(ppg):
         await client.start()
         async with ServiceClient(socket) as cai:

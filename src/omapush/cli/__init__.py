@@ -1,7 +1,8 @@
 """The verbs for people: one module each.
 
-``omapush ppg`` and ``omapush client`` run daemons; ``push`` and ``status`` are an initiator's and
-an operator's tools; ``check-config`` reads settings; ``demo`` shows the whole. Each prints for
+``omapush ppg`` and ``omapush client`` run daemons; ``push``, ``replace``, ``cancel`` and ``listen``
+are an initiator's tools, ``status`` is an initiator's and an operator's; ``check-config`` reads
+settings; ``demo`` shows the whole. Each prints for
 people, or with ``--json`` for programs, and ends with 0 (done), 1 (could not be done) or 2 (asked
 wrongly).
 """
@@ -11,11 +12,14 @@ from __future__ import annotations
 import typer
 
 from omapush import __version__
+from omapush.cli.cancel import cancel
 from omapush.cli.check_config import check_config
 from omapush.cli.client import client
 from omapush.cli.demo import demo
+from omapush.cli.listen import listen
 from omapush.cli.ppg import ppg
 from omapush.cli.push import push
+from omapush.cli.replace import replace
 from omapush.cli.status import status
 
 application = typer.Typer(
@@ -46,7 +50,10 @@ def _main(
 application.command("ppg")(ppg)
 application.command("client")(client)
 application.command("push")(push)
+application.command("replace")(replace)
+application.command("cancel")(cancel)
 application.command("status")(status)
+application.command("listen")(listen)
 application.command("check-config")(check_config)
 application.command("demo")(demo)
 

@@ -1,9 +1,14 @@
-"""``omapush status PUSH_ID``: where is my push? Its whole life, from the ledger."""
+"""``omapush status PUSH_ID``: where is my push? The operator's answer, and the initiator's.
+
+The operator reads its whole life from the ledger. An initiator, with ``--ppg``, asks the gateway
+over PAP and is told the state of each recipient (PAP 5.4).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,25 +16,40 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from omapush.cli import arguments
 from omapush.cli.ending import FAILED, telling
 from omapush.core.instants import Instant, format_utc, to_datetime
 from omapush.daemon.settings import PpgSettings, SettingsError
 from omapush.daemon.settings_file import load_settings
+from omapush.initiator.client import PushInitiator
+from omapush.pap.codes import MessageState
+from omapush.pap.model import StatusQueryResponse
 from omapush.ppg.store.contract import PushRecord
 from omapush.ppg.store.opening import StoreUrlError, open_existing_store
 
 
 def status(
-    push_id: Annotated[str, typer.Argument(help="The push-id that the initiator gave.")],
+    push_id: arguments.PushId,
+    address: arguments.SomeAddresses = None,
+    ppg: Annotated[
+        str | None, typer.Option(help="Ask this gateway over PAP, instead of reading the ledger.")
+    ] = None,
+    username: arguments.Username = None,
+    password: arguments.Password = None,
     config: Annotated[
         Path | None, typer.Option(help="Settings of the gateway; only [store] is needed.")
     ] = None,
     store: Annotated[
         str | None, typer.Option(help="URL of the ledger, instead of the settings' one.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: arguments.AsJson = False,
 ) -> None:
-    """Show each recipient's state and the timeline of a push."""
+    """Show each recipient's state, and from the ledger the timeline of a push."""
+    if ppg is not None:
+        with telling(as_json=as_json):
+            response = asyncio.run(_ask(push_id, address or (), ppg, username, password))
+        show_response(response, as_json=as_json)
+        return
     with telling(as_json=as_json, asked_wrongly=(SettingsError, StoreUrlError)):
         url = store or load_settings(PpgSettings, config).store.url
         record = asyncio.run(_read(url, push_id))
@@ -43,6 +63,31 @@ def status(
         typer.echo(json.dumps(to_json(record)))
     else:
         show(record, Console())
+
+
+async def _ask(
+    push_id: str, addresses: Sequence[str], ppg: str, username: str | None, password: str | None
+) -> StatusQueryResponse:
+    async with PushInitiator(ppg, username=username, password=password) as initiator:
+        return await initiator.status(push_id, addresses)
+
+
+def show_response(response: StatusQueryResponse, *, as_json: bool) -> None:
+    """Print what a gateway answered; status 1 if it does not know some of it."""
+    for result in response.results:
+        state, at = result.message_state.value, result.event_time
+        time = format_utc(at) if at is not None else None
+        addresses = [each.address_value for each in result.addresses]
+        if as_json:
+            fields = {"state": state, "code": result.code, "desc": result.desc, "event_time": time}
+            told = {"push_id": response.push_id, "addresses": addresses, **fields}
+            typer.echo(json.dumps(told))
+        else:
+            whom = ", ".join(addresses) or response.push_id
+            when = f" at {time}" if time else ""
+            typer.echo(f"{whom}: {state}{when}, {result.code} {result.desc or ''}".rstrip())
+    if any(result.message_state is MessageState.UNKNOWN for result in response.results):
+        raise typer.Exit(FAILED)
 
 
 async def _read(url: str, push_id: str) -> PushRecord | None:

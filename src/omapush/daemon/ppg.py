@@ -147,6 +147,7 @@ async def _run(
         clock,
         new_push_key,
         deliveries.wake,
+        notifications.wake,
         rules.authorisation,
     )
     front_door = PapOverHttp(acceptance, rules.initiators, metrics, _http_settings(settings))

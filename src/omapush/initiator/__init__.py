@@ -1,6 +1,7 @@
 """The Push Initiator's side: an asynchronous SDK over PAP, and nothing but PAP.
 
-* ``client``: :class:`PushInitiator` submits pushes.
+* ``client``: :class:`PushInitiator` submits, replaces and cancels pushes, and asks where they are.
+* ``exchange``: one operation over HTTP, in a version that both sides speak.
 * ``notifications``: :class:`NotificationReceiver` takes result notifications, in any ASGI server.
 * ``listener``: :func:`serve` is such a server for programs that have none.
 

@@ -1,4 +1,4 @@
-"""Submitting pushes to a gateway over PAP (PAP 5.1, 13)."""
+"""What an initiator asks of a gateway over PAP: the operations of PAP 5.1, 5.3, 5.4 and 5.5."""
 
 from __future__ import annotations
 
@@ -13,17 +13,26 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from omapush import __version__
 from omapush.content.message import PushMessage as ContentMessage
 from omapush.core.errors import OmapushError
 from omapush.core.instants import Instant
+from omapush.initiator.exchange import (
+    BadAnswerError,
+    Exchange,
+    HttpRefusalError,
+    OutcomeUnknownError,
+    PpgUnreachableError,
+)
 from omapush.pap import address as addressing
-from omapush.pap import entity, xml
-from omapush.pap.bad_message import BadMessage
-from omapush.pap.codes import CodeClass, StatusCode, class_of
+from omapush.pap.codes import CodeClass, MessageState, class_of
 from omapush.pap.model import (
     Address,
     BadMessageResponse,
+    CancelMessage,
+    CancelResponse,
+    CancelResult,
+    CcqMessage,
+    CcqResponse,
     DeliveryMethod,
     Pap,
     Priority,
@@ -31,41 +40,24 @@ from omapush.pap.model import (
     PushMessage,
     PushResponse,
     QualityOfService,
+    ReplaceMethod,
+    StatusQueryMessage,
+    StatusQueryResponse,
+    StatusQueryResult,
 )
-from omapush.pap.tolerance import Tolerance
-from omapush.pap.versions import PAP_1_0, PapVersion, VersionRange
+from omapush.pap.versions import PapVersion
 
-SPOKEN = tuple(PapVersion.parse(text) for text in ("2.3", "2.2", "2.1", "2.0", "1.0"))
-"""The versions that an initiator of ours can speak, best first."""
-
-MAX_ANSWER = 262_144
-"""Octets of the longest answer that is read."""
-
-# Gateways in the field write attributes in odd orders and add their own.
-_LENIENT = Tolerance(strict_dtd=False)
-
-
-class PpgUnreachableError(OmapushError):
-    """No connection to the gateway: nothing was sent."""
-
-
-class OutcomeUnknownError(OmapushError):
-    """The submission was sent, and no answer came: the gateway may have accepted it.
-
-    Submit it again under the same push-id: 2007 then means that it was accepted.
-    """
-
-
-class HttpRefusalError(OmapushError):
-    """The gateway answered with an HTTP status instead of PAP. ``status`` is that."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(f"HTTP {status} {reason}".strip())
-        self.status = status
-
-
-class BadAnswerError(OmapushError):
-    """What the gateway answered is not the PAP document that belongs here."""
+__all__ = [
+    "BadAnswerError",
+    "CapabilitiesResult",
+    "HttpRefusalError",
+    "OutcomeUnknownError",
+    "PpgUnreachableError",
+    "PushInitiator",
+    "SubmissionRefusedError",
+    "SubmissionResult",
+    "new_push_id",
+]
 
 
 class SubmissionRefusedError(OmapushError):
@@ -97,6 +89,18 @@ class SubmissionResult:
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class CapabilitiesResult:
+    """What a gateway tells of a client (PAP 8.11): ``profile`` is a UAProf document, on 1000."""
+
+    code: int
+    desc: str
+    profile: bytes | None = None
+
+
+WRONG_DOCUMENT = "the gateway answered with a document that belongs elsewhere"
+
+
 class PushInitiator:
     """A Push Initiator towards one gateway.
 
@@ -120,7 +124,6 @@ class PushInitiator:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._url = ppg_url
-        self._version = PapVersion.parse(pap_version)
         auth = httpx2.BasicAuth(username, password or "") if username is not None else None
         self._http = httpx2.AsyncClient(
             auth=auth,
@@ -129,6 +132,7 @@ class PushInitiator:
             trust_env=False,
             follow_redirects=False,
         )
+        self._exchange = Exchange(self._http, ppg_url, PapVersion.parse(pap_version))
 
     async def __aenter__(self) -> Self:
         return self
@@ -161,6 +165,8 @@ class PushInitiator:
         notify_to: str | None = None,
         push_id: str | None = None,
         progress_notes: bool = False,
+        replaces: str | None = None,
+        replace_method: ReplaceMethod = ReplaceMethod.ALL,
     ) -> SubmissionResult:
         """Submit one push (PAP 5.1).
 
@@ -168,6 +174,8 @@ class PushInitiator:
             address, a ``sip:`` or ``tel:`` URI; anything else is a user of the gateway.
         :param notify_to: URL for result notifications; without it none are asked for.
         :param push_id: by default a new one, globally unique.
+        :param replaces: push-id of an earlier push that this one replaces: it is cancelled for
+            recipients who still wait for it, and ``replace_method`` says who gets this one.
         :raises PpgUnreachableError: nothing was sent.
         :raises OutcomeUnknownError: sent, and not answered.
         :raises HttpRefusalError: refused before PAP was read.
@@ -180,88 +188,72 @@ class PushInitiator:
             )
         message = PushMessage(
             push_id=push_id or new_push_id(),
-            addresses=tuple(Address(self._address(recipient)) for recipient in recipients),
+            addresses=self._addresses(recipients),
             quality_of_service=service,
             deliver_before_timestamp=deliver_before,
             deliver_after_timestamp=deliver_after,
             source_reference=source_reference,
             ppg_notify_requested_to=notify_to,
             progress_notes_requested=progress_notes,
+            replace_push_id=replaces,
+            replace_method=replace_method,
         )
         push_headers = [("Content-Type", content_type)]
         if application_id is not None:
             push_headers.append(("X-Wap-Application-Id", application_id))
         content = ContentMessage((*push_headers, *headers), body)
-        answer = await self._exchange(message, content, self._version)
-        if isinstance(answer.message, BadMessageResponse):
-            answer = await self._in_common_version(answer, message, content)
+        answer, _ = await self._exchange.ask(message, content)
         return _result(answer, message.push_id)
 
-    async def _in_common_version(
-        self, answer: Pap, message: PushMessage, content: ContentMessage
-    ) -> Pap:
-        """Submit again in a version that the gateway lists, if it refused ours (PAP 9.4)."""
-        refusal = answer.message
-        if (
-            not isinstance(refusal, BadMessageResponse)
-            or refusal.code != StatusCode.VERSION_NOT_SUPPORTED
-        ):
-            return answer
-        listed = answer.supported_versions or (VersionRange(1, 0),)
-        common = next(
-            (
-                mine
-                for entry in listed
-                for mine in SPOKEN
-                if mine in entry and mine != self._version
-            ),
-            None,
-        )
-        if common is None:
-            return answer
-        self._version = common
-        return await self._exchange(message, content, common)
+    async def cancel(self, push_id: str, recipients: Sequence[str] = ()) -> CancelResponse:
+        """Cancel a push for ``recipients``, or for all if none is given (PAP 5.3).
 
-    async def _exchange(
-        self, message: PushMessage, content: ContentMessage, version: PapVersion
-    ) -> Pap:
-        listed: tuple[VersionRange, ...] = ()
-        if version > PAP_1_0:
-            listed = tuple(VersionRange(one.major, one.minor) for one in SPOKEN)
-        document = Pap(
-            message, version, supported_versions=listed, product_name=f"omapush/{__version__}"
-        )
-        content_type, octets = entity.join(xml.encode(document), content)
-        status, answer_type, answer = await self._post(content_type, octets)
-        try:
-            return xml.decode(entity.split(answer_type, answer).control, tolerance=_LENIENT)
-        except BadMessage as error:
-            if status not in (200, 202):
-                raise HttpRefusalError(status, answer[:120].decode("latin-1").strip()) from error
-            raise BadAnswerError(f"the gateway did not answer with PAP: {error}") from error
+        A result without addresses speaks for all; 1000 means that the client will never see it.
+        Raises as :meth:`submit` does.
+        """
+        answer, _ = await self._exchange.ask(CancelMessage(push_id, self._addresses(recipients)))
+        match answer.message:
+            case CancelResponse() as response:
+                return response
+            case BadMessageResponse(code=code, desc=desc):
+                return CancelResponse(push_id, (CancelResult(code, desc),))
+            case _:
+                raise BadAnswerError(WRONG_DOCUMENT)
 
-    async def _post(self, content_type: str, octets: bytes) -> tuple[int, str, bytes]:
-        headers = {"Content-Type": content_type}
-        try:
-            async with self._http.stream(
-                "POST", self._url, content=octets, headers=headers
-            ) as answer:
-                body = bytearray()
-                async for piece in answer.aiter_bytes():
-                    body += piece
-                    if len(body) > MAX_ANSWER:
-                        raise BadAnswerError(f"an answer of more than {MAX_ANSWER} octets")
-                answer_type = answer.headers.get("Content-Type", "")
-                if not answer_type.lower().startswith("multipart/"):
-                    answer_type = "application/xml"  # whatever it is called
-                return answer.status_code, answer_type, bytes(body)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            raise PpgUnreachableError(f"{self._url}: {error}") from error
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-            raise PpgUnreachableError(f"{self._url[:100]!r} is no http URL: {error}") from error
-        except httpx2.HTTPError as error:
-            what = str(error) or type(error).__name__
-            raise OutcomeUnknownError(f"no answer: {what}") from error
+    async def status(self, push_id: str, recipients: Sequence[str] = ()) -> StatusQueryResponse:
+        """Ask where a push is, for ``recipients`` or for all (PAP 5.4).
+
+        Recipients in the same state may share a result; one without addresses speaks for all.
+        Raises as :meth:`submit` does.
+        """
+        asked = StatusQueryMessage(push_id, self._addresses(recipients))
+        answer, _ = await self._exchange.ask(asked)
+        match answer.message:
+            case StatusQueryResponse() as response:
+                return response
+            case BadMessageResponse(code=code, desc=desc):
+                unknown = StatusQueryResult(MessageState.UNKNOWN, code, desc=desc)
+                return StatusQueryResponse(push_id, (unknown,))
+            case _:
+                raise BadAnswerError(WRONG_DOCUMENT)
+
+    async def capabilities(
+        self, recipient: str, application_id: str | None = None
+    ) -> CapabilitiesResult:
+        """Ask what a client takes (PAP 5.5). Raises as :meth:`submit` does.
+
+        :param application_id: of an intended push; the gateway may tell only what belongs to it.
+        """
+        asked = CcqMessage(Address(self._address(recipient)), secrets.token_hex(8), application_id)
+        answer, profile = await self._exchange.ask(asked)
+        match answer.message:
+            case CcqResponse(code=code, desc=desc) | BadMessageResponse(code=code, desc=desc):
+                return CapabilitiesResult(code, desc or "", profile)
+            case _:
+                raise BadAnswerError(WRONG_DOCUMENT)
+
+    def _addresses(self, recipients: Sequence[str]) -> tuple[Address, ...]:
+        return tuple(Address(self._address(recipient)) for recipient in recipients)
 
     def _address(self, recipient: str) -> str:
         """Complete the short forms of addresses with the gateway's name."""
@@ -293,4 +285,4 @@ def _result(answer: Pap, push_id: str) -> SubmissionResult:
         case BadMessageResponse(code=code, desc=desc):
             return SubmissionResult(push_id, code, desc or "the gateway did not understand")
         case _:
-            raise BadAnswerError("the gateway answered with a document that belongs elsewhere")
+            raise BadAnswerError(WRONG_DOCUMENT)

@@ -20,6 +20,8 @@ from omapush.pap.codes import StatusCode
 from omapush.pap.entity import Entity, split
 from omapush.pap.model import (
     CancelMessage,
+    CancelResponse,
+    CancelResult,
     CcqMessage,
     Pap,
     ProgressNote,
@@ -29,10 +31,12 @@ from omapush.pap.model import (
 from omapush.pap.tolerance import Tolerance
 from omapush.pap.versions import negotiate
 from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
+from omapush.ppg.cancellation import cancel, summary_code
 from omapush.ppg.documents import (
     SUPPORTED_VERSIONS,
     Identity,
     PapAnswer,
+    answer_in_kind,
     bad_message,
     control_facts,
     not_implemented,
@@ -43,10 +47,12 @@ from omapush.ppg.documents import (
 from omapush.ppg.permissions import flags_of, granted, judge_operation
 from omapush.ppg.policy import Identified, NotificationTargets, TargetForbiddenError
 from omapush.ppg.recipients import Recipients
+from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (
     Accepted,
     DuplicatePushId,
     NewPush,
+    NothingToReplace,
     Store,
     StoreRefused,
     StoreUnavailable,
@@ -71,6 +77,7 @@ class Acceptance:
 
     :param new_key: gives a new, ascending push_key at each call.
     :param accepted: is told after a commit that deliveries are due.
+    :param ended: is told after a commit that deliveries have ended, and notifications are due.
     :param authorisation: what each initiator may do; default: everything but provisioning.
     """
 
@@ -85,6 +92,7 @@ class Acceptance:
         clock: Callable[[], Instant],
         new_key: Callable[[Instant], str],
         accepted: Callable[[], None],
+        ended: Callable[[], None],
         authorisation: Authorisation | None = None,
     ) -> None:
         self._store = store
@@ -96,6 +104,7 @@ class Acceptance:
         self._clock = clock
         self._new_key = new_key
         self._accepted = accepted
+        self._ended = ended
         self._authorisation = authorisation or Authorisation()
 
     async def answer(self, request: PapRequest) -> PapAnswer:
@@ -114,15 +123,30 @@ class Acceptance:
         if not negotiation.supported:
             log.info("version_not_supported", source=request.source, version=str(document.version))
             return unsupported_version(document, negotiation, self._identity)
+        return await self._operation(request, entity, document, policy)
+
+    async def _operation(
+        self, request: PapRequest, entity: Entity, document: Pap, policy: InitiatorPolicy
+    ) -> PapAnswer:
+        if not isinstance(document.message, PushMessage):
+            refusal = judge_operation(document.message, policy.permissions)
+            if refusal is not None:
+                initiator = request.initiator.initiator_id
+                log.info("operation_refused", initiator=initiator, rule=refusal.rule)
+                return refused(document, refusal.code, refusal.desc, self._identity)
+        strict_address = (policy.tolerance or self._tolerance).strict_address
         match document.message:
             case PushMessage():
                 return await self._submission(request, entity, document, document.message, policy)
-            case CancelMessage() | StatusQueryMessage() | CcqMessage() as message:
-                refusal = judge_operation(message, policy.permissions)
-                if refusal is not None:
-                    initiator = request.initiator.initiator_id
-                    log.info("operation_refused", initiator=initiator, rule=refusal.rule)
-                    return refused(document, refusal.code, refusal.desc, self._identity)
+            case CancelMessage():
+                return await self._cancellation(
+                    request, document, document.message, tolerant=not strict_address
+                )
+            case StatusQueryMessage():
+                return await self._status_query(
+                    request, document, document.message, tolerant=not strict_address
+                )
+            case CcqMessage():
                 return not_implemented(document, self._identity)
             case _:
                 reason = "an initiator does not send this message"
@@ -158,6 +182,8 @@ class Acceptance:
         audit.info("submission_decided", decision=decision, rule=None, recipients=recipients)
         if push.deliveries[0].due_at <= now:
             self._accepted()
+        if push.replaces is not None:
+            self._ended()
         notes.add("queued", _when(push))
         return push_response(
             document,
@@ -168,6 +194,42 @@ class Acceptance:
             now,
             notes.taken,
         )
+
+    async def _cancellation(
+        self, request: PapRequest, document: Pap, message: CancelMessage, *, tolerant: bool
+    ) -> PapAnswer:
+        initiator_id = request.initiator.initiator_id
+        try:
+            response = await cancel(
+                message,
+                initiator_id,
+                self._store,
+                self._clock(),
+                tolerant=tolerant,
+            )
+        except StoreUnavailable as error:
+            log.error("push_not_cancelled", push_id=message.push_id, reason=error.reason)
+            response = CancelResponse(message.push_id, (_NOT_NOW_CANCELLED,))
+        code = summary_code(response.results)
+        who = {"push_id": message.push_id, "initiator": initiator_id}
+        log.info("cancellation_answered", **who, code=code)
+        self._ended()
+        return answer_in_kind(document, response, code, self._identity)
+
+    async def _status_query(
+        self, request: PapRequest, document: Pap, message: StatusQueryMessage, *, tolerant: bool
+    ) -> PapAnswer:
+        try:
+            response = await query_status(
+                message,
+                request.initiator.initiator_id,
+                self._store,
+                tolerant=tolerant,
+            )
+        except StoreUnavailable as error:
+            log.error("status_not_known", push_id=message.push_id, reason=error.reason)
+            response = failed(message, "the gateway cannot tell now")
+        return answer_in_kind(document, response, response.results[0].code, self._identity)
 
     async def _charged(self, push: NewPush, initiator: Identified) -> bool:
         """Charge for the push and make it durable; what is not accepted anew costs no quota."""
@@ -207,6 +269,9 @@ class Acceptance:
         match result:
             case Accepted():
                 return True
+            case NothingToReplace(known=known):
+                code, reason = _NOTHING_TO_REPLACE[known]
+                raise RejectionError(code, reason)
             case DuplicatePushId():
                 same_initiator = result.initiator_id == push.initiator_id
                 same_push = same_initiator and result.content_digest == push.content_digest
@@ -256,6 +321,7 @@ class Acceptance:
             control=control_facts(document, message),
             message=judged.content,
             deliveries=judged.deliveries,
+            replaces=judged.replaces,
         )
 
     def _notify_url(self, message: PushMessage, notes: _Notes) -> str | None:
@@ -272,6 +338,16 @@ class Acceptance:
             log.info("notification_target_refused", push_id=message.push_id, reason=error.reason)
             notes.add("notification", f"none will be sent: {error.reason}")
             return None
+
+
+_NOT_NOW_CANCELLED = CancelResult(
+    StatusCode.INTERNAL_SERVER_ERROR, "the gateway cannot cancel it now"
+)
+_NOTHING_TO_REPLACE = {
+    # PAP 8.2: who replaces only what is pending has to be told when there is nothing of the kind.
+    False: (StatusCode.PUSH_ID_NOT_FOUND, "the push to be replaced is not known"),
+    True: (StatusCode.CANCELLATION_NOT_POSSIBLE, "nothing of the push to be replaced waits"),
+}
 
 
 class _Notes:

@@ -82,7 +82,7 @@ def push_response(
         sender_name=identity.name,
         reply_time=now,
     )
-    return _answer(document, response, code, identity)
+    return answer_in_kind(document, response, code, identity)
 
 
 def not_implemented(document: Pap, identity: Identity) -> PapAnswer:
@@ -104,7 +104,7 @@ def refused(document: Pap, code: StatusCode, desc: str, identity: Identity) -> P
             response = CcqResponse(code, address, query_id, desc)
         case _:
             response = BadMessageResponse(StatusCode.BAD_REQUEST, desc)
-    return _answer(document, response, code, identity)
+    return answer_in_kind(document, response, code, identity)
 
 
 def bad_message(error: BadMessage, identity: Identity, now: Instant) -> PapAnswer:
@@ -175,7 +175,9 @@ def result_notification(notification: ClaimedNotification, identity: Identity) -
         message_state=MessageState(notification.state.value),
         code=notification.code,
         address=Address(notification.address),
-        quality_of_service=_used(notification.control.get("qos"), confirmed=notification.confirmed),
+        quality_of_service=used_quality_of_service(
+            notification.control, confirmed=notification.confirmed
+        ),
         sender_address=identity.address,
         sender_name=identity.name,
         received_time=notification.received_at,
@@ -192,8 +194,14 @@ def result_notification(notification: ClaimedNotification, identity: Identity) -
     return xml.encode(document)
 
 
-def _used(wish: object, *, confirmed: bool) -> QualityOfService | None:
-    """Return the quality of service as it was, if the submission had one (PAP 8.2.2)."""
+def used_quality_of_service(
+    control: Mapping[str, object], *, confirmed: bool
+) -> QualityOfService | None:
+    """Return the quality of service as it was, if the submission had one (PAP 8.2.2).
+
+    :param control: what :func:`control_facts` kept of the submission.
+    """
+    wish = control.get("qos")
     if not isinstance(wish, Mapping):
         return None
     method = DeliveryMethod.CONFIRMED if confirmed else DeliveryMethod.UNCONFIRMED
@@ -207,8 +215,11 @@ def _used(wish: object, *, confirmed: bool) -> QualityOfService | None:
     )
 
 
-def _answer(document: Pap, response: Message, code: int, identity: Identity) -> PapAnswer:
-    """Write ``response`` in the version of ``document`` (PAP 9.3)."""
+def answer_in_kind(document: Pap, response: Message, code: int, identity: Identity) -> PapAnswer:
+    """Write ``response`` in the version of ``document`` (PAP 9.3).
+
+    :param code: for counting; it stands in the response already.
+    """
     above = document.version > PAP_1_0 or any(v.above_1_0 for v in document.supported_versions)
     answer = Pap(
         response,

@@ -8,11 +8,11 @@ where a transition is allowed; everything that moves a delivery goes through :fu
 
                 claimed             taken
       QUEUED ───────────► IN_FLIGHT ───────► DELIVERED
-        ▲                  │ │   │  refused
-        │     put_off      │ │   └─────────► ABORTED
-        └──────────────────┘ │ owner_lost
-        ▲                    ▼
-        └─── put_off ─── IN_DOUBT            and to the other final states as the table says
+        ▲      put_off     │ ▲ │   refused
+        └──────────────────┘ │ └───────────► ABORTED
+                     claimed │ │ doubted, owner_lost
+                             │ ▼
+                          IN_DOUBT           and to the other final states as the table says
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class DeliveryEvent(enum.StrEnum):
     """The client refused it for good, or too often (Po-PushAbort)."""
     PUT_OFF = "put_off"
     """Not now; another attempt follows."""
+    DOUBTED = "doubted"
+    """Sent, and the answer got lost; another attempt follows."""
     UNANSWERED = "unanswered"
     """Sent, never answered, and no further attempt follows."""
     UNFIT = "unfit"
@@ -67,6 +69,7 @@ TRANSITIONS: dict[DeliveryState, dict[DeliveryEvent, DeliveryState]] = {
         _E.TAKEN: _S.DELIVERED,
         _E.REFUSED: _S.ABORTED,
         _E.PUT_OFF: _S.QUEUED,
+        _E.DOUBTED: _S.IN_DOUBT,
         _E.UNANSWERED: _S.TIMEOUT,
         _E.UNFIT: _S.UNDELIVERABLE,
         _E.UNREACHABLE: _S.UNDELIVERABLE,
@@ -142,7 +145,7 @@ def before_attempt(
             reason += f"; attempts that may have reached the client: {claimed.sent_attempts}"
         return end(claimed, DeliveryEvent.TOO_LATE, StatusCode.SERVICE_FAILURE, reason, now)
     if claimed.in_doubt and policy.in_doubt is InDoubtPolicy.GIVE_UP:
-        reason = "the gateway stopped during the attempt; by policy it is not sent again"
+        reason = "whether the last attempt arrived is not known; by policy it is not sent again"
         return end(claimed, DeliveryEvent.ABANDONED, StatusCode.SERVICE_FAILURE, reason, now)
     return None
 
@@ -160,7 +163,8 @@ def after_attempt(
             return _put_off_or_refused(claimed, outcome, now, policy)
         case OutcomeKind.IN_DOUBT:
             if claimed.sent_attempts + 1 < policy.max_sent_attempts:
-                return put_off(claimed, outcome.reason, now, policy, sent=True)
+                reason = outcome.reason
+                return put_off(claimed, reason, now, policy, sent=True, in_doubt=True)
             return end(
                 claimed,
                 DeliveryEvent.UNANSWERED,
@@ -179,15 +183,21 @@ def put_off(
     *,
     sent: bool = False,
     at_least_ms: int = 0,
+    in_doubt: bool | None = None,
 ) -> Settlement:
-    """Queue the delivery again after the policy's wait, at the latest at its expiry."""
+    """Let another attempt follow after the policy's wait, at the latest at the expiry.
+
+    :param in_doubt: whether the client may have got it; ``None``: as it was before this attempt.
+    """
+    doubtful = claimed.in_doubt if in_doubt is None else in_doubt
+    event = DeliveryEvent.DOUBTED if doubtful else DeliveryEvent.PUT_OFF
     wait = max(policy.wait_ms(claimed.attempt, str(claimed.key)), at_least_ms)
     return Settlement(
         key=claimed.key,
         owner=claimed.owner,
         attempt=claimed.attempt,
         at=now,
-        state=next_state(DeliveryState.IN_FLIGHT, DeliveryEvent.PUT_OFF),
+        state=next_state(DeliveryState.IN_FLIGHT, event),
         reason=reason,
         sent=sent,
         due_at=Instant(min(later(now, wait), claimed.expires_at)),
@@ -250,6 +260,7 @@ def _put_off_or_refused(
         policy,
         sent=answered,
         at_least_ms=outcome.retry_after_ms or 0,
+        in_doubt=False if answered else None,  # who refuses it now did not take it before
     )
 
 

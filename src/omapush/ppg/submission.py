@@ -15,12 +15,12 @@ from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import DAY_MS, Instant, format_utc, later
 from omapush.pap import address as addressing
 from omapush.pap.codes import StatusCode
-from omapush.pap.model import DeliveryMethod, PushMessage, QualityOfService
+from omapush.pap.model import DeliveryMethod, PushMessage, QualityOfService, ReplaceMethod
 from omapush.pap.tolerance import Tolerance
 from omapush.ppg import permissions as permitting
 from omapush.ppg.permissions import EVERYTHING, Permissions, Refusal
 from omapush.ppg.recipients import Client, Recipients
-from omapush.ppg.store.contract import NewDelivery
+from omapush.ppg.store.contract import NewDelivery, Replacement
 
 _DEFAULT = Tolerance()
 
@@ -73,6 +73,7 @@ class Judged:
     expires_at: Instant
     confirmed: bool
     content: ContentMessage
+    replaces: Replacement | None = None
 
 
 def judge(
@@ -100,15 +101,26 @@ def judge(
     found = _resolve(message, recipients, limits, permissions, tolerance)
     wish = message.quality_of_service
     insist(permitting.judge_quality_of_service(wish, permissions))
-    confirmed = _quality_of_service(wish, [client for _, client in found])
+    confirmed = _quality_of_service(wish, [client for _, client in found.values()])
     checked = _content(content, permissions)
-    if message.replace_push_id is not None:
-        raise RejectionError(StatusCode.REPLACEMENT_NOT_SUPPORTED, "replacement is not supported")
+    replaces = _replacement(message)
     deliveries = tuple(
-        NewDelivery(position, address, client.client_id, due_at)
-        for position, (address, client) in enumerate(found)
+        NewDelivery(position, address, client.client_id, due_at, recipient)
+        for position, (recipient, (address, client)) in enumerate(found.items())
     )
-    return Judged(deliveries, expires_at, confirmed and permissions.may_confirm, checked)
+    confirmed = confirmed and permissions.may_confirm
+    return Judged(deliveries, expires_at, confirmed, checked, replaces)
+
+
+def _replacement(message: PushMessage) -> Replacement | None:
+    """Return what the push is to replace (PAP 8.2); without replace-push-id the method is idle."""
+    earlier = message.replace_push_id
+    if earlier is None:
+        return None
+    if earlier == message.push_id:
+        # A replacement is a push of its own, and its push-id is taken by what it would replace.
+        raise RejectionError(StatusCode.DUPLICATE_PUSH_ID, "a push cannot replace itself")
+    return Replacement(earlier, message.replace_method is ReplaceMethod.PENDING_ONLY)
 
 
 def _times(
@@ -139,7 +151,7 @@ def _resolve(
     limits: SubmissionLimits,
     permissions: Permissions,
     tolerance: Tolerance,
-) -> list[tuple[str, Client]]:
+) -> dict[str, tuple[str, Client]]:
     """Return each recipient once, with the initiator's own address string (PPG 6)."""
     total = len(message.addresses)
     if total > limits.max_recipients:
@@ -159,7 +171,7 @@ def _resolve(
         if client is None:
             raise RejectionError(StatusCode.ADDRESS_ERROR, f"{place} is not served here")
         found.setdefault(address.recipient_key, (element.address_value, client))
-    return list(found.values())
+    return found
 
 
 def _quality_of_service(wish: QualityOfService | None, clients: list[Client]) -> bool:

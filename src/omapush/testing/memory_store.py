@@ -22,6 +22,9 @@ from typing import Protocol, TypeVar
 from omapush.core.instants import Instant, later
 from omapush.ppg.store.contract import (
     Accepted,
+    Cancellation,
+    CancelledDelivery,
+    CancelOutcome,
     ClaimedDelivery,
     ClaimedNotification,
     DeliveryKey,
@@ -30,10 +33,12 @@ from omapush.ppg.store.contract import (
     DuplicatePushId,
     NewDelivery,
     NewPush,
+    NothingToReplace,
     NotificationSettlement,
     NotificationState,
     PushRecord,
     RegistrationRecord,
+    Replacement,
     Settlement,
     StoreCounts,
     StoreUnavailable,
@@ -117,9 +122,24 @@ class MemoryStore:
     async def close(self) -> None:
         self.unavailable = "the store is not open"
 
-    async def accept(self, pushes: Sequence[NewPush]) -> list[Accepted | DuplicatePushId]:
+    async def accept(
+        self, pushes: Sequence[NewPush]
+    ) -> list[Accepted | DuplicatePushId | NothingToReplace]:
         self._check()
         return [self._accept(push) for push in pushes]
+
+    async def cancel(self, wish: Cancellation) -> list[CancelledDelivery] | None:
+        self._check()
+        push = self._own(wish.push_id, wish.initiator_id)
+        if push is None:
+            return None
+        return [
+            CancelledDelivery(
+                each.told.address, each.told.recipient, self._cancel(each, wish.at, wish.reason)
+            )
+            for each in push.deliveries
+            if not wish.recipients or each.told.recipient in wish.recipients
+        ]
 
     async def recover(self, node: str, incarnation: str, now: Instant) -> int:
         self._check()
@@ -213,10 +233,10 @@ class MemoryStore:
         for event in events:
             self._append(event)
 
-    async def push(self, push_id: str) -> PushRecord | None:
+    async def push(self, push_id: str, *, timeline: bool = True) -> PushRecord | None:
         self._check()
         push_key = self._keys_by_id.get(push_id)
-        return None if push_key is None else _push_record(self._pushes[push_key])
+        return None if push_key is None else _push_record(self._pushes[push_key], timeline=timeline)
 
     async def claim_notifications(
         self,
@@ -284,7 +304,7 @@ class MemoryStore:
         if self.unavailable is not None:
             raise StoreUnavailable(self.unavailable)
 
-    def _accept(self, push: NewPush) -> Accepted | DuplicatePushId:
+    def _accept(self, push: NewPush) -> Accepted | DuplicatePushId | NothingToReplace:
         standing_key = self._keys_by_id.get(push.push_id)
         if standing_key == push.push_key:
             return Accepted(push.push_key)
@@ -293,6 +313,13 @@ class MemoryStore:
             return DuplicatePushId(
                 told.push_id, told.initiator_id, told.content_digest, told.received_at
             )
+        pending_only = push.replaces is not None and push.replaces.pending_only
+        cancelled = self._replace(push, push.replaces) if push.replaces else set()
+        if pending_only and not cancelled:
+            known = push.replaces is not None and self._own(
+                push.replaces.push_id, push.initiator_id
+            )
+            return NothingToReplace(known=bool(known))
         deliveries = [
             _Delivery(push, new, DeliveryKey(push.push_key, new.position), new.due_at)
             for new in push.deliveries
@@ -300,7 +327,49 @@ class MemoryStore:
         self._pushes[push.push_key] = _Push(push, deliveries)
         self._keys_by_id[push.push_id] = push.push_key
         self._deliveries.update((delivery.key, delivery) for delivery in deliveries)
+        for delivery in deliveries:
+            if pending_only and delivery.told.recipient not in cancelled and push.replaces:
+                reason = f"nothing of {push.replaces.push_id} waited for this recipient"
+                self._end(delivery, DeliveryState.REJECTED, 2008, push.received_at, reason)
         return Accepted(push.push_key)
+
+    def _replace(self, push: NewPush, replacement: Replacement) -> set[str]:
+        earlier = self._own(replacement.push_id, push.initiator_id)
+        wanted = {each.recipient for each in push.deliveries}
+        reason = f"replaced by {push.push_id}"
+        return {
+            each.told.recipient
+            for each in (earlier.deliveries if earlier else ())
+            if each.told.recipient in wanted
+            and self._cancel(each, push.received_at, reason) is CancelOutcome.CANCELLED
+        }
+
+    def _own(self, push_id: str, initiator_id: str) -> _Push | None:
+        push = self._pushes.get(self._keys_by_id.get(push_id, ""))
+        return push if push and push.told.initiator_id == initiator_id else None
+
+    def _cancel(self, delivery: _Delivery, at: Instant, reason: str) -> CancelOutcome:
+        if delivery.state is DeliveryState.CANCELLED:
+            return CancelOutcome.CANCELLED_BEFORE
+        if delivery.state.is_final:
+            return CancelOutcome.ENDED
+        if delivery.state is not DeliveryState.QUEUED or delivery.owner is not None:
+            return CancelOutcome.ON_ITS_WAY
+        self._end(delivery, DeliveryState.CANCELLED, 1000, at, reason)
+        return CancelOutcome.CANCELLED
+
+    def _end(
+        self, delivery: _Delivery, state: DeliveryState, code: int, at: Instant, reason: str
+    ) -> None:
+        delivery.state, delivery.code, delivery.reason = state, code, reason
+        delivery.due_at, delivery.event_time = None, at
+        self._announce(delivery, at)
+        self._append(_event(delivery.key, at, state.value, reason))
+
+    def _announce(self, delivery: _Delivery, at: Instant) -> None:
+        url = delivery.push.notify_url
+        if url is not None:
+            self._notifications[delivery.key] = _Notification(delivery, url, at, at, delivery.key)
 
     def _claim(
         self, delivery: _Delivery, owner: str, now: Instant, lease_until: Instant
@@ -332,12 +401,10 @@ class MemoryStore:
         delivery.reason = settlement.reason
         delivery.confirmed = final and settlement.confirmed
         delivery.event_time = settlement.at if final else None
-        url = delivery.push.notify_url
-        if final and settlement.notify and url is not None:
-            self._notifications[settlement.key] = _Notification(
-                delivery, url, settlement.at, settlement.at, settlement.key
-            )
-        name = settlement.state.value if final else "retry"
+        if final and settlement.notify:
+            self._announce(delivery, settlement.at)
+        in_doubt = settlement.state is DeliveryState.IN_DOUBT and settlement.sent
+        name = settlement.state.value if final or in_doubt else "retry"
         self._append(_event(settlement.key, settlement.at, name, settlement.reason))
         return True
 
@@ -465,7 +532,7 @@ def _claimed_notification(notification: _Notification) -> ClaimedNotification:
     )
 
 
-def _push_record(push: _Push) -> PushRecord:
+def _push_record(push: _Push, *, timeline: bool) -> PushRecord:
     told = push.told
     accepted = TimelineEvent(told.push_key, None, told.received_at, "accepted")
     return PushRecord(
@@ -491,8 +558,12 @@ def _push_record(push: _Push) -> PushRecord:
                 reason=d.reason,
                 confirmed=d.confirmed,
                 event_time=d.event_time,
+                recipient=d.told.recipient,
             )
             for d in sorted(push.deliveries, key=lambda each: each.key.position)
         ),
-        timeline=(accepted, *sorted(push.events, key=lambda event: event.at)),
+        timeline=(
+            accepted,
+            *(sorted(push.events, key=lambda event: event.at) if timeline else ()),
+        ),
     )

@@ -26,6 +26,7 @@ from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
 from omapush.ppg.store.contract import (
     Accepted,
+    Cancellation,
     ClaimedDelivery,
     ClaimedNotification,
     DeliveryKey,
@@ -33,10 +34,12 @@ from omapush.ppg.store.contract import (
     DuplicatePushId,
     NewDelivery,
     NewPush,
+    NothingToReplace,
     NotificationSettlement,
     NotificationState,
     PushRecord,
     RegistrationRecord,
+    Replacement,
     Settlement,
     Store,
     TimelineEvent,
@@ -80,7 +83,13 @@ def new_push(
         control={"source-reference": "there", "number": number, "nothing": None},
         message=PushMessage((("Content-Type", "text/plain"), ("X-A", "é")), bytes(range(256))),
         deliveries=tuple(
-            NewDelivery(position, f"WAPPUSH={client}/TYPE=USER@ppg.example", client, at(due))
+            NewDelivery(
+                position,
+                f"WAPPUSH={client}/TYPE=USER@ppg.example",
+                client,
+                at(due),
+                f"USER:{client}",
+            )
             for position, client in enumerate(clients)
         ),
     )
@@ -109,6 +118,23 @@ def settled(
         due_at=None if due is None else at(due),
         notify=notify,
     )
+
+
+def cancellation(number: int, when: int, *recipients: str) -> Cancellation:
+    """Return the wish to cancel the ``number``-th push for ``recipients``, or for all."""
+    return Cancellation(
+        new_push(number).push_id,
+        "initiator",
+        at(when),
+        "the initiator cancelled it",
+        frozenset(recipients),
+    )
+
+
+def replacing(number: int, clients: Sequence[str], *, pending_only: bool) -> NewPush:
+    """Return the ``number``-th push, which replaces the first."""
+    earlier = Replacement(new_push(1).push_id, pending_only)
+    return replace(new_push(number, clients), replaces=earlier)
 
 
 def notified(
@@ -576,6 +602,146 @@ class NotificationContract:
         assert numbers(claimed) == [1, 2, 30, 31]
 
 
+class CancelContract:
+    """Rules of cancellation and replacement (PAP 5.3, 8.2)."""
+
+    async def test_what_waits_is_cancelled_and_told(self, store: Store) -> None:
+        await store.accept([new_push(1, ["a", "b"])])
+        told = await store.cancel(cancellation(1, 7))
+        assert told is not None
+        assert [(each.recipient, each.outcome.value) for each in told] == [
+            ("USER:a", "cancelled"),
+            ("USER:b", "cancelled"),
+        ]
+        assert await claim(store, 9) == []
+        record = await known(store, 1)
+        for delivery in record.deliveries:
+            assert delivery.state is DeliveryState.CANCELLED
+            assert (delivery.code, delivery.event_time) == (1000, at(7))
+            assert (delivery.due_at, delivery.reason) == (None, "the initiator cancelled it")
+        assert [(line.event, line.at) for line in record.timeline[1:]] == [("cancelled", at(7))] * 2
+        notifications = await store.claim_notifications(OWNER, at(9), LEASE_MS, 10, 10)
+        assert [each.state for each in notifications] == [DeliveryState.CANCELLED] * 2
+        assert (await store.counts()).deliveries == {}
+
+    async def test_only_the_recipients_asked_for_are_cancelled(self, store: Store) -> None:
+        await store.accept([new_push(1, ["a", "b"])])
+        told = await store.cancel(cancellation(1, 7, "USER:b", "USER:nobody"))
+        assert told is not None
+        assert [(each.address, each.outcome.value) for each in told] == [
+            ("WAPPUSH=b/TYPE=USER@ppg.example", "cancelled")
+        ]
+        assert [claimed.client_id for claimed in await claim(store, 9)] == ["a"]
+
+    async def test_what_is_held_in_doubt_or_ended_is_left_alone(self, store: Store) -> None:
+        await store.accept([new_push(1, ["held", "doubt", "done", "gone"])])
+        [held, doubt, done, gone] = await claim(store, 5, limit=4, per_client=4)
+        await store.settle(
+            [
+                settled(doubt, 6, DeliveryState.IN_DOUBT, due=20, notify=False),
+                settled(done, 6),
+                settled(gone, 6, DeliveryState.QUEUED, due=20, notify=False),
+            ]
+        )
+        await store.cancel(cancellation(1, 7, "USER:gone"))
+        before = await known(store, 1)
+        told = await store.cancel(cancellation(1, 8))
+        assert told is not None
+        assert [each.outcome.value for each in told] == [
+            "on_its_way",
+            "on_its_way",
+            "ended",
+            "cancelled_before",
+        ]
+        assert await known(store, 1) == before
+        assert await store.settle([settled(held, 9)]) == [True]
+
+    async def test_push_of_another_initiator_is_not_known(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        other = replace(cancellation(1, 7), initiator_id="other")
+        assert await store.cancel(other) is None
+        assert await store.cancel(cancellation(2, 7)) is None
+        assert len(await claim(store, 9)) == 1
+
+    async def test_push_to_many_is_cancelled_whole(self, store: Store) -> None:
+        clients = [f"c{number}" for number in range(1_203)]
+        await store.accept([new_push(1, clients)])
+        told = await store.cancel(cancellation(1, 7))
+        assert told is not None
+        assert [each.recipient for each in told] == [f"USER:{client}" for client in clients]
+        assert {each.outcome.value for each in told} == {"cancelled"}
+        assert (await store.counts()).deliveries == {}
+
+    async def test_replacement_of_all_cancels_what_waits_and_goes_to_everybody(
+        self, store: Store
+    ) -> None:
+        await store.accept([new_push(1, ["a", "sent", "other"])])
+        first = (await claim(store, 5, limit=2, per_client=1))[1]
+        new = replacing(2, ["a", "sent", "new"], pending_only=False)
+        assert await store.accept([new]) == [Accepted(new.push_key)]
+        states = {each.client_id: each.state for each in (await known(store, 1)).deliveries}
+        assert first.client_id == "sent"
+        assert states["sent"] is DeliveryState.IN_FLIGHT
+        assert states["other"] is DeliveryState.QUEUED  # not among the new one's recipients
+        replacement = await known(store, 2)
+        assert {each.state for each in replacement.deliveries} == {DeliveryState.QUEUED}
+        assert len(replacement.deliveries) == 3
+
+    async def test_replacement_of_what_is_pending_goes_to_nobody_else(self, store: Store) -> None:
+        await store.accept([new_push(1, ["sent", "a"])])
+        await claim(store, 5, limit=1)
+        new = replacing(2, ["a", "sent", "new"], pending_only=True)
+        assert await store.accept([new]) == [Accepted(new.push_key)]
+        earlier = (await known(store, 1)).deliveries[1]
+        assert (earlier.state, earlier.reason) == (
+            DeliveryState.CANCELLED,
+            f"replaced by {new.push_id}",
+        )
+        ends = [(d.client_id, d.state, d.code) for d in (await known(store, 2)).deliveries]
+        assert ends == [
+            ("a", DeliveryState.QUEUED, None),
+            ("sent", DeliveryState.REJECTED, 2008),
+            ("new", DeliveryState.REJECTED, 2008),
+        ]
+        told = await store.claim_notifications(OWNER, at(9), LEASE_MS, 10, 10)
+        assert sorted((each.push_id, each.state.value) for each in told) == [
+            ("push-1@initiator.example", "cancelled"),
+            ("push-2@initiator.example", "rejected"),
+            ("push-2@initiator.example", "rejected"),
+        ]
+
+    async def test_replacement_that_finds_nothing_to_cancel(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        await claim(store, 5)
+        pending, every = (replacing(n, ["client"], pending_only=n == 2) for n in (2, 3))
+        assert await store.accept([pending]) == [NothingToReplace(known=True)]
+        unknown = replace(pending, replaces=Replacement("nobody's", pending_only=True))
+        assert await store.accept([unknown]) == [NothingToReplace(known=False)]
+        assert await store.push(pending.push_id) is None  # and its push-id is free
+        both = await store.accept([every, replace(pending, replaces=None)])
+        assert both == [Accepted(every.push_key), Accepted(pending.push_key)]
+
+    async def test_replacement_that_is_repeated_changes_nothing(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        new = replacing(2, ["client"], pending_only=True)
+        assert await store.accept([new]) == [Accepted(new.push_key)]
+        before = await known(store, 1), await known(store, 2)
+        assert await store.accept([new]) == [Accepted(new.push_key)]
+        assert (await known(store, 1), await known(store, 2)) == before
+
+    async def test_replacement_whose_push_id_is_taken_cancels_nothing(self, store: Store) -> None:
+        await store.accept([new_push(1), new_push(2)])
+        [answer] = await store.accept(
+            [replace(replacing(3, ["client"], pending_only=False), push_id=new_push(2).push_id)]
+        )
+        assert isinstance(answer, DuplicatePushId)
+        itself = Replacement(new_push(1).push_id, pending_only=False)
+        own = replace(new_push(4), push_id=itself.push_id, replaces=itself)
+        [answer] = await store.accept([own])
+        assert isinstance(answer, DuplicatePushId)
+        assert len(await claim(store, 9)) == 2
+
+
 class RecordContract:
     """Rules of timelines, registrations, counting and purging."""
 
@@ -664,6 +830,7 @@ class StoreContract(
     LeaseContract,
     MovingContract,
     NotificationContract,
+    CancelContract,
     RecordContract,
 ):
     """All of it."""

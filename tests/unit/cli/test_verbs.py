@@ -32,7 +32,7 @@ def ledger(tmp_path: Path) -> str:
     async def fill() -> None:
         store = open_store(url)
         await store.open()
-        delivery = NewDelivery(0, ADDRESS, "anna", NOW)
+        delivery = NewDelivery(0, ADDRESS, "anna", NOW, "PLMN:+441234567890")
         push = NewPush(
             "0" * 32, "a@pi", "weather", "2.0", NOW, later(NOW, HOUR_MS), "", True, 0, None, {},
             PushMessage((("Content-Type", "text/plain"),), b"hello"), (delivery,),

@@ -72,6 +72,7 @@ def new_acceptance(
             lambda: Instant(NOW),
             lambda _now: f"{next(keys):032x}",
             lambda: woken.append(True),
+            lambda: None,
             authorisation,
         )
 

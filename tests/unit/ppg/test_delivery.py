@@ -175,7 +175,7 @@ class Gateway:
     ) -> None:
         now = self.clock()
         deliveries = tuple(
-            NewDelivery(position, f"address of {client}", client, now)
+            NewDelivery(position, f"address of {client}", client, now, client)
             for position, client in enumerate(clients or ("anna",))
         )
         push = NewPush(

@@ -74,6 +74,7 @@ def test_table_as_a_whole_is_pinned() -> None:
         "in_flight + taken -> delivered",
         "in_flight + refused -> aborted",
         "in_flight + put_off -> queued",
+        "in_flight + doubted -> in_doubt",
         "in_flight + unanswered -> timeout",
         "in_flight + unfit -> undeliverable",
         "in_flight + unreachable -> undeliverable",
@@ -135,7 +136,7 @@ def test_client_that_cannot_be_reached_is_tried_until_expiry_and_costs_no_sent_a
 
 def test_lost_answer_is_sent_again_then_times_out() -> None:
     lost = outcome(OutcomeKind.IN_DOUBT)
-    assert after_attempt(claimed(), lost, NOW, POLICY).state is DeliveryState.QUEUED
+    assert after_attempt(claimed(), lost, NOW, POLICY).state is DeliveryState.IN_DOUBT
     last = after_attempt(claimed(attempt=3, sent_attempts=2), lost, NOW, POLICY)
     assert (last.state, last.code) == (DeliveryState.TIMEOUT, 4000)
 

@@ -131,7 +131,7 @@ class Outbox:
         """Let a push be accepted and its delivery end as delivered."""
         now = self.clock()
         self._keys += 1
-        delivery = NewDelivery(0, ADDRESS, "anna", now)
+        delivery = NewDelivery(0, ADDRESS, "anna", now, "PLMN:+441234567890")
         await self.ledger.accept(
             [
                 NewPush(

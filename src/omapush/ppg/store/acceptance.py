@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from omapush.core.instants import Instant
+from omapush.pap.codes import StatusCode
 from omapush.ppg.store import schema
+from omapush.ppg.store.cancellation import cancel_for, find
 from omapush.ppg.store.contract import (
     Accepted,
+    DeliveryKey,
     DeliveryState,
     DuplicatePushId,
+    NewDelivery,
     NewPush,
+    NothingToReplace,
+    Replacement,
+    TimelineEvent,
 )
 from omapush.ppg.store.group_commit import RepeatTransactionError
-from omapush.ppg.store.statements import Insert, Lookup
-from omapush.ppg.store.values import json_text
+from omapush.ppg.store.notifications import announce
+from omapush.ppg.store.statements import Insert, Lookup, Statement
+from omapush.ppg.store.values import event_row, json_text
 
 _insert_push = Insert(schema.push, returning=schema.push.c.push_key)
 _insert_delivery = Insert(schema.delivery)
@@ -33,21 +41,87 @@ _standing = Lookup(
 )
 
 
-def accept(connection: Connection, pushes: Sequence[NewPush]) -> list[Accepted | DuplicatePushId]:
+_withdraw = Statement(delete(schema.push).where(schema.push.c.push_key == bindparam("key")))
+_insert_event = Insert(schema.event)
+
+Answer = Accepted | DuplicatePushId | NothingToReplace
+
+
+def accept(connection: Connection, pushes: Sequence[NewPush]) -> list[Answer]:
     """Store each push whose id is free, in order; see ``Store.accept``."""
+    if all(push.replaces is None for push in pushes):
+        return _accept(connection, pushes)
+    answers: list[Answer] = []
+    for push in pushes:
+        if push.replaces is None:
+            answers += _accept(connection, [push])
+        else:
+            answers.append(_replace(connection, push, push.replaces))
+    return answers
+
+
+def _accept(connection: Connection, pushes: Sequence[NewPush]) -> list[Answer]:
+    fresh, answers = _take_ids(connection, pushes)
+    rows = [
+        _delivery_row(push, delivery)
+        for push in pushes
+        if push.push_key in fresh
+        for delivery in push.deliveries
+    ]
+    _insert_delivery.run(connection, rows)
+    return answers
+
+
+def _take_ids(connection: Connection, pushes: Sequence[NewPush]) -> tuple[set[str], list[Answer]]:
+    """Store the pushes themselves; return the keys of those that are new, and every answer."""
     # The database decides which of two equal push ids comes first, also between processes.
     fresh = set(_insert_push.run(connection, [_push_row(push) for push in pushes]))
     standing: dict[str, Any] = {}
     if len(fresh) < len(pushes):
         taken = {push.push_id for push in pushes if push.push_key not in fresh}
         standing = {row.push_id: row for row in _standing.run(connection, ((i,) for i in taken))}
-    _insert_delivery.run(
-        connection, [row for push in pushes if push.push_key in fresh for row in _rows(push)]
-    )
-    return [_answer(push, fresh, standing) for push in pushes]
+    return fresh, [_answer(push, fresh, standing) for push in pushes]
 
 
-def _answer(push: NewPush, fresh: set[str], standing: dict[str, Any]) -> Accepted | DuplicatePushId:
+def _replace(connection: Connection, push: NewPush, replacement: Replacement) -> Answer:
+    """Cancel the earlier push for the recipients of this one, and store this one (PAP 8.2)."""
+    fresh, (answer,) = _take_ids(connection, [push])
+    if not fresh:
+        return answer  # taken by another, which replaces nothing, or this very call repeated
+    earlier = None
+    if replacement.push_id != push.push_id:
+        earlier = find(connection, replacement.push_id, push.initiator_id)
+    cancelled: set[str] = set()
+    if earlier is not None:
+        wanted = {delivery.recipient for delivery in push.deliveries}
+        reason = f"replaced by {push.push_id}"
+        cancelled = cancel_for(connection, earlier, wanted, push.received_at, reason)
+    if replacement.pending_only and not cancelled:
+        _withdraw.run(connection, key=push.push_key)
+        return NothingToReplace(known=earlier is not None)
+    served = [
+        delivery
+        for delivery in push.deliveries
+        if delivery.recipient in cancelled or not replacement.pending_only
+    ]
+    _insert_delivery.run(connection, [_delivery_row(push, delivery) for delivery in served])
+    _reject(connection, push, [each for each in push.deliveries if each not in served])
+    return answer
+
+
+def _reject(connection: Connection, push: NewPush, rejected: Sequence[NewDelivery]) -> None:
+    """Store deliveries that have ended before they began, with their notifications."""
+    reason = f"nothing of {push.replaces and push.replaces.push_id} waited for this recipient"
+    _insert_delivery.run(connection, [_rejected_row(push, each, reason) for each in rejected])
+    at = push.received_at
+    keys = [DeliveryKey(push.push_key, each.position) for each in rejected]
+    announce(connection, [(key, at) for key in keys])
+    state = DeliveryState.REJECTED.value
+    events = [TimelineEvent(key.push_key, key.position, at, state, reason) for key in keys]
+    _insert_event.run(connection, [event_row(event) for event in events])
+
+
+def _answer(push: NewPush, fresh: set[str], standing: dict[str, Any]) -> Answer:
     if push.push_key in fresh:
         return Accepted(push.push_key)
     row = standing.get(push.push_id)
@@ -82,22 +156,43 @@ def _push_row(push: NewPush) -> tuple[Any, ...]:
     )
 
 
-def _rows(push: NewPush) -> Iterable[tuple[Any, ...]]:
-    for delivery in push.deliveries:
-        yield (
-            push.push_key,
-            delivery.position,
-            delivery.client_id,
-            delivery.address,
-            DeliveryState.QUEUED.value,
-            delivery.due_at,
-            delivery.due_at,
-            push.expires_at,
-            None,
-            0,
-            0,
-            None,
-            "",
-            False,
-            None,
-        )
+def _delivery_row(push: NewPush, delivery: NewDelivery) -> tuple[Any, ...]:
+    return (
+        push.push_key,
+        delivery.position,
+        delivery.client_id,
+        delivery.address,
+        delivery.recipient,
+        DeliveryState.QUEUED.value,
+        delivery.due_at,
+        delivery.due_at,
+        push.expires_at,
+        None,
+        0,
+        0,
+        None,
+        "",
+        False,
+        None,
+    )
+
+
+def _rejected_row(push: NewPush, delivery: NewDelivery, reason: str) -> tuple[Any, ...]:
+    return (
+        push.push_key,
+        delivery.position,
+        delivery.client_id,
+        delivery.address,
+        delivery.recipient,
+        DeliveryState.REJECTED.value,
+        None,
+        delivery.due_at,
+        push.expires_at,
+        None,
+        0,
+        0,
+        int(StatusCode.CANCELLATION_NOT_POSSIBLE),
+        reason,
+        False,
+        push.received_at,
+    )

@@ -68,12 +68,26 @@ class NewDelivery:
     :ivar address: the initiator's own address string, byte for byte (PPG 6).
     :ivar client_id: the client that the address was resolved to.
     :ivar due_at: when it may first be delivered.
+    :ivar recipient: the address in its one normal form: by it the initiator's later operations find
+        the recipient again, however they spell it (PPG 6).
     """
 
     position: int
     address: str
     client_id: str
     due_at: Instant
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Which earlier push of the same initiator a new one replaces (PAP 8.2).
+
+    :ivar pending_only: the new one goes only to recipients for whom the earlier could be cancelled.
+    """
+
+    push_id: str
+    pending_only: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,7 @@ class NewPush:
         values (owned by ``ppg.acceptance``).
     :ivar flags: ``ota.interface.PushFlag`` as a number.
     :ivar expires_at: after this nothing is transmitted any more.
+    :ivar replaces: the earlier push that is cancelled, recipient by recipient, in the same commit.
     """
 
     push_key: str
@@ -103,6 +118,7 @@ class NewPush:
     control: Mapping[str, object]
     message: PushMessage
     deliveries: tuple[NewDelivery, ...]
+    replaces: Replacement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +139,52 @@ class DuplicatePushId:
     initiator_id: str
     content_digest: str
     received_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToReplace:
+    """A replacement of what is pending only found nothing that it could cancel; nothing was stored.
+
+    :ivar known: the push that was to be replaced is known.
+    """
+
+    known: bool
+
+
+class CancelOutcome(enum.StrEnum):
+    """What became of the wish to cancel one delivery (PAP 5.3)."""
+
+    CANCELLED = "cancelled"
+    """It was waiting, and will never be sent."""
+    ON_ITS_WAY = "on_its_way"
+    """A gateway process holds it, or an attempt is in doubt: it could not be assured."""
+    ENDED = "ended"
+    """It had ended before, other than by cancellation."""
+    CANCELLED_BEFORE = "cancelled_before"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """A wish to cancel a push, wholly or for some recipients.
+
+    :ivar recipients: in their normal form, as in :class:`NewDelivery`; none means all.
+    :ivar reason: stands in the timeline and becomes PAP's ``desc``.
+    """
+
+    push_id: str
+    initiator_id: str
+    at: Instant
+    reason: str
+    recipients: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledDelivery:
+    """How the wish ended for one recipient."""
+
+    address: str
+    recipient: str
+    outcome: CancelOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +229,9 @@ class Settlement:
     """How an owned delivery goes on.
 
     A final ``state`` ends it; ``notify`` then adds the result notification to the outbox in the
-    same commit, due at ``at``. With :attr:`DeliveryState.QUEUED` the row becomes due again at
-    ``due_at``; ``sent`` tells whether the attempt may have reached the client and so counts.
+    same commit, due at ``at``. With :attr:`DeliveryState.QUEUED`, or ``IN_DOUBT`` when the client
+    may have got it, the row becomes due again at ``due_at``; ``sent`` tells whether the attempt may
+    have reached the client and so counts.
 
     :ivar code: PAP status code, e.g. 1000.
     :ivar confirmed: the delivery method really used, for a final state.
@@ -214,6 +277,7 @@ class DeliveryRecord:
     reason: str
     confirmed: bool
     event_time: Instant | None
+    recipient: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,11 +380,24 @@ class Store(Protocol):
     async def close(self) -> None:
         """Finish what was begun and disconnect. Safe to call twice."""
 
-    async def accept(self, pushes: Sequence[NewPush]) -> list[Accepted | DuplicatePushId]:
+    async def accept(
+        self, pushes: Sequence[NewPush]
+    ) -> list[Accepted | DuplicatePushId | NothingToReplace]:
         """Make ``pushes`` durable; one answer for each, in order.
 
         Pushes are judged one by one: a duplicate does not hinder its neighbours. Of two equal push
         ids in one call the first wins. The same ``push_key`` again is not a duplicate.
+
+        A push that replaces another cancels its waiting deliveries to the same recipients in the
+        same commit. With ``pending_only`` a recipient for whom nothing was cancelled is rejected
+        (PAP 2008); if there is no other, nothing is stored.
+        """
+
+    async def cancel(self, wish: Cancellation) -> list[CancelledDelivery] | None:
+        """Cancel what still waits of a push; tell for each recipient asked for what became of it.
+
+        Each recipient is cancelled in one step with its result notification; a push to very many
+        in several commits. ``None``: no such push of that initiator is known.
         """
 
     async def recover(self, node: str, incarnation: str, now: Instant) -> int:
@@ -378,8 +455,11 @@ class Store(Protocol):
     async def record(self, events: Sequence[TimelineEvent]) -> None:
         """Append lines to timelines without changing a state."""
 
-    async def push(self, push_id: str) -> PushRecord | None:
-        """Return what is known of a push, or ``None`` if the id was never accepted or is purged."""
+    async def push(self, push_id: str, *, timeline: bool = True) -> PushRecord | None:
+        """Return what is known of a push, or ``None`` if the id was never accepted or is purged.
+
+        :param timeline: without it only the ``accepted`` event is told.
+        """
 
     async def claim_notifications(
         self,

@@ -20,7 +20,6 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql
 
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant, later
@@ -29,11 +28,11 @@ from omapush.ppg.store.contract import (
     ClaimedDelivery,
     DeliveryKey,
     DeliveryState,
-    NotificationState,
     Settlement,
     TimelineEvent,
 )
 from omapush.ppg.store.due import DueQueue, LaneCursor
+from omapush.ppg.store.notifications import announce
 from omapush.ppg.store.routing import elsewhere
 from omapush.ppg.store.statements import Insert, Lookup, Statement
 from omapush.ppg.store.values import event_row, headers_from, readable
@@ -103,24 +102,6 @@ _release = Statement(
         confirmed=bindparam("really_confirmed", type_=Boolean),
         event_time=bindparam("ended_at", type_=BigInteger),
     )
-)
-_announce = Statement(
-    postgresql.insert(schema.notification)
-    .from_select(
-        schema.notification.c.keys(),
-        select(
-            _P.push_key,
-            bindparam("place", type_=Integer),
-            _P.notify_url,
-            bindparam("pending", NotificationState.PENDING.value, type_=Text),
-            bindparam("created_at", type_=BigInteger),
-            bindparam("no_owner", None, type_=Text),
-            bindparam("no_attempt", 0, type_=Integer),
-            bindparam("created_at", type_=BigInteger),
-            bindparam("no_reason", "", type_=Text),
-        ).where(_P.push_key == bindparam("key"), _P.notify_url.is_not(None)),
-    )
-    .on_conflict_do_nothing()
 )
 _insert_event = Insert(schema.event)
 _lost = Statement(
@@ -240,14 +221,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bo
             held.append((settlement, owned.pop(key)))
         answers.append(fits)
     _release.run_many(connection, [_released(s, row) for s, row in held])
-    _announce.run_many(
-        connection,
-        [
-            {"key": s.key.push_key, "place": s.key.position, "created_at": s.at}
-            for s, _ in held
-            if s.notify and s.state.is_final
-        ],
-    )
+    announce(connection, [(s.key, s.at) for s, _ in held if s.notify and s.state.is_final])
     _insert_event.run(connection, [event_row(_settled_event(s)) for s, _ in held])
     return answers
 
@@ -331,11 +305,12 @@ def _released(settlement: Settlement, row: Row[Any]) -> dict[str, Any]:
 
 
 def _settled_event(settlement: Settlement) -> TimelineEvent:
+    in_doubt = settlement.state is DeliveryState.IN_DOUBT and settlement.sent
     return TimelineEvent(
         settlement.key.push_key,
         settlement.key.position,
         settlement.at,
-        settlement.state.value if settlement.state.is_final else "retry",
+        settlement.state.value if settlement.state.is_final or in_doubt else "retry",
         settlement.reason,
     )
 

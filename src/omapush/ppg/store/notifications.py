@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Integer, Row, Text, bindparam, func, select, update
+from sqlalchemy.dialects import postgresql
 
 from omapush.core.instants import Instant, later
 from omapush.ppg.store import schema
@@ -86,7 +87,33 @@ _lost = Statement(
     )
     .values(owner=None, due_at=bindparam("now", type_=BigInteger))
 )
+_announce = Statement(
+    postgresql.insert(schema.notification)
+    .from_select(
+        schema.notification.c.keys(),
+        select(
+            _P.push_key,
+            bindparam("place", type_=Integer),
+            _P.notify_url,
+            bindparam("pending", NotificationState.PENDING.value, type_=Text),
+            bindparam("created_at", type_=BigInteger),
+            bindparam("no_owner", None, type_=Text),
+            bindparam("no_attempt", 0, type_=Integer),
+            bindparam("created_at", type_=BigInteger),
+            bindparam("no_reason", "", type_=Text),
+        ).where(_P.push_key == bindparam("key"), _P.notify_url.is_not(None)),
+    )
+    .on_conflict_do_nothing()
+)
 _insert_event = Insert(schema.event)
+
+
+def announce(connection: Connection, ended: Iterable[tuple[DeliveryKey, Instant]]) -> None:
+    """Add the notifications of deliveries that have ended, if their initiators asked for them."""
+    _announce.run_many(
+        connection,
+        [{"key": key.push_key, "place": key.position, "created_at": at} for key, at in ended],
+    )
 
 
 def claim_notifications(

@@ -140,7 +140,7 @@ def record(connection: Connection, events: Sequence[TimelineEvent]) -> list[None
     return [None] * len(events)
 
 
-def push(connection: Connection, push_id: str) -> PushRecord | None:
+def push(connection: Connection, push_id: str, *, timeline: bool = True) -> PushRecord | None:
     """Return what is known of a push; see ``Store.push``."""
     row = _push.run(connection, wanted=push_id).one_or_none()
     if row is None:
@@ -148,7 +148,7 @@ def push(connection: Connection, push_id: str) -> PushRecord | None:
     received_at = Instant(row.received_at)
     # The first event is the row itself: it costs the acceptance nothing.
     accepted = TimelineEvent(row.push_key, None, received_at, "accepted")
-    events = _timeline.run(connection, key=row.push_key)
+    events = _timeline.run(connection, key=row.push_key) if timeline else ()
     return PushRecord(
         push_key=row.push_key,
         push_id=row.push_id,
@@ -260,4 +260,5 @@ def _delivery_record(row: Row[Any]) -> DeliveryRecord:
         reason=row.reason,
         confirmed=bool(row.confirmed),
         event_time=instant_or_none(row.event_time),
+        recipient=row.recipient,
     )

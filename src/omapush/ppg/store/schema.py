@@ -65,6 +65,7 @@ delivery = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("client_id", Key, nullable=False),
     Column("address", Text, nullable=False),
+    Column("recipient", Key, nullable=False),
     Column("state", Text, nullable=False),
     Column("due_at", Milliseconds),
     # The due time it was accepted with: where hastening takes a deferred row back to.

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from omapush.core.instants import Instant
 from omapush.ppg.store import (
     acceptance,
+    cancellation,
     deliveries,
     notifications,
     records,
@@ -18,10 +19,13 @@ from omapush.ppg.store import (
 )
 from omapush.ppg.store.contract import (
     Accepted,
+    Cancellation,
+    CancelledDelivery,
     ClaimedDelivery,
     ClaimedNotification,
     DuplicatePushId,
     NewPush,
+    NothingToReplace,
     NotificationSettlement,
     PushRecord,
     RegistrationRecord,
@@ -83,8 +87,25 @@ class SqlStore:
         self._lanes = None
         await self._home.close()
 
-    async def accept(self, pushes: Sequence[NewPush]) -> list[Accepted | DuplicatePushId]:
+    async def accept(
+        self, pushes: Sequence[NewPush]
+    ) -> list[Accepted | DuplicatePushId | NothingToReplace]:
         return await self._write(acceptance.accept, pushes)
+
+    async def cancel(self, wish: Cancellation) -> list[CancelledDelivery] | None:
+        push_key = await self._read(
+            lambda connection: cancellation.find(connection, wish.push_id, wish.initiator_id)
+        )
+        if push_key is None:
+            return None
+        told: list[CancelledDelivery] = []
+        after: int | None = -1
+        while after is not None:
+            more, after = await self._write_one(
+                partial(cancellation.cancel_page, push_key=push_key, wish=wish, after=after)
+            )
+            told += more
+        return told
 
     async def recover(self, node: str, incarnation: str, now: Instant) -> int:
         def run(connection: Connection) -> int:
@@ -152,8 +173,10 @@ class SqlStore:
     async def record(self, events: Sequence[TimelineEvent]) -> None:
         await self._write(records.record, events)
 
-    async def push(self, push_id: str) -> PushRecord | None:
-        return await self._read(lambda connection: records.push(connection, push_id))
+    async def push(self, push_id: str, *, timeline: bool = True) -> PushRecord | None:
+        return await self._read(
+            lambda connection: records.push(connection, push_id, timeline=timeline)
+        )
 
     async def claim_notifications(
         self,
