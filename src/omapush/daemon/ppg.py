@@ -21,9 +21,9 @@ from omapush.daemon.settings import PpgSettings, SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
 from omapush.ota.http.ppg import HttpPpgSettings
 from omapush.pap import address as addressing
-from omapush.pap.tolerance import Tolerance
 from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.admin import admin_application
+from omapush.ppg.authorisation import Authorisation
 from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
 from omapush.ppg.documents import Identity
 from omapush.ppg.http import PapHttpSettings, PapOverHttp
@@ -32,7 +32,8 @@ from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.notification import NotificationLoop, NotificationSettings
 from omapush.ppg.notification_sender import HttpNotificationSender
-from omapush.ppg.policy import Initiator, Initiators, NotificationTargets
+from omapush.ppg.patterns import PatternError
+from omapush.ppg.policy import ANONYMOUS, Initiator, Initiators, NotificationTargets
 from omapush.ppg.recipients import Client, HttpContact, Recipients
 from omapush.ppg.store.contract import Store, StoreUnavailable
 from omapush.ppg.store.opening import StoreUrlError, open_store
@@ -53,12 +54,18 @@ class Policies:
     initiators: Initiators
     recipients: Recipients
     targets: NotificationTargets
+    authorisation: Authorisation
 
 
 def policies(settings: PpgSettings) -> Policies:
     """Read the policies out of ``settings``. :raises SettingsError: they contradict themselves."""
     try:
-        return Policies(_initiators(settings), _recipients(settings), _targets(settings))
+        return Policies(
+            _initiators(settings),
+            _recipients(settings),
+            _targets(settings),
+            _authorisation(settings),
+        )
     except SettingsError:
         raise
     except OmapushError as error:
@@ -136,11 +143,12 @@ async def _run(
         SubmissionLimits(
             settings.pap.max_recipients, round(settings.delivery.max_age_hours * HOUR_MS)
         ),
-        Tolerance(),
+        settings.pap.tolerance.tolerance(),
         clock,
         new_push_key,
         deliveries.wake,
         notifications.wake,
+        rules.authorisation,
     )
     front_door = PapOverHttp(acceptance, rules.initiators, metrics, _http_settings(settings))
     pap = HttpServer(
@@ -228,6 +236,17 @@ def _initiators(settings: PpgSettings) -> Initiators:
         ],
         _networks(settings.pap.anonymous_from),
     )
+
+
+def _authorisation(settings: PpgSettings) -> Authorisation:
+    tables = {ANONYMOUS: settings.anonymous, **{table.id: table for table in settings.initiators}}
+    policies = {}
+    for initiator_id, table in tables.items():
+        try:
+            policies[initiator_id] = table.policy()
+        except PatternError as error:
+            raise SettingsError(f"permissions of {initiator_id!r}: {error.reason}") from error
+    return Authorisation(policies)
 
 
 def _recipients(settings: PpgSettings) -> Recipients:

@@ -9,9 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     model_validator,
@@ -25,6 +23,8 @@ from pydantic_settings import (
 
 from omapush.core.errors import OmapushError
 from omapush.daemon.logs import LogFormat, LogLevel
+from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
+from omapush.daemon.settings_table import Table as _Table
 from omapush.ppg.lifecycle import InDoubtPolicy
 from omapush.ppg.policy import ANONYMOUS, DEFAULT_FORBIDDEN_TARGETS
 
@@ -63,10 +63,6 @@ def _network(value: str) -> str:
 # The environment gives an endpoint as plain text, not as JSON.
 EndpointSetting = Annotated[Endpoint, NoDecode, BeforeValidator(_endpoint)]
 NetworkSetting = Annotated[str, AfterValidator(_network)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class LogTable(_Table):
@@ -110,6 +106,9 @@ class PapTable(_Table):
     max_connections: int = Field(1_000, ge=1, description="more at a time are answered 503")
     success_status: Literal[200, 202] = Field(
         202, description="HTTP status of a PAP answer; 200 only for initiators that insist on it"
+    )
+    tolerance: ToleranceTable = Field(
+        ToleranceTable(), description="what documents may get wrong, where no initiator's own says"
     )
 
 
@@ -176,7 +175,11 @@ class NotificationTable(_Table):
     )
 
 
-class InitiatorTable(_Table):
+class AnonymousTable(PermissionTable):
+    """[anonymous], for whoever needs no credentials"""
+
+
+class InitiatorTable(PermissionTable):
     """[[initiators]]"""
 
     id: str = Field(pattern=r"[!-~]{1,128}", description="the operator's name for the initiator")
@@ -260,6 +263,7 @@ class PpgSettings(FileSettings):
     delivery: DeliveryTable = DeliveryTable()
     notification: NotificationTable = NotificationTable()
     log: LogTable = LogTable()
+    anonymous: AnonymousTable = AnonymousTable()
     initiators: list[InitiatorTable] = []
     clients: list[ClientTable] = []
 

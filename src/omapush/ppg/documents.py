@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omapush.core.instants import Instant
 from omapush.pap import entity, xml
@@ -13,6 +13,11 @@ from omapush.pap.elements import NAMES
 from omapush.pap.model import (
     Address,
     BadMessageResponse,
+    CancelMessage,
+    CancelResponse,
+    CancelResult,
+    CcqMessage,
+    CcqResponse,
     DeliveryMethod,
     Message,
     Pap,
@@ -23,6 +28,9 @@ from omapush.pap.model import (
     QualityOfService,
     ResponseResult,
     ResultNotificationMessage,
+    StatusQueryMessage,
+    StatusQueryResponse,
+    StatusQueryResult,
 )
 from omapush.pap.versions import PAP_1_0, Negotiation, PapVersion, VersionRange
 from omapush.ppg.store.contract import ClaimedNotification
@@ -44,17 +52,21 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class PapAnswer:
-    """An answer ready to be sent; ``element`` and ``code`` are for counting and logging."""
+    """An answer ready to be sent; ``element`` and ``code`` are for counting and logging.
+
+    :ivar retry_after_ms: the initiator is too fast and may repeat the request after this time.
+    """
 
     document: bytes
     element: str
     code: int
     content_type: bytes = XML_TYPE
+    retry_after_ms: int | None = None
 
     def with_capabilities(self, profile: bytes) -> PapAnswer:
         """Return the answer with a UAProf document as its second part (PAP 7.3)."""
         content_type, body = entity.join(self.document, capabilities=profile)
-        return PapAnswer(body, self.element, self.code, content_type.encode("ascii"))
+        return replace(self, document=body, content_type=content_type.encode("ascii"))
 
 
 def push_response(
@@ -75,6 +87,22 @@ def push_response(
         sender_name=identity.name,
         reply_time=now,
     )
+    return answer_in_kind(document, response, code, identity)
+
+
+def refused(document: Pap, code: StatusCode, desc: str, identity: Identity) -> PapAnswer:
+    """Refuse an operation other than a submission as a whole, in its own response (PAP 8.14)."""
+    response: Message
+    match document.message:
+        case CancelMessage(push_id=push_id):
+            response = CancelResponse(push_id, (CancelResult(code, desc),))
+        case StatusQueryMessage(push_id=push_id):
+            result = StatusQueryResult(MessageState.UNKNOWN, code, desc=desc)
+            response = StatusQueryResponse(push_id, (result,))
+        case CcqMessage(address=address, query_id=query_id):
+            response = CcqResponse(code, address, query_id, desc)
+        case _:
+            response = BadMessageResponse(StatusCode.BAD_REQUEST, desc)
     return answer_in_kind(document, response, code, identity)
 
 

@@ -2,7 +2,7 @@
 
 Only what belongs to HTTP is decided here: path, method, credentials, size, patience. Whatever
 reaches :class:`~omapush.ppg.acceptance.Acceptance` is answered with a PAP document under HTTP 202,
-whatever its quality (PAP 13.4.1).
+whatever its quality (PAP 13.4.1); only an initiator that is too fast gets it under 503.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
 CHALLENGE = (b"www-authenticate", b'Basic realm="PAP", charset="UTF-8"')
+_NO_HEADERS: RawHeaders = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,11 @@ class PapOverHttp:
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         answer = await self._acceptance.answer(PapRequest(content_type, body, admitted, source))
         self._metrics.answered(answer.element, answer.code)
-        await _respond(send, self._settings.success_status, answer.content_type, answer.document)
+        status, more = self._settings.success_status, _NO_HEADERS
+        if answer.retry_after_ms is not None:
+            # Too fast: HTTP can say when to come back, PAP cannot (RFC 9110, 10.2.3).
+            status, more = 503, _retry_after(answer.retry_after_ms)
+        await _respond(send, status, answer.content_type, answer.document, more)
 
     def _admit(
         self, scope: Scope, headers: MutableMapping[bytes, bytes], source: str
@@ -142,6 +147,11 @@ class PapOverHttp:
         self._metrics.refused(refusal.status)
         text = f"{refusal.reason}\n".encode()
         await _respond(send, refusal.status, b"text/plain; charset=utf-8", text, refusal.headers)
+
+
+def _retry_after(wait_ms: int) -> RawHeaders:
+    seconds = max(1, -(-wait_ms // 1000))
+    return ((b"retry-after", str(seconds).encode()),)
 
 
 async def _respond(
