@@ -28,6 +28,7 @@ from omapush.pap.model import (
 )
 from omapush.pap.tolerance import Tolerance
 from omapush.pap.versions import negotiate
+from omapush.ppg.authentication import Identified
 from omapush.ppg.documents import (
     SUPPORTED_VERSIONS,
     Identity,
@@ -38,7 +39,7 @@ from omapush.ppg.documents import (
     push_response,
     unsupported_version,
 )
-from omapush.ppg.policy import Identified, NotificationTargets, TargetForbiddenError
+from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.store.contract import (
     Accepted,

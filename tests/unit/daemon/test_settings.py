@@ -79,7 +79,7 @@ def test_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ('[pap]\nanonymous_from = ["lo"]\n', "pap.anonymous_from[0]"),
         ("[pap]\nmax_entity = 1\n", "pap.max_entity"),
         ('[[clients]]\nid = "anna"\n', "clients[0].addresses: Field required"),
-        ('[[initiators]]\nid = "a"\nusername = "a"\n', "either password or password_file"),
+        ('[[initiators]]\nid = "a"\nusername = "a"\n', "needs a password, password_file"),
         (INITIATOR.replace('"weather"', '"anonymous"', 1), "reserved"),
         ("[pap", "not TOML"),
     ],

@@ -10,15 +10,18 @@ from typing import Any
 
 import pytest
 
+from omapush.core.instants import Instant
 from omapush.pap import xml
 from omapush.pap.model import BadMessageResponse
 from omapush.ppg.acceptance import Acceptance
+from omapush.ppg.authentication import Initiators
+from omapush.ppg.credentials import Initiator, Scheme
 from omapush.ppg.http import PapHttpSettings, PapOverHttp
 from omapush.ppg.metrics import Metrics
-from omapush.ppg.policy import Initiator, Initiators
 from omapush.testing.memory_store import MemoryStore
 
 NewAcceptance = Callable[..., Acceptance]
+NOW = Instant(1_700_000_000_000)
 CHALLENGE = b'Basic realm="PAP", charset="UTF-8"'
 BASIC = b"Basic " + base64.b64encode(b"weather:secret")
 FENCED = b"Basic " + base64.b64encode(b"fenced:secret")
@@ -79,10 +82,12 @@ def new_door(new_acceptance: NewAcceptance) -> Callable[..., PapOverHttp]:
             [
                 Initiator("weather", "weather", "secret"),
                 Initiator("fenced", "fenced", "secret", (ipaddress.ip_network("10.0.0.0/8"),)),
-            ]
+            ],
+            secret=b"secret",
+            schemes=[Scheme.BASIC],
         )
         limits = PapHttpSettings(max_entity=100, **settings)
-        return PapOverHttp(new_acceptance(), initiators, Metrics(), limits)
+        return PapOverHttp(new_acceptance(), initiators, Metrics(), limits, lambda: NOW)
 
     return make
 
