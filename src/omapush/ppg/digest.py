@@ -132,7 +132,7 @@ class Nonces:
         self._capacity = capacity
         self._serial = itertools.count()
         self._used: OrderedDict[tuple[str, bytes], _Use] = OrderedDict()
-        self._made_after = -1
+        self._forgotten_until = -1
 
     def make(self, now: Instant) -> str:
         """Return a nonce that nobody else gets."""
@@ -147,11 +147,13 @@ class Nonces:
         :returns: ``False`` if the nonce is not ours or too old, or the count was used before.
         """
         made = self._made(nonce)
-        if made is None or made <= self._made_after or not made <= now < made + self._life_ms:
+        if made is None or not made <= now < made + self._life_ms:
             return False
-        self._forget_old(now)
         use = self._used.get((user, nonce))
         if use is None:
+            self._make_room(now)
+            if made <= self._forgotten_until:  # it may have been used and forgotten
+                return False
             use = self._used[user, nonce] = _Use(made)
         return use.take(count, self.WINDOW)
 
@@ -168,13 +170,13 @@ class Nonces:
     def _code(self, content: bytes) -> bytes:
         return hmac.digest(self._secret, b"nonce" + content, "sha256")
 
-    def _forget_old(self, now: Instant) -> None:
+    def _make_room(self, now: Instant) -> None:
         while self._used:
             use = next(iter(self._used.values()))
             if use.made + self._life_ms > now and len(self._used) < self._capacity:
                 return
             self._used.popitem(last=False)
-            self._made_after = max(self._made_after, use.made)
+            self._forgotten_until = max(self._forgotten_until, use.made)
 
 
 @dataclass(slots=True)
