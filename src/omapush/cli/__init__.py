@@ -1,9 +1,9 @@
 """The verbs for people: one module each.
 
 ``omapush ppg`` and ``omapush client`` run daemons; ``push`` and ``status`` are an initiator's and
-an operator's tools; ``check-config`` reads settings; ``demo`` shows the whole. Each prints for
-people, or with ``--json`` for programs, and ends with 0 (done), 1 (could not be done) or 2 (asked
-wrongly).
+an operator's tools; ``check-config`` reads settings; ``hash-password`` makes one of their values;
+``demo`` shows the whole. Each prints for people, or with ``--json`` for programs, and ends with 0
+(done), 1 (could not be done) or 2 (asked wrongly).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from omapush import __version__
 from omapush.cli.check_config import check_config
 from omapush.cli.client import client
 from omapush.cli.demo import demo
+from omapush.cli.hash_password import hash_password
 from omapush.cli.ppg import ppg
 from omapush.cli.push import push
 from omapush.cli.status import status
@@ -48,6 +49,7 @@ application.command("client")(client)
 application.command("push")(push)
 application.command("status")(status)
 application.command("check-config")(check_config)
+application.command("hash-password")(hash_password)
 application.command("demo")(demo)
 
 
