@@ -33,4 +33,6 @@ def tls_options(table: PapTable) -> dict[str, Any]:
 
 
 def _said(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):  # its own words are "PEM lib" and the like
+        return "not in PEM, or encrypted, or not of the same key"
     return str(getattr(error, "strerror", None) or error)
