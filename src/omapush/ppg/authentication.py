@@ -109,7 +109,8 @@ class Initiators:
         known = tuple(initiators)
         self._by_username = {one.username.encode(): one for one in known if one.username}
         self._passwords = Passwords(
-            {one.initiator_id: one.password for one in known if one.password is not None}, secret
+            {one.username.encode(): one.password for one in known if one.username and one.password},
+            secret,
         )
         self._ha1 = {
             (one.initiator_id, way): ha1 for one in known for way, ha1 in one.digest_secrets()
@@ -185,8 +186,7 @@ class Initiators:
             return self._unreadable(now)
         username, password = credentials
         initiator = self._claimed(self._by_username.get(username), request)
-        initiator_id = initiator.initiator_id if initiator is not None else None
-        judged = self._passwords.judge(initiator_id, password)
+        judged = self._passwords.judge(username, password, known=initiator is not None)
         if isinstance(judged, Verification):
             return NeedsVerification(judged, request, initiator)
         if not judged or initiator is None:
@@ -218,7 +218,9 @@ class Initiators:
         ha1 = self._ha1.get((initiator_id, given.algorithm))
         expected = digest.response(ha1 or _NO_SECRET, request.method, given)
         right = hmac.compare_digest(expected, given.response)
-        same = given.uri == request.target.encode() and given.realm == digest.REALM.encode()
+        same = (
+            given.uri == request.target.encode("latin-1") and given.realm == digest.REALM.encode()
+        )
         return right and same and ha1 is not None
 
     def _bearer(self, key: str, request: RequestCredentials, now: Instant) -> Verdict:
@@ -248,10 +250,8 @@ class Initiators:
         """Return the initiators that a certificate stands for."""
         if certificate is None:
             return []
-        holders: list[Initiator] = []
-        for mark in certificate.marks():
-            holders += [one for one in self._by_certificate.get(mark, ()) if one not in holders]
-        return holders
+        found = (one for mark in certificate.marks() for one in self._by_certificate.get(mark, ()))
+        return list(dict.fromkeys(found))
 
     def _admit(self, initiator: Initiator, means: Means, request: RequestCredentials) -> Verdict:
         self._lockout.succeeded(request.source)

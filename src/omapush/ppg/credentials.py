@@ -106,7 +106,7 @@ class RequestCredentials:
 
     :ivar source: IP address of the peer.
     :ivar authorization: the header of that name, its octets decoded as Latin-1.
-    :ivar target: the request target as it was sent, with its query.
+    :ivar target: the request target as it was sent, with its query, decoded likewise.
     """
 
     source: str

@@ -108,6 +108,9 @@ class PapOverHttp:
             return Refusal(404, "no PAP here")
         if scope["method"] != "POST":
             return Refusal(405, "PAP is POSTed", ((b"allow", b"POST"),))
+        if [name for name, _ in scope["headers"]].count(b"authorization") > 1:
+            # RFC 9110 5.3: somebody before us may have judged another one of them.
+            return Refusal(400, "more than one Authorization header")
         identified = await self._identify(_credentials(scope, headers, source))
         if not isinstance(identified, Identified):
             return identified

@@ -39,7 +39,7 @@ def hash_password(password: str) -> str:
 class Verification:
     """A password that has yet to be compared with a hash.
 
-    :ivar key: the same for the same password of the same initiator; tells nothing about either.
+    :ivar key: the same for the same password of the same user name; tells nothing about either.
     :ivar genuine: the hash is the initiator's own; otherwise it only takes the time.
     """
 
@@ -58,31 +58,32 @@ class Verification:
 
 
 class Passwords:
-    """Passwords by initiator id.
+    """Passwords by user name.
 
     :param stored: each in clear, or as an Argon2id hash.
     :param secret: random octets of this process; what is remembered is worthless without them.
     :param capacity: verified passwords remembered at a time.
     """
 
-    def __init__(self, stored: Mapping[str, str], secret: bytes, capacity: int = 1_024) -> None:
+    def __init__(self, stored: Mapping[bytes, str], secret: bytes, capacity: int = 1_024) -> None:
         self._secret = secret
         self._capacity = capacity
-        self._hashes = {one: text for one, text in stored.items() if is_password_hash(text)}
+        self._hashes = {name: text for name, text in stored.items() if is_password_hash(text)}
         self._clear = {
-            one: self._key(one, "", text.encode())
-            for one, text in stored.items()
-            if one not in self._hashes
+            name: self._key(name, "", text.encode())
+            for name, text in stored.items()
+            if name not in self._hashes
         }
         self._stand_in = next(iter(self._hashes.values()), None)
         self._verified: OrderedDict[bytes, None] = OrderedDict()
 
-    def judge(self, initiator_id: str | None, password: bytes) -> bool | Verification:
-        """Compare at once, or hand out the work. ``None`` is an initiator that does not exist."""
-        own_hash = self._hashes.get(initiator_id) if initiator_id is not None else None
-        key = self._key(initiator_id or "", own_hash or "", password)
+    def judge(self, username: bytes, password: bytes, *, known: bool = True) -> bool | Verification:
+        """Compare at once, or hand out the work. If not ``known`` no password is right."""
+        own_hash = self._hashes.get(username) if known else None
+        # The user name counts even if there is none such: each is work of its own.
+        key = self._key(username, own_hash or "", password)
         # Comparing keyed digests does not tell how long or how similar the password is.
-        if hmac.compare_digest(self._clear.get(initiator_id or "", b""), key):
+        if hmac.compare_digest(self._clear.get(username, b"") if known else b"", key):
             return True
         if key in self._verified:
             self._verified.move_to_end(key)
@@ -99,7 +100,7 @@ class Passwords:
         if len(self._verified) > self._capacity:
             self._verified.popitem(last=False)
 
-    def _key(self, initiator_id: str, password_hash: str, password: bytes) -> bytes:
-        parts = (b"password", initiator_id.encode(), password_hash.encode(), password)
+    def _key(self, username: bytes, password_hash: str, password: bytes) -> bytes:
+        parts = (b"password", username, password_hash.encode(), password)
         joined = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
         return hmac.digest(self._secret, joined, "sha256")

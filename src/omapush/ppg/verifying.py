@@ -10,7 +10,7 @@ from omapush.ppg.passwords import Verification
 class PasswordVerifier:
     """Each verification takes a thread, its CPU and its memory: so many run, so many wait.
 
-    Requests that bring the same password of the same initiator share one verification. So an
+    Requests that bring the same password of the same user name share one verification. So an
     initiator that opens many connections at once costs one.
 
     :param at_a_time: verifications that run at a time.

@@ -258,6 +258,12 @@ def test_certificate_that_stands_for_two_initiators_identifies_none() -> None:
     assert isinstance(judged(make(*twins), certificate=CERTIFICATE), Unidentified)
 
 
+def test_certificate_that_is_listed_twice_is_one() -> None:
+    marks = {"certificates_sha256": ("ab" * 32,) * 2, "certificate_names": ("pi.example.net",) * 2}
+    verdict = judged(make(Initiator("a", **marks)), certificate=CERTIFICATE)
+    assert verdict == identified("a", Means.CERTIFICATE)
+
+
 def test_certificate_from_the_wrong_network_is_forbidden() -> None:
     fenced = Initiator("a", networks=(NETWORK,), certificate_names=("pi.example.net",))
     assert isinstance(judged(make(fenced), certificate=CERTIFICATE), Forbidden)

@@ -128,6 +128,14 @@ async def test_request_refused_by_its_head_is_not_read(
         assert exchange.headers[header[0]] == header[1]
 
 
+async def test_two_authorization_headers_are_400_even_if_both_are_right(new_door: NewDoor) -> None:
+    exchange = Exchange(b"x")
+    twice = scope()
+    twice["headers"] = twice["headers"] * 2
+    await new_door()(twice, exchange.receive, exchange.send)
+    assert exchange.status == 400
+
+
 async def test_body_that_grows_too_large_is_refused_without_reading_the_rest(
     new_door: NewDoor,
 ) -> None:

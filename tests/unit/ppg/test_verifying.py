@@ -74,9 +74,9 @@ def test_hash_is_recognized_and_verifies_its_password_only() -> None:
     assert stored != hash_password("geheim")
     for text in ("", "geheim", "$argon2id$", stored.replace("argon2id", "argon2i"), stored + "\n"):
         assert not is_password_hash(text)
-    passwords = Passwords({"a": stored}, b"secret")
+    passwords = Passwords({b"a": stored}, b"secret")
     for password, right in ((b"geheim", True), (b"geheim ", False), (b"", False)):
-        needed = passwords.judge("a", password)
+        needed = passwords.judge(b"a", password)
         assert isinstance(needed, Verification)
         assert needed.verify() is right
 
@@ -88,11 +88,26 @@ def test_hash_that_argon2_cannot_use_verifies_nothing() -> None:
 
 
 def test_verified_passwords_are_remembered_in_bounded_number_and_not_in_clear() -> None:
-    hashes = {name: f"$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAA{name}" for name in "abc"}
+    hashes = {
+        name.encode(): f"$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAA{name}" for name in "abc"
+    }
     passwords = Passwords(hashes, b"secret", capacity=2)
     for name in hashes:
         needed = passwords.judge(name, b"geheim")
         assert isinstance(needed, Verification)
         passwords.settle(needed)
-    assert [passwords.judge(name, b"geheim") is True for name in "abc"] == [False, True, True]
+    assert [passwords.judge(name, b"geheim") is True for name in hashes] == [False, True, True]
     assert all(len(key) == 32 and b"geheim" not in key for key in passwords._verified)
+
+
+@pytest.mark.parametrize("stored", [{}, {b"a": "clear"}])
+def test_without_any_hash_wrong_passwords_cost_nothing(stored: dict[bytes, str]) -> None:
+    assert Passwords(stored, b"secret").judge(b"a", b"wrong") is False
+    assert Passwords(stored, b"secret").judge(b"a", b"clear", known=False) is False
+
+
+def test_work_for_names_that_do_not_exist_is_not_shared_either() -> None:
+    passwords = Passwords({b"a": hash_password("geheim"), b"b": "clear"}, b"secret")
+    asked = [passwords.judge(name, b"x", known=name in b"ab") for name in (b"a", b"b", b"c", b"d")]
+    keys = {needed.key for needed in asked if isinstance(needed, Verification)}
+    assert len(keys) == 4  # the time that two at once take would tell which of them exist
