@@ -6,6 +6,7 @@ compares, and ends with 1 if the page is not what would be written.
 
 from __future__ import annotations
 
+import enum
 import json
 import sys
 import types
@@ -92,9 +93,13 @@ def _default(value: object) -> str:
         case str() | Endpoint() | Path():
             return f'`"{value}"`'
         case list():
-            return f"`{json.dumps(value)}`"
+            return f"`{json.dumps([_plain(entry) for entry in value])}`"
         case _:
             return f"`{value}`"
+
+
+def _plain(entry: object) -> object:
+    return entry.value if isinstance(entry, enum.Enum) else entry
 
 
 def _value(annotation: object) -> str:
@@ -122,8 +127,8 @@ def _type_name(kind: type) -> str:
     names = {str: "text", int: "number", float: "number", bool: "true or false", SecretStr: "text"}
     if kind in names:
         return names[kind]
-    if issubclass(kind, str):
-        return " or ".join(f'`"{member.value}"`' for member in kind)  # type: ignore[attr-defined]
+    if issubclass(kind, enum.Enum):
+        return " or ".join(f'`"{member.value}"`' for member in kind)
     return "path" if issubclass(kind, Path) else kind.__name__
 
 

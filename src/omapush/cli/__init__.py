@@ -2,8 +2,9 @@
 
 ``omapush ppg`` and ``omapush client`` run daemons; ``push``, ``replace``, ``cancel``,
 ``capabilities`` and ``listen`` are an initiator's tools, ``status`` is an initiator's and an
-operator's; ``check-config`` reads settings; ``demo`` shows the whole. Each prints for people, or
-with ``--json`` for programs, and ends with 0 (done), 1 (could not be done) or 2 (asked wrongly).
+operator's; ``check-config`` reads settings; ``hash-password`` makes one of their values; ``demo``
+shows the whole. Each prints for people, or with ``--json`` for programs, and ends with 0 (done), 1
+(could not be done) or 2 (asked wrongly).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from omapush.cli.capabilities import capabilities
 from omapush.cli.check_config import check_config
 from omapush.cli.client import client
 from omapush.cli.demo import demo
+from omapush.cli.hash_password import hash_password
 from omapush.cli.listen import listen
 from omapush.cli.ppg import ppg
 from omapush.cli.push import push
@@ -56,6 +58,7 @@ application.command("status")(status)
 application.command("capabilities")(capabilities)
 application.command("listen")(listen)
 application.command("check-config")(check_config)
+application.command("hash-password")(hash_password)
 application.command("demo")(demo)
 
 

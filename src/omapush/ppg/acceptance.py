@@ -30,6 +30,7 @@ from omapush.pap.model import (
 )
 from omapush.pap.tolerance import Tolerance
 from omapush.pap.versions import negotiate
+from omapush.ppg.authentication import Identified
 from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
 from omapush.ppg.cancellation import cancel, summary_code
 from omapush.ppg.capabilities_query import query_capabilities, response_to
@@ -45,7 +46,7 @@ from omapush.ppg.documents import (
     unsupported_version,
 )
 from omapush.ppg.permissions import flags_of, granted, judge_operation
-from omapush.ppg.policy import Identified, NotificationTargets, TargetForbiddenError
+from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from omapush.core.instants import Instant
 from omapush.pap.tolerance import Tolerance
+from omapush.ppg.authentication import ANONYMOUS
 from omapush.ppg.limits import Allowance, Meter
 from omapush.ppg.permissions import EVERYTHING, Permissions, Refusal
-from omapush.ppg.policy import ANONYMOUS
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from omapush.pap.model import (
     QualityOfService,
     StatusQueryMessage,
 )
+from omapush.ppg.authentication import Identified
 from omapush.ppg.patterns import (
     Filter,
     PatternError,
@@ -36,7 +37,6 @@ from omapush.ppg.patterns import (
     matches,
     recipient_text,
 )
-from omapush.ppg.policy import Identified
 from omapush.ppg.provisioning import is_provisioning, media_types
 
 _SHOWN = 80

@@ -13,11 +13,11 @@ from omapush.daemon.settings import PpgSettings, SettingsError
 from omapush.daemon.settings_file import load_settings
 from omapush.pap.model import DeliveryMethod
 from omapush.pap.tolerance import Tolerance
+from omapush.ppg.authentication import ANONYMOUS
 from omapush.ppg.authorisation import InitiatorPolicy
 from omapush.ppg.limits import Allowance
 from omapush.ppg.patterns import Filter
 from omapush.ppg.permissions import Operation, Permissions
-from omapush.ppg.policy import ANONYMOUS
 
 INITIATOR = '[[initiators]]\nid = "weather"\nusername = "weather"\npassword = "secret"\n'
 

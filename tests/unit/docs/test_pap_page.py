@@ -20,10 +20,12 @@ from omapush.pap.model import (
 )
 from omapush.pap.tolerance import Tolerance
 from omapush.ppg.acceptance import Acceptance, PapRequest
+from omapush.ppg.authentication import Identified, Initiators
+from omapush.ppg.credentials import Initiator
 from omapush.ppg.documents import Identity
 from omapush.ppg.http import PapHttpSettings, PapOverHttp
 from omapush.ppg.metrics import Metrics
-from omapush.ppg.policy import Identified, Initiator, Initiators, NotificationTargets
+from omapush.ppg.policy import NotificationTargets
 from omapush.ppg.recipients import Client, HttpContact, Recipients
 from omapush.ppg.submission import SubmissionLimits
 from omapush.testing.memory_store import MemoryStore
@@ -221,8 +223,8 @@ async def test_http_status_is_as_the_page_says(
     body: bytes,
     status: int,
 ) -> None:
-    initiators = Initiators([Initiator("weather-service", "weather", "right")])
-    front = PapOverHttp(acceptance, initiators, Metrics(), PapHttpSettings())
+    initiators = Initiators([Initiator("weather-service", "weather", "right")], secret=b"secret")
+    front = PapOverHttp(acceptance, initiators, Metrics(), PapHttpSettings(), lambda: NOW)
     transport = httpx2.ASGITransport(app=front)
     async with httpx2.AsyncClient(transport=transport, base_url="http://ppg") as http:
         answer = await http.request(method, path, content=body, auth=("weather", password))
@@ -233,9 +235,10 @@ async def test_http_status_is_as_the_page_says(
 async def test_verdict_is_in_the_document_under_202(page: str, acceptance: Acceptance) -> None:
     front = PapOverHttp(
         acceptance,
-        Initiators([Initiator("weather-service", "weather", "right")]),
+        Initiators([Initiator("weather-service", "weather", "right")], secret=b"secret"),
         Metrics(),
         PapHttpSettings(),
+        lambda: NOW,
     )
     good = submission(page)
     codes = []

@@ -13,7 +13,7 @@ from omapush.pap.codes import StatusCode
 from omapush.pap.tolerance import Tolerance
 from omapush.pap.versions import PapVersion, VersionRange
 from omapush.ppg.acceptance import Acceptance, PapRequest
-from omapush.ppg.policy import Identified
+from omapush.ppg.authentication import Identified
 from omapush.ppg.store.contract import DeliveryState
 from omapush.testing.memory_store import MemoryStore
 

@@ -14,12 +14,12 @@ from omapush.ota.interface import PushFlag
 from omapush.pap import entity, model, xml
 from omapush.pap.tolerance import Tolerance
 from omapush.ppg.acceptance import Acceptance, PapRequest
+from omapush.ppg.authentication import ANONYMOUS, Identified
 from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
 from omapush.ppg.documents import PapAnswer
 from omapush.ppg.limits import Allowance
 from omapush.ppg.patterns import Filter
 from omapush.ppg.permissions import Operation, Permissions
-from omapush.ppg.policy import ANONYMOUS, Identified
 from omapush.ppg.store.contract import StoreUnavailable
 from omapush.testing.memory_store import MemoryStore
 

@@ -11,7 +11,7 @@ from omapush.core.instants import parse_utc
 from omapush.pap import entity, model, xml
 from omapush.pap.versions import PapVersion
 from omapush.ppg.acceptance import Acceptance, PapRequest
-from omapush.ppg.policy import Identified
+from omapush.ppg.authentication import Identified
 from omapush.ppg.store.contract import RegistrationRecord
 from omapush.testing.memory_store import MemoryStore
 

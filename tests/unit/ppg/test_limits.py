@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from omapush.core.instants import DAY_MS, HOUR_MS, Instant, parse_utc
 from omapush.pap.codes import StatusCode
+from omapush.ppg.authentication import ANONYMOUS
 from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
 from omapush.ppg.limits import Allowance, Grant, Meter, Quota, RateLimit
-from omapush.ppg.policy import ANONYMOUS
 
 NOON = parse_utc("2026-11-21T12:00:00Z")
 STEPS = st.lists(st.tuples(st.integers(0, 5_000), st.integers(1, 12)), max_size=60)

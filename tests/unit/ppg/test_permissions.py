@@ -12,6 +12,7 @@ from omapush.ota.interface import PushFlag
 from omapush.pap import address as addressing
 from omapush.pap import model
 from omapush.pap.codes import StatusCode
+from omapush.ppg.authentication import ANONYMOUS, Identified
 from omapush.ppg.patterns import Filter, PatternError
 from omapush.ppg.permissions import (
     EVERYTHING,
@@ -27,7 +28,6 @@ from omapush.ppg.permissions import (
     judge_times,
     operation_of,
 )
-from omapush.ppg.policy import ANONYMOUS, Identified
 from omapush.ppg.provisioning import media_types
 
 ANNA = model.Address("WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net")

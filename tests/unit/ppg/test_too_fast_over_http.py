@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from omapush.content.message import PushMessage as ContentMessage
+from omapush.core.instants import Instant
 from omapush.pap import entity, model, xml
 from omapush.ppg.acceptance import Acceptance
+from omapush.ppg.authentication import ANONYMOUS, Initiators
 from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
 from omapush.ppg.http import PapHttpSettings, PapOverHttp
 from omapush.ppg.limits import Allowance
 from omapush.ppg.metrics import Metrics
-from omapush.ppg.policy import ANONYMOUS, Initiators
 
 ANNA = model.Address("WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net")
 SI = ContentMessage((("Content-Type", "text/vnd.wap.si"),), b"<si/>")
@@ -46,8 +47,8 @@ async def test_initiator_that_is_too_fast_gets_503_with_the_seconds_to_wait(
 ) -> None:
     slow = InitiatorPolicy(allowance=Allowance(per_second=0.4, burst=1))
     acceptance = new_acceptance(authorisation=Authorisation({ANONYMOUS: slow}))
-    initiators = Initiators([], [ipaddress.ip_network("192.0.2.0/24")])
-    door = PapOverHttp(acceptance, initiators, Metrics(), PapHttpSettings())
+    initiators = Initiators([], [ipaddress.ip_network("192.0.2.0/24")], secret=b"s" * 32)
+    door = PapOverHttp(acceptance, initiators, Metrics(), PapHttpSettings(), lambda: Instant(1_000))
     status, headers, _ = await posted(door, "a@pi")
     assert status == 202
     assert b"retry-after" not in headers
