@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from omapush.content.application_id import HEADER, ApplicationId
+from omapush.core.errors import DecodeError
 from omapush.core.instants import Instant, format_utc
 from omapush.pap import xml
 from omapush.pap.bad_message import BadMessage
@@ -30,6 +32,7 @@ from omapush.pap.model import (
 )
 from omapush.pap.tolerance import Tolerance
 from omapush.pap.versions import negotiate
+from omapush.ppg.admission import admit
 from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
 from omapush.ppg.cancellation import cancel, summary_code
 from omapush.ppg.documents import (
@@ -49,27 +52,27 @@ from omapush.ppg.policy import Identified, NotificationTargets, TargetForbiddenE
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (
-    Accepted,
-    DuplicatePushId,
     NewPush,
-    NothingToReplace,
     Store,
-    StoreRefused,
     StoreUnavailable,
 )
-from omapush.ppg.submission import RejectionError, SubmissionLimits, insist, judge
+from omapush.ppg.submission import RejectionError, SubmissionLimits, judge
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class PapRequest:
-    """What HTTP hands on: the body with its Content-Type, and who sent it from where."""
+    """What HTTP hands on: the body with its Content-Type, and who sent it from where.
+
+    :ivar application_id: X-Wap-Application-Id of the HTTP request, which PAP knows nothing of.
+    """
 
     content_type: str
     body: bytes
     initiator: Identified
     source: str
+    application_id: str | None = None
 
 
 class Acceptance:
@@ -123,6 +126,8 @@ class Acceptance:
         if not negotiation.supported:
             log.info("version_not_supported", source=request.source, version=str(document.version))
             return unsupported_version(document, negotiation, self._identity)
+        if tolerance.http_appid_fallback:
+            entity = _with_application(entity, request.application_id)
         return await self._operation(request, entity, document, policy)
 
     async def _operation(
@@ -134,18 +139,14 @@ class Acceptance:
                 initiator = request.initiator.initiator_id
                 log.info("operation_refused", initiator=initiator, rule=refusal.rule)
                 return refused(document, refusal.code, refusal.desc, self._identity)
-        strict_address = (policy.tolerance or self._tolerance).strict_address
+        tolerance = policy.tolerance or self._tolerance
         match document.message:
             case PushMessage():
                 return await self._submission(request, entity, document, document.message, policy)
             case CancelMessage():
-                return await self._cancellation(
-                    request, document, document.message, tolerant=not strict_address
-                )
+                return await self._cancellation(request, document, document.message, tolerance)
             case StatusQueryMessage():
-                return await self._status_query(
-                    request, document, document.message, tolerant=not strict_address
-                )
+                return await self._status_query(request, document, document.message, tolerance)
             case CcqMessage():
                 return not_implemented(document, self._identity)
             case _:
@@ -169,7 +170,7 @@ class Acceptance:
         notes = _Notes(message, now)
         try:
             push = self._new_push(request, entity, document, message, policy, notes, now)
-            fresh = await self._charged(push, request.initiator)
+            fresh = await admit(push, request.initiator, self._store, self._authorisation)
         except RejectionError as error:
             facts = {"code": int(error.code), "rule": error.rule, "reason": error.reason}
             audit.info("submission_decided", decision="refused", **facts)
@@ -196,7 +197,7 @@ class Acceptance:
         )
 
     async def _cancellation(
-        self, request: PapRequest, document: Pap, message: CancelMessage, *, tolerant: bool
+        self, request: PapRequest, document: Pap, message: CancelMessage, tolerance: Tolerance
     ) -> PapAnswer:
         initiator_id = request.initiator.initiator_id
         try:
@@ -205,7 +206,7 @@ class Acceptance:
                 initiator_id,
                 self._store,
                 self._clock(),
-                tolerant=tolerant,
+                tolerance,
             )
         except StoreUnavailable as error:
             log.error("push_not_cancelled", push_id=message.push_id, reason=error.reason)
@@ -217,70 +218,19 @@ class Acceptance:
         return answer_in_kind(document, response, code, self._identity)
 
     async def _status_query(
-        self, request: PapRequest, document: Pap, message: StatusQueryMessage, *, tolerant: bool
+        self, request: PapRequest, document: Pap, message: StatusQueryMessage, tolerance: Tolerance
     ) -> PapAnswer:
         try:
             response = await query_status(
                 message,
                 request.initiator.initiator_id,
                 self._store,
-                tolerant=tolerant,
+                tolerance,
             )
         except StoreUnavailable as error:
             log.error("status_not_known", push_id=message.push_id, reason=error.reason)
             response = failed(message, "the gateway cannot tell now")
         return answer_in_kind(document, response, response.results[0].code, self._identity)
-
-    async def _charged(self, push: NewPush, initiator: Identified) -> bool:
-        """Charge for the push and make it durable; what is not accepted anew costs no quota."""
-        initiator_id, recipients = push.initiator_id, len(push.deliveries)
-        refusal = self._authorisation.charge(initiator_id, recipients, push.received_at)
-        if refusal is not None and refusal.retry_after_ms is None:
-            # Said of a push that was accepted before, 2001 would make its initiator give it up.
-            await self._refuse_duplicate(push.push_id)
-        insist(refusal)
-        fresh = False
-        try:
-            fresh = await self._make_durable(push, initiator)
-        finally:
-            if not fresh:
-                self._authorisation.give_back(initiator_id, recipients, push.received_at)
-        return fresh
-
-    async def _refuse_duplicate(self, push_id: str) -> None:
-        try:
-            known = await self._store.push(push_id)
-        except StoreUnavailable:
-            return
-        if known is not None:
-            reason = "this push-id was accepted before"
-            raise RejectionError(StatusCode.DUPLICATE_PUSH_ID, reason)
-
-    async def _make_durable(self, push: NewPush, initiator: Identified) -> bool:
-        """Store the push; return whether it is new, and not the repetition of an accepted one."""
-        try:
-            (result,) = await self._store.accept([push])
-        except StoreUnavailable as error:
-            log.error("push_not_stored", push_id=push.push_id, reason=error.reason)
-            reason = "the gateway cannot store the push now"
-            raise RejectionError(StatusCode.INTERNAL_SERVER_ERROR, reason) from error
-        except StoreRefused as error:
-            raise RejectionError(StatusCode.BAD_REQUEST, error.reason) from error
-        match result:
-            case Accepted():
-                return True
-            case NothingToReplace(known=known):
-                code, reason = _NOTHING_TO_REPLACE[known]
-                raise RejectionError(code, reason)
-            case DuplicatePushId():
-                same_initiator = result.initiator_id == push.initiator_id
-                same_push = same_initiator and result.content_digest == push.content_digest
-                if initiator.idempotent_resubmission and same_push:
-                    return False
-                reason = "this push-id was accepted before"
-                if same_initiator:
-                    reason += f", at {format_utc(result.received_at)}"
-                raise RejectionError(StatusCode.DUPLICATE_PUSH_ID, reason)
 
     def _new_push(
         self,
@@ -317,14 +267,14 @@ class Acceptance:
             content_digest=_digest(entity),
             confirmed=judged.confirmed,
             flags=flags_of(request.initiator, permissions, judged.content),
-            notify_url=self._notify_url(message, notes),
+            notify_url=self._notify_url(message, tolerance, notes),
             control=control_facts(document, message),
             message=judged.content,
             deliveries=judged.deliveries,
             replaces=judged.replaces,
         )
 
-    def _notify_url(self, message: PushMessage, notes: _Notes) -> str | None:
+    def _notify_url(self, message: PushMessage, tolerance: Tolerance, notes: _Notes) -> str | None:
         """Return where to send result notifications; an unusable wish is dropped and noted.
 
         The push itself is accepted all the same: the initiator loses the report, not the push.
@@ -332,6 +282,9 @@ class Acceptance:
         wish = message.ppg_notify_requested_to
         if wish is None:
             return None
+        if tolerance.notify_default and "://" not in wish:
+            notes.add("tolerated", "notification goes to the address that is set for it")
+            wish = tolerance.notify_default
         try:
             return self._targets.parse(wish).url
         except TargetForbiddenError as error:
@@ -343,11 +296,6 @@ class Acceptance:
 _NOT_NOW_CANCELLED = CancelResult(
     StatusCode.INTERNAL_SERVER_ERROR, "the gateway cannot cancel it now"
 )
-_NOTHING_TO_REPLACE = {
-    # PAP 8.2: who replaces only what is pending has to be told when there is nothing of the kind.
-    False: (StatusCode.PUSH_ID_NOT_FOUND, "the push to be replaced is not known"),
-    True: (StatusCode.CANCELLATION_NOT_POSSIBLE, "nothing of the push to be replaced waits"),
-}
 
 
 class _Notes:
@@ -361,6 +309,20 @@ class _Notes:
     def add(self, stage: str, note: str) -> None:
         if self._wanted:
             self.taken += (ProgressNote(stage, note, self._now),)
+
+
+def _with_application(entity: Entity, value: str | None) -> Entity:
+    """Return ``entity`` with the application id that stands only in the HTTP request, if any."""
+    content = entity.content
+    if content is None or value is None or content.get(HEADER) is not None:
+        return entity
+    try:
+        ApplicationId.parse(value)
+    except DecodeError:
+        # BlackBerry initiators send "/", which means nothing.
+        return entity
+    repairs = (*entity.repairs, f"{HEADER} of the HTTP request")
+    return dataclasses.replace(entity, content=content.replacing(HEADER, value), repairs=repairs)
 
 
 def _digest(entity: Entity) -> str:
