@@ -283,7 +283,9 @@ class Acceptance:
         if wish is None:
             return None
         if tolerance.notify_default and "://" not in wish:
-            notes.add("tolerated", "notification goes to the address that is set for it")
+            repair = "notification URL is not absolute, the one in the settings is used"
+            notes.add("tolerated", repair)
+            log.info("tolerated", push_id=message.push_id, repair=repair)
             wish = tolerance.notify_default
         try:
             return self._targets.parse(wish).url
