@@ -1,10 +1,9 @@
 """The verbs for people: one module each.
 
-``omapush ppg`` and ``omapush client`` run daemons; ``push``, ``replace``, ``cancel`` and ``listen``
-are an initiator's tools, ``status`` is an initiator's and an operator's; ``check-config`` reads
-settings; ``demo`` shows the whole. Each prints for
-people, or with ``--json`` for programs, and ends with 0 (done), 1 (could not be done) or 2 (asked
-wrongly).
+``omapush ppg`` and ``omapush client`` run daemons; ``push``, ``replace``, ``cancel``,
+``capabilities`` and ``listen`` are an initiator's tools, ``status`` is an initiator's and an
+operator's; ``check-config`` reads settings; ``demo`` shows the whole. Each prints for people, or
+with ``--json`` for programs, and ends with 0 (done), 1 (could not be done) or 2 (asked wrongly).
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import typer
 
 from omapush import __version__
 from omapush.cli.cancel import cancel
+from omapush.cli.capabilities import capabilities
 from omapush.cli.check_config import check_config
 from omapush.cli.client import client
 from omapush.cli.demo import demo
@@ -53,6 +53,7 @@ application.command("push")(push)
 application.command("replace")(replace)
 application.command("cancel")(cancel)
 application.command("status")(status)
+application.command("capabilities")(capabilities)
 application.command("listen")(listen)
 application.command("check-config")(check_config)
 application.command("demo")(demo)

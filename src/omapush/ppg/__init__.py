@@ -3,7 +3,8 @@
 Who calls whom::
 
     http ──► acceptance ──► store.accept           one commit, then 1001
-                 │ policy, recipients (pure)
+                 │    └───► cancellation, status_query, capabilities_query ──► store
+                 │ policy, recipients, submission, capabilities (pure)
     delivery ──► store.claim ──► routing, transform (pure) ──► terminals ──► ota.http.ppg
         └─────── lifecycle (pure) ──► store.settle           one line in the timeline each
     notification ──► store.claim_notifications ──► HTTP POST to the initiator

@@ -35,6 +35,7 @@ from omapush.pap.versions import negotiate
 from omapush.ppg.admission import admit
 from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
 from omapush.ppg.cancellation import cancel, summary_code
+from omapush.ppg.capabilities_query import query_capabilities, response_to
 from omapush.ppg.documents import (
     SUPPORTED_VERSIONS,
     Identity,
@@ -42,7 +43,6 @@ from omapush.ppg.documents import (
     answer_in_kind,
     bad_message,
     control_facts,
-    not_implemented,
     push_response,
     refused,
     unsupported_version,
@@ -148,7 +148,7 @@ class Acceptance:
             case StatusQueryMessage():
                 return await self._status_query(request, document, document.message, tolerance)
             case CcqMessage():
-                return not_implemented(document, self._identity)
+                return await self._capabilities_query(request, document, document.message, policy)
             case _:
                 reason = "an initiator does not send this message"
                 return bad_message(BadMessage(reason), self._identity, self._clock())
@@ -231,6 +231,31 @@ class Acceptance:
             log.error("status_not_known", push_id=message.push_id, reason=error.reason)
             response = failed(message, "the gateway cannot tell now")
         return answer_in_kind(document, response, response.results[0].code, self._identity)
+
+    async def _capabilities_query(
+        self,
+        request: PapRequest,
+        document: Pap,
+        message: CcqMessage,
+        policy: InitiatorPolicy,
+    ) -> PapAnswer:
+        profile = None
+        try:
+            response, profile = await query_capabilities(
+                message,
+                self._recipients,
+                self._store,
+                policy.tolerance or self._tolerance,
+                policy.permissions,
+            )
+        except StoreUnavailable as error:
+            log.error("capabilities_not_known", reason=error.reason)
+            code = StatusCode.INTERNAL_SERVER_ERROR
+            response = response_to(message, code, "the gateway cannot tell now")
+        initiator_id = request.initiator.initiator_id
+        log.info("capabilities_answered", initiator=initiator_id, code=int(response.code))
+        answer = answer_in_kind(document, response, response.code, self._identity)
+        return answer if profile is None else answer.with_capabilities(profile)
 
     def _new_push(
         self,

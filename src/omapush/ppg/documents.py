@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from omapush.core.instants import Instant
-from omapush.pap import xml
+from omapush.pap import entity, xml
 from omapush.pap.bad_message import BadMessage
 from omapush.pap.codes import MessageState, StatusCode
 from omapush.pap.elements import NAMES
@@ -63,6 +63,11 @@ class PapAnswer:
     content_type: bytes = XML_TYPE
     retry_after_ms: int | None = None
 
+    def with_capabilities(self, profile: bytes) -> PapAnswer:
+        """Return the answer with a UAProf document as its second part (PAP 7.3)."""
+        content_type, body = entity.join(self.document, capabilities=profile)
+        return PapAnswer(body, self.element, self.code, content_type.encode("ascii"))
+
 
 def push_response(
     document: Pap,
@@ -83,12 +88,6 @@ def push_response(
         reply_time=now,
     )
     return answer_in_kind(document, response, code, identity)
-
-
-def not_implemented(document: Pap, identity: Identity) -> PapAnswer:
-    """Answer an operation that this gateway does not support (PAP 5.3)."""
-    desc = "this operation is not supported"
-    return refused(document, StatusCode.NOT_IMPLEMENTED, desc, identity)
 
 
 def refused(document: Pap, code: StatusCode, desc: str, identity: Identity) -> PapAnswer:

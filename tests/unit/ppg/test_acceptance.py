@@ -270,14 +270,6 @@ async def test_forgiven_faults_are_named_in_progress_notes(new_acceptance: NewAc
     assert "tolerated" in [note.stage for note in response.progress_notes]
 
 
-async def test_capabilities_query_is_answered_3001_in_kind(new_acceptance: NewAcceptance) -> None:
-    asked = model.CcqMessage(model.Address(PLMN), "q")
-    response = (await answer(new_acceptance(), request(asked, None))).message
-    assert isinstance(response, model.CcqResponse)
-    assert (response.code, response.address.address_value) == (3001, PLMN)
-    assert response.query_id == "q"
-
-
 async def test_document_that_an_initiator_never_sends_is_a_bad_message(
     new_acceptance: NewAcceptance,
 ) -> None:
