@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omapush.core.instants import Instant
 from omapush.pap import entity, xml
@@ -66,7 +66,7 @@ class PapAnswer:
     def with_capabilities(self, profile: bytes) -> PapAnswer:
         """Return the answer with a UAProf document as its second part (PAP 7.3)."""
         content_type, body = entity.join(self.document, capabilities=profile)
-        return PapAnswer(body, self.element, self.code, content_type.encode("ascii"))
+        return replace(self, document=body, content_type=content_type.encode("ascii"))
 
 
 def push_response(
