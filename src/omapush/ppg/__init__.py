@@ -2,9 +2,10 @@
 
 Who calls whom::
 
-    http ──► acceptance ──► store.accept           one commit, then 1001
+    http ──► acceptance ──► admission ──► store.accept     one commit, then 1001
+                 │    │         └─► authorisation ──► limits (pure)     rate, quota
                  │    └───► cancellation, status_query, capabilities_query ──► store
-                 │ policy, recipients, submission, capabilities (pure)
+                 │ policy, recipients, submission, permissions, capabilities (pure)
     delivery ──► store.claim ──► routing, transform (pure) ──► terminals ──► ota.http.ppg
         └─────── lifecycle (pure) ──► store.settle           one line in the timeline each
     notification ──► store.claim_notifications ──► HTTP POST to the initiator
