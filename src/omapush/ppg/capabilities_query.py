@@ -7,26 +7,36 @@ from __future__ import annotations
 
 from omapush.content.uaprof import write_profile
 from omapush.core.errors import DecodeError
-from omapush.pap import address as addressing
+from omapush.pap.address_reading import read_address
 from omapush.pap.codes import StatusCode
 from omapush.pap.model import CcqMessage, CcqResponse
+from omapush.pap.tolerance import Tolerance
 from omapush.ppg.capabilities import capabilities_of, to_profile
+from omapush.ppg.permissions import Permissions, judge_recipient
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.store.contract import Store
 
 
 async def query_capabilities(
-    message: CcqMessage, recipients: Recipients, store: Store, *, tolerant: bool
+    message: CcqMessage,
+    recipients: Recipients,
+    store: Store,
+    tolerance: Tolerance,
+    permissions: Permissions,
 ) -> tuple[CcqResponse, bytes | None]:
     """Return the response to ``message`` and, on success, the UAProf document beside it (PAP 7.3).
 
-    :param tolerant: read an address that does not keep to the grammar.
+    :param tolerance: how far the address may be off the grammar.
+    :param permissions: whoever may not push to a client is not told about it either.
     :raises StoreUnavailable: the ledger cannot tell.
     """
     try:
-        address = addressing.parse(message.address.address_value, tolerant=tolerant)
+        address = read_address(message.address.address_value, tolerance)
     except DecodeError as error:
         return response_to(message, StatusCode.ADDRESS_ERROR, error.reason), None
+    refusal = judge_recipient(address, "this client", permissions)
+    if refusal is not None:
+        return response_to(message, refusal.code, refusal.desc), None
     client = recipients.resolve(address)
     if client is None:
         return response_to(message, StatusCode.ADDRESS_ERROR, "it is not served here"), None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from omapush.content.message import PushMessage as ContentMessage
 from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import DAY_MS, Instant, format_utc, later
-from omapush.pap import address as addressing
+from omapush.pap.address_reading import read_address
 from omapush.pap.codes import StatusCode
 from omapush.pap.model import DeliveryMethod, PushMessage, QualityOfService, ReplaceMethod
 from omapush.pap.tolerance import Tolerance
@@ -162,7 +162,7 @@ def _resolve(
     for number, element in enumerate(message.addresses, start=1):
         place = f"recipient {number} of {total}"
         try:
-            address = addressing.parse(element.address_value, tolerant=not tolerance.strict_address)
+            address = read_address(element.address_value, tolerance)
         except DecodeError as error:
             reason = f"{place}: {error.reason}"
             raise RejectionError(StatusCode.ADDRESS_ERROR, reason) from error
