@@ -48,16 +48,16 @@ from omapush.ppg.documents import (
     refused,
     unsupported_version,
 )
+from omapush.ppg.finding import Finder
 from omapush.ppg.permissions import flags_of, granted, judge_operation
 from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
-from omapush.ppg.recipients import Recipients
 from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (
     NewPush,
     Store,
     StoreUnavailable,
 )
-from omapush.ppg.submission import RejectionError, SubmissionLimits, judge
+from omapush.ppg.submission import RejectionError, SubmissionLimits, examine, judge
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +80,7 @@ class Acceptance:
     """Answers PAP requests.
 
     :param new_key: gives a new, ascending push_key at each call.
-    :param accepted: is told after a commit that deliveries are due.
+    :param accepted: is told after the commit of a push that is due.
     :param ended: is told after a commit that deliveries have ended, and notifications are due.
     :param authorisation: what each initiator may do; default: everything but provisioning.
     """
@@ -88,19 +88,19 @@ class Acceptance:
     def __init__(
         self,
         store: Store,
-        recipients: Recipients,
+        finder: Finder,
         targets: NotificationTargets,
         identity: Identity,
         limits: SubmissionLimits,
         tolerance: Tolerance,
         clock: Callable[[], Instant],
         new_key: Callable[[Instant], str],
-        accepted: Callable[[], None],
+        accepted: Callable[[NewPush], None],
         ended: Callable[[], None],
         authorisation: Authorisation | None = None,
     ) -> None:
         self._store = store
-        self._recipients = recipients
+        self._finder = finder
         self._targets = targets
         self._identity = identity
         self._limits = limits
@@ -170,7 +170,7 @@ class Acceptance:
         )
         notes = _Notes(message, now)
         try:
-            push = self._new_push(request, entity, document, message, policy, notes, now)
+            push = await self._new_push(request, entity, document, message, policy, notes, now)
             fresh = await admit(push, request.initiator, self._store, self._authorisation)
         except RejectionError as error:
             facts = {"code": int(error.code), "rule": error.rule, "reason": error.reason}
@@ -183,11 +183,12 @@ class Acceptance:
         decision, recipients = "accepted" if fresh else "repeated", len(push.deliveries)
         # The ledger is the record of what was accepted; a second one in the log costs each push.
         audit.debug("submission_decided", decision=decision, rule=None, recipients=recipients)
-        if push.deliveries[0].due_at <= now:
-            self._accepted()
+        due_at = min(each.due_at for each in push.deliveries)
+        if due_at <= now:
+            self._accepted(push)
         if push.replaces is not None:
             self._ended()
-        notes.add("queued", _when(push))
+        notes.add("queued", _when(due_at, now))
         return push_response(
             document,
             message,
@@ -245,7 +246,7 @@ class Acceptance:
         try:
             response, profile = await query_capabilities(
                 message,
-                self._recipients,
+                self._finder,
                 self._store,
                 policy.tolerance or self._tolerance,
                 policy.permissions,
@@ -259,7 +260,7 @@ class Acceptance:
         answer = answer_in_kind(document, response, response.code, self._identity)
         return answer if profile is None else answer.with_capabilities(profile)
 
-    def _new_push(
+    async def _new_push(
         self,
         request: PapRequest,
         entity: Entity,
@@ -271,16 +272,10 @@ class Acceptance:
     ) -> NewPush:
         """Return what is to become durable. :raises RejectionError: nothing is."""
         permissions, tolerance = policy.permissions, policy.tolerance or self._tolerance
-        judged = judge(
-            message,
-            entity.content,
-            self._recipients,
-            self._limits,
-            now,
-            permissions,
-            tolerance,
-        )
-        notes.add("validated", f"{len(judged.deliveries)} recipients")
+        examined = examine(message, self._limits, now, permissions, tolerance)
+        found = await self._finder.find(examined.named, permissions)
+        judged = judge(message, entity.content, examined, found, permissions)
+        notes.add("validated", f"{len(found)} recipients")
         asked, message = message, granted(message, permissions)
         if message is not asked:
             notes.add("quality-of-service", "priority high is not granted")
@@ -364,6 +359,5 @@ def _digest(entity: Entity) -> str:
     return digest.hexdigest()
 
 
-def _when(push: NewPush) -> str:
-    due_at = push.deliveries[0].due_at
-    return f"held until {format_utc(due_at)}" if due_at > push.received_at else "due now"
+def _when(due_at: Instant, now: Instant) -> str:
+    return f"held until {format_utc(due_at)}" if due_at > now else "due now"
