@@ -1,4 +1,4 @@
-"""Submits a push so that it is accepted exactly once, even if an answer of the gateway gets lost."""
+"""Submits a push so that it is accepted once, even if an answer of the gateway gets lost."""
 
 import asyncio
 

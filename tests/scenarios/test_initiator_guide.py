@@ -18,6 +18,7 @@ from omapush.testing.daemons import Daemon, running
 
 PATIENCE_SECONDS = 60
 ADDRESS = "WAPPUSH=+441234567890/TYPE=PLMN@127.0.0.1"
+GUIDE = (Path(__file__).resolve().parents[2] / "docs/initiator.md").read_text(encoding="utf-8")
 HELD = "2099-01-01T00:00:00Z"
 
 Run = Callable[..., Awaitable[str]]
@@ -160,6 +161,16 @@ async def test_curl_submits_and_python_listener_hears_of_it(
     assert 'message-state="delivered"' in await run("status.sh", "1@weather.example.org")
     assert code(await run("cancel.sh", "1@weather.example.org")) == 3003
     assert code(await run("submit.sh", "1@weather.example.org")) == 2007
+
+
+async def test_commands_of_the_guide_are_answered_as_it_says(
+    run: Run, curl: None, application: None
+) -> None:
+    commands = re.findall(r"^sh examples/initiator/(\S+\.sh)(.*?) +# (\d{4})$", GUIDE, re.MULTILINE)
+    assert len(commands) > 5
+    for name, arguments, expected in commands:
+        told = await run(name, *arguments.split())
+        assert code(told) == int(expected), (name, arguments, told)
 
 
 async def test_curl_replaces_and_cancels_what_waits(run: Run, curl: None) -> None:
