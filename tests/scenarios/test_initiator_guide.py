@@ -186,6 +186,14 @@ async def test_curl_replaces_and_cancels_what_waits(run: Run, curl: None) -> Non
     assert code(await run("cancel.sh", "4@weather.example.org")) == 2004
 
 
+async def test_listener_hears_of_a_cancellation(run: Run, curl: None, examples: Path) -> None:
+    async with talking(examples, "initiator/listen.py") as says:
+        await says("listening on")
+        assert code(await run("submit.sh", "1@weather.example.org", HELD)) == 1001
+        assert code(await run("cancel.sh", "1@weather.example.org")) == 1000
+        assert "cancelled 1000 the initiator cancelled it" in await says("cancelled")
+
+
 async def test_curl_plays_the_gateway_and_the_listener_answers(
     run: Run, curl: None, examples: Path
 ) -> None:
