@@ -31,7 +31,7 @@ async def attempt(initiator: PushInitiator, push_id: str) -> SubmissionResult | 
             push_id=push_id,
         )
     except (PpgUnreachableError, OutcomeUnknownError) as error:
-        print("no answer:", error)
+        print("no answer:", error, flush=True)
         return None
     except HttpRefusalError as error:
         if error.status not in (408, 503):
