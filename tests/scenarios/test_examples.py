@@ -3,39 +3,13 @@
 import asyncio
 import contextlib
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
 OMAPUSH = (sys.executable, "-c", "from omapush.cli import main; main()")
 PATIENCE_SECONDS = 60
-GATEWAY, TERMINAL = "127.0.0.1:8080", "127.0.0.1:4035"
-
-
-@pytest.fixture
-def examples(tmp_path: Path) -> Path:
-    """Return a copy of the examples on ports that nobody uses."""
-    free = {stated: f"127.0.0.1:{free_port()}" for stated in (GATEWAY, TERMINAL)}
-    for example in (ROOT / "examples").iterdir():
-        text = example.read_text(encoding="utf-8")
-        for stated, actual in free.items():
-            text = text.replace(stated, actual)
-        if example.name == "gateway.toml":  # says nothing of the addresses that are the defaults
-            text += f'\n[pap]\nlisten = "{free[GATEWAY]}"\n[admin]\nlisten = "127.0.0.1:0"\n'
-        (tmp_path / example.name).write_text(text, encoding="utf-8")
-    return tmp_path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.asynccontextmanager

@@ -162,7 +162,9 @@ async def _run(
         rules.targets,
         identity,
         SubmissionLimits(
-            settings.pap.max_recipients, round(settings.delivery.max_age_hours * HOUR_MS)
+            settings.pap.max_recipients,
+            round(settings.delivery.max_age_hours * HOUR_MS),
+            settings.pap.match_capabilities,
         ),
         settings.pap.tolerance.tolerance(),
         clock,

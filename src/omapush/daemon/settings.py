@@ -133,6 +133,11 @@ class PapTable(_Table):
     success_status: Literal[200, 202] = Field(
         202, description="HTTP status of a PAP answer; 200 only for initiators that insist on it"
     )
+    match_capabilities: bool = Field(
+        default=False,
+        description="compare the capabilities entity of a submission with what registration told; "
+        "what the client lacks is 2005",
+    )
     tolerance: ToleranceTable = Field(
         ToleranceTable(), description="what documents may get wrong, where no initiator's own says"
     )

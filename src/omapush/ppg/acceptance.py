@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -49,15 +49,17 @@ from omapush.ppg.documents import (
     unsupported_version,
 )
 from omapush.ppg.finding import Finder
+from omapush.ppg.matching import assumptions, match
 from omapush.ppg.permissions import flags_of, granted, judge_operation
 from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
 from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (
+    NewDelivery,
     NewPush,
     Store,
     StoreUnavailable,
 )
-from omapush.ppg.submission import RejectionError, SubmissionLimits, examine, judge
+from omapush.ppg.submission import Found, RejectionError, SubmissionLimits, examine, judge
 
 log = structlog.get_logger(__name__)
 
@@ -275,6 +277,7 @@ class Acceptance:
         examined = examine(message, self._limits, now, permissions, tolerance)
         found = await self._finder.find(examined.named, permissions)
         judged = judge(message, entity.content, examined, found, permissions)
+        deliveries = await self._matched(entity, found, judged.deliveries)
         notes.add("validated", f"{len(found)} recipients")
         asked, message = message, granted(message, permissions)
         if message is not asked:
@@ -292,8 +295,25 @@ class Acceptance:
             notify_url=self._notify_url(message, tolerance, notes),
             control=control_facts(document, message),
             message=judged.content,
-            deliveries=judged.deliveries,
+            deliveries=deliveries,
             replaces=judged.replaces,
+        )
+
+    async def _matched(
+        self, entity: Entity, found: Sequence[Found], deliveries: tuple[NewDelivery, ...]
+    ) -> tuple[NewDelivery, ...]:
+        """Reject recipients whose clients lack what the initiator assumes, if that is asked for."""
+        if entity.capabilities is None or not self._limits.match_capabilities:
+            return deliveries
+        try:
+            rejections = await match(assumptions(entity.capabilities), found, self._store)
+        except StoreUnavailable as error:
+            log.error("capabilities_not_known", reason=error.reason)
+            reason = "the gateway cannot compare capabilities now"
+            raise RejectionError(StatusCode.INTERNAL_SERVER_ERROR, reason) from error
+        return tuple(
+            dataclasses.replace(each, rejection=rejections.get(each.recipient))
+            for each in deliveries
         )
 
     def _notify_url(self, message: PushMessage, tolerance: Tolerance, notes: _Notes) -> str | None:

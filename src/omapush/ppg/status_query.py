@@ -42,7 +42,8 @@ async def query_status(
     asked = [
         each
         for each in record.deliveries
-        if not named.any_given or each.recipient in named.by_recipient
+        # A group is one recipient towards the initiator, whoever is in it (PPG 6).
+        if each.part_of is None and (not named.any_given or each.recipient in named.by_recipient)
     ]
     results = [
         _result(record, each, named.by_recipient.get(each.recipient, (each.address,)))

@@ -63,10 +63,13 @@ class SubmissionLimits:
     """What this gateway takes.
 
     :ivar max_age_ms: life of a push without deliver-before-timestamp (PAP 8.6: "maximum age").
+    :ivar match_capabilities: compare the capabilities entity with what is known (PAP 10.3);
+        otherwise it is passed over.
     """
 
     max_recipients: int = 1_000
     max_age_ms: int = 3 * DAY_MS
+    match_capabilities: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from omapush.core.instants import HOUR_MS
+from omapush.daemon.clock import SystemClock
 from omapush.daemon.ppg import check_ppg_settings, policies
 from omapush.daemon.settings import PpgSettings, SettingsError
 from omapush.daemon.settings_file import load_settings
@@ -36,7 +37,7 @@ def loaded(folder: Path, text: str) -> PpgSettings:
 
 
 def policy(folder: Path, text: str, initiator_id: str = "weather") -> InitiatorPolicy:
-    return policies(loaded(folder, text)).authorisation.policy_of(initiator_id)
+    return policies(loaded(folder, text), SystemClock()).authorisation.policy_of(initiator_id)
 
 
 def test_initiator_without_more_may_do_everything_but_provisioning(tmp_path: Path) -> None:

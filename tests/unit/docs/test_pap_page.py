@@ -128,9 +128,11 @@ def test_address_on_the_page_is_one_by_the_grammar(form: str) -> None:
 
 ID = 'push-id="4711@weather.example.org"'
 QOS = 'delivery-method="confirmed"'
+PENDING_ONLY = 'replace-push-id="4710@weather.example.org" replace-method="pending-only"'
 FAULTS = [
     ("multipart/related", "text/plain", "badmessage-response", 2000),
     ("</pap>", "", "badmessage-response", 2000),
+    ("<quality-of-service", "<quality", "push-response", 2000),
     ("<pap>", "<wap>", "badmessage-response", 2000),
     ("[<?wap-pap-ver", '[<!ENTITY a "b"><?wap-pap-ver', "badmessage-response", 2000),
     ("DTD PAP 2.0//", "DTD PAP 9.0//", "badmessage-response", 3002),
@@ -144,13 +146,8 @@ FAULTS = [
     (QOS, 'delivery-method="oneshot"', "push-response", 3012),
     ("Content-Type: text/vnd.wap.si\r\n", "", "push-response", 2000),
     ("x-wap-application:wml.ua", "not an id", "push-response", 2000),
+    (ID, f"{ID} {PENDING_ONLY}", "push-response", 2004),
     (ID, f'{ID} replace-push-id="4711@weather.example.org"', "push-response", 2007),
-    (
-        ID,
-        f'{ID} replace-push-id="4710@weather.example.org" replace-method="pending-only"',
-        "push-response",
-        2004,
-    ),
 ]
 
 
@@ -174,6 +171,21 @@ async def test_push_id_is_taken_once(page: str, acceptance: Acceptance) -> None:
     assert await answered(acceptance, submission(page)) == ("push-response", 2007)
 
 
+async def test_replacement_for_whom_nothing_waits_is_refused(
+    page: str, acceptance: Acceptance, store: MemoryStore
+) -> None:
+    good = submission(page)
+    assert await answered(acceptance, good) == ("push-response", 1001)
+    await store.claim("ppg-1/a", NOW, 60_000, 1, 1)
+    replacement = good.body.replace(b"4711@", b"4712@").replace(
+        b"<push-message ",
+        b'<push-message replace-push-id="4711@weather.example.org" replace-method="pending-only" ',
+    )
+    request = PapRequest(good.content_type, replacement, good.initiator, good.source)
+    assert await answered(acceptance, request) == ("push-response", 2008)
+    assert "| and is waiting for one of the recipients | 2008 |" in page
+
+
 async def test_push_that_cannot_be_stored_is_not_accepted(
     page: str, acceptance: Acceptance, store: MemoryStore
 ) -> None:
@@ -181,8 +193,17 @@ async def test_push_that_cannot_be_stored_is_not_accepted(
     assert await answered(acceptance, submission(page)) == ("push-response", 3000)
 
 
+def operation(element: str) -> PapRequest:
+    document = (
+        '<?xml version="1.0"?><!DOCTYPE pap PUBLIC "-//WAPFORUM//DTD PAP 2.0//EN" '
+        f'"http://www.wapforum.org/DTD/pap_2.0.dtd"><pap>{element}</pap>'
+    )
+    initiator = Identified("weather-service", authenticated=True)
+    return PapRequest("application/xml", document.encode(), initiator, "127.0.0.1")
+
+
 @pytest.mark.parametrize(
-    ("operation", "element", "code"),
+    ("asked", "element", "code"),
     [
         ('<cancel-message push-id="1"/>', "cancel-response", 2004),
         ('<statusquery-message push-id="1"/>', "statusquery-response", 2004),
@@ -195,15 +216,36 @@ async def test_push_that_cannot_be_stored_is_not_accepted(
     ],
 )
 async def test_operation_is_answered_in_kind(
-    acceptance: Acceptance, operation: str, element: str, code: int
+    acceptance: Acceptance, asked: str, element: str, code: int
 ) -> None:
-    document = (
-        '<?xml version="1.0"?><!DOCTYPE pap PUBLIC "-//WAPFORUM//DTD PAP 2.0//EN" '
-        f'"http://www.wapforum.org/DTD/pap_2.0.dtd"><pap>{operation}</pap>'
-    )
-    initiator = Identified("weather-service", authenticated=True)
-    request = PapRequest("application/xml", document.encode(), initiator, "127.0.0.1")
-    assert await answered(acceptance, request) == (element, code)
+    assert await answered(acceptance, operation(asked)) == (element, code)
+
+
+@pytest.mark.parametrize("what", ["cancel", "statusquery"])
+async def test_only_the_initiator_of_a_push_can_ask_for_it(
+    page: str, acceptance: Acceptance, what: str
+) -> None:
+    good = submission(page)
+    assert await answered(acceptance, good) == ("push-response", 1001)
+    its_own = operation(f'<{what}-message push-id="4711@weather.example.org"/>')
+    stranger = Identified("stranger", authenticated=True)
+    of_another = PapRequest(its_own.content_type, its_own.body, stranger, "127.0.0.1")
+    assert await answered(acceptance, of_another) == (f"{what}-response", 2004)
+    assert await answered(acceptance, its_own) == (f"{what}-response", 1000)
+
+
+@pytest.mark.parametrize("what", ["cancel", "statusquery"])
+async def test_address_that_is_none_or_no_recipient_has_a_result_of_its_own(
+    page: str, acceptance: Acceptance, what: str
+) -> None:
+    await answered(acceptance, submission(page))
+    for recipient, code in (("WAPPUSH=1/TYPE=MAN@b", 2002), ("WAPPUSH=a/TYPE=USER@b", 2003)):
+        asked = operation(
+            f'<{what}-message push-id="4711@weather.example.org">'
+            f'<address address-value="{recipient}"/></{what}-message>'
+        )
+        assert await answered(acceptance, asked) == (f"{what}-response", code)
+        assert str(code) in page
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def new_acceptance(
         tolerance: Tolerance | None = None,
         authorisation: Authorisation | None = None,
         groups: Sequence[Group] = (),
+        limits: SubmissionLimits | None = None,
     ) -> Acceptance:
         keys = itertools.count(1)
         return Acceptance(
@@ -71,7 +72,7 @@ def new_acceptance(
             Finder(StaticResolver(recipients, groups), recipients),
             NotificationTargets(),
             IDENTITY,
-            SubmissionLimits(max_recipients=3),
+            limits or SubmissionLimits(max_recipients=3),
             tolerance or Tolerance(),
             lambda: Instant(NOW),
             lambda _now: f"{next(keys):032x}",
