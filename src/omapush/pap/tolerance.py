@@ -13,8 +13,10 @@ class Tolerance:
     :ivar strict_type_param: multipart/related must have a well-formed ``type`` parameter.
     :ivar strict_doctype: a DOCTYPE with the exact identifiers, and the version list inside it.
     :ivar strict_dtd: the element tables to the letter. PAP demands it (PPG 5.1.1), so it is on;
-        off, the order of elements, white space in empty elements, unknown attributes and the case
-        of enumerations are forgiven.
+        off, the order of elements, unknown attributes and the case of enumerations are forgiven.
+    :ivar strict_empty: nothing, not even white space, in an element that the DTD has empty. A
+        switch of its own: Kannel's samples have it, and nothing can be misread.
+    :ivar strict_times: times in the one form that PAP has (PAP 8.2).
     :ivar strict_charset: no falling back when octets are not of the declared character set.
     :ivar strict_address: the address grammar to the letter.
     """
@@ -23,5 +25,7 @@ class Tolerance:
     strict_type_param: bool = False
     strict_doctype: bool = False
     strict_dtd: bool = True
+    strict_empty: bool = False
+    strict_times: bool = False
     strict_charset: bool = False
     strict_address: bool = False

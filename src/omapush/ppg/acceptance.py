@@ -58,6 +58,9 @@ from omapush.ppg.submission import Judged, RejectionError, SubmissionLimits, jud
 
 log = structlog.get_logger(__name__)
 
+MAX_DESC = 400
+"""Characters of what a description names of the repairs."""
+
 
 @dataclass(frozen=True, slots=True)
 class PapRequest:
@@ -145,7 +148,8 @@ class Acceptance:
         except RejectionError as error:
             log.info("push_rejected", **who, code=int(error.code), reason=error.reason)
             return push_response(document, message, error.code, error.reason, self._identity, now)
-        for repair in (*entity.repairs, *document.repairs):
+        repairs = (*entity.repairs, *document.repairs, *judged.repairs)
+        for repair in repairs:
             notes.add("tolerated", repair)
             log.info("tolerated", **who, repair=repair)
         log.debug("push_accepted", **who, recipients=len(push.deliveries))
@@ -158,7 +162,7 @@ class Acceptance:
             document,
             message,
             StatusCode.ACCEPTED_FOR_PROCESSING,
-            "Accepted for processing",
+            _accepted(repairs),
             self._identity,
             now,
             notes.taken,
@@ -299,6 +303,21 @@ def _digest(entity: Entity) -> str:
             digest.update(f"\0{name}:{value}".encode())
         digest.update(b"\0\0" + entity.content.body)
     return digest.hexdigest()
+
+
+def _accepted(repairs: tuple[str, ...]) -> str:
+    """Return the description of 1001; it names what was forgiven, as far as there is room."""
+    if not repairs:
+        return "Accepted for processing"
+    shown, room = [], MAX_DESC
+    for repair in repairs:
+        room -= len(repair) + 2
+        if room < 0:
+            break
+        shown.append(repair)
+    if len(shown) < len(repairs):
+        shown.append(f"{len(repairs) - len(shown)} more")
+    return f"Accepted for processing; tolerated: {'; '.join(shown)}"
 
 
 def _when(push: NewPush) -> str:

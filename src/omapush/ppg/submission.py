@@ -46,13 +46,17 @@ class SubmissionLimits:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An acceptable submission: who gets it, when, until when, and how."""
+    """An acceptable submission: who gets it, when, until when, and how.
+
+    :ivar repairs: what had to be forgiven of its addresses; each kind once.
+    """
 
     deliveries: tuple[NewDelivery, ...]
     expires_at: Instant
     confirmed: bool
     content: ContentMessage
     replaces: Replacement | None = None
+    repairs: tuple[str, ...] = ()
 
 
 def judge(
@@ -71,7 +75,8 @@ def judge(
             StatusCode.BAD_REQUEST, f"push-id must have 1 to {MAX_PUSH_ID} characters"
         )
     due_at, expires_at = _times(message, limits, now)
-    found = _resolve(message, recipients, limits)
+    repairs: dict[str, None] = {}
+    found = _resolve(message, recipients, limits, repairs)
     clients = [client for _, client in found.values()]
     confirmed = _quality_of_service(message.quality_of_service, clients)
     checked = _content(content)
@@ -80,7 +85,7 @@ def judge(
         NewDelivery(position, address, client.client_id, due_at, recipient)
         for position, (recipient, (address, client)) in enumerate(found.items())
     )
-    return Judged(deliveries, expires_at, confirmed, checked, replaces)
+    return Judged(deliveries, expires_at, confirmed, checked, replaces, tuple(repairs))
 
 
 def _replacement(message: PushMessage) -> Replacement | None:
@@ -113,7 +118,10 @@ def _times(message: PushMessage, limits: SubmissionLimits, now: Instant) -> tupl
 
 
 def _resolve(
-    message: PushMessage, recipients: Recipients, limits: SubmissionLimits
+    message: PushMessage,
+    recipients: Recipients,
+    limits: SubmissionLimits,
+    repairs: dict[str, None],
 ) -> dict[str, tuple[str, Client]]:
     """Return each recipient once, with the initiator's own address string (PPG 6)."""
     total = len(message.addresses)
@@ -124,7 +132,7 @@ def _resolve(
     for number, element in enumerate(message.addresses, start=1):
         place = f"recipient {number} of {total}"
         try:
-            address = addressing.parse(element.address_value, tolerant=limits.tolerant_addresses)
+            address = _parsed(element.address_value, limits, repairs)
         except DecodeError as error:
             reason = f"{place}: {error.reason}"
             raise RejectionError(StatusCode.ADDRESS_ERROR, reason) from error
@@ -133,6 +141,18 @@ def _resolve(
             raise RejectionError(StatusCode.ADDRESS_ERROR, f"{place} is not served here")
         found.setdefault(address.recipient_key, (element.address_value, client))
     return found
+
+
+def _parsed(text: str, limits: SubmissionLimits, repairs: dict[str, None]) -> addressing.Address:
+    """Read an address, to the letter first, so that what is forgiven can be named."""
+    try:
+        return addressing.parse(text, tolerant=False)
+    except DecodeError as error:
+        if not limits.tolerant_addresses:
+            raise
+        address = addressing.parse(text, tolerant=True)
+        repairs[f"address not to the letter: {error.reason}"] = None
+        return address
 
 
 def _quality_of_service(wish: QualityOfService | None, clients: list[Client]) -> bool:

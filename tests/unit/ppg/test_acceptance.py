@@ -12,7 +12,7 @@ from omapush.pap import entity, model, xml
 from omapush.pap.codes import StatusCode
 from omapush.pap.tolerance import Tolerance
 from omapush.pap.versions import PapVersion, VersionRange
-from omapush.ppg.acceptance import Acceptance, PapRequest
+from omapush.ppg.acceptance import MAX_DESC, Acceptance, PapRequest
 from omapush.ppg.policy import Identified
 from omapush.ppg.store.contract import DeliveryState
 from omapush.testing.memory_store import MemoryStore
@@ -268,6 +268,36 @@ async def test_forgiven_faults_are_named_in_progress_notes(new_acceptance: NewAc
     ).message
     assert isinstance(response, model.PushResponse)
     assert "tolerated" in [note.stage for note in response.progress_notes]
+
+
+async def test_forgiven_faults_are_named_in_the_description_of_1001(
+    new_acceptance: NewAcceptance,
+) -> None:
+    good = request(message("a@pi", "+441234567890", "+447700900123"))
+    sloppy = good.content_type.replace("; type=", "; x="), good.body.replace(b"\r\n", b"\n")
+    code, desc = await verdict(new_acceptance(), PapRequest(*sloppy, WEATHER, "x"))
+    assert code == 1001
+    assert desc == (
+        "Accepted for processing; tolerated: no type parameter; multipart line ends or delimiters; "
+        "address not to the letter: an address ends with @ and a gateway"
+    )
+    assert (await verdict(new_acceptance(), request(message("b@pi"))))[1] == (
+        "Accepted for processing"
+    )
+
+
+async def test_description_of_1001_is_short_whatever_was_forgiven(
+    new_acceptance: NewAcceptance,
+) -> None:
+    good = request(message())
+    odd = b"".join(b' odd-%d="x"' % number for number in range(60))
+    body = good.body.replace(b' push-id="a@pi"', b' push-id="a@pi"' + odd)
+    acceptance = new_acceptance(Tolerance(strict_dtd=False))
+    code, desc = await verdict(acceptance, PapRequest(good.content_type, body, WEATHER, "x"))
+    assert code == 1001
+    assert "'odd-0'" in desc
+    assert desc.endswith(" more")
+    assert len(desc) < MAX_DESC + 60
 
 
 async def test_capabilities_query_is_answered_3001_in_kind(new_acceptance: NewAcceptance) -> None:
