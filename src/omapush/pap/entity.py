@@ -13,6 +13,7 @@ import quopri
 import re
 from dataclasses import dataclass
 
+from omapush.content.application_id import HEADER, REGISTRY
 from omapush.content.message import Header, PushMessage
 from omapush.core.errors import EncodeError
 from omapush.pap.bad_message import BadMessage
@@ -31,6 +32,7 @@ _FOLD = re.compile(rb"\r?\n[ \t]+")
 _NAME = re.compile(rb"[!-9;-~]+")
 _ESCAPED = re.compile(r"\\(.)")
 _DEFAULT = Tolerance()
+_NAMES = frozenset(REGISTRY.values())
 _CONTROL_TYPES = ("application/xml", "text/xml", "")
 
 
@@ -78,7 +80,7 @@ def split(content_type: str, octets: bytes, tolerance: Tolerance = _DEFAULT) -> 
     if not _BOUNDARY.fullmatch(boundary) or boundary.endswith(" "):
         raise BadMessage("multipart/related without a legal boundary")
     parts = _parts(octets, boundary.encode("ascii"), tolerance, repairs)
-    return _entity(parts, repairs)
+    return _entity(parts, tolerance, repairs)
 
 
 def join(
@@ -194,7 +196,7 @@ def _text(octets: bytes) -> str:
         return octets.decode("latin-1")
 
 
-def _entity(parts: list[Part], repairs: list[str]) -> Entity:
+def _entity(parts: list[Part], tolerance: Tolerance, repairs: list[str]) -> Entity:
     if not parts:
         raise BadMessage("the multipart body has no part")
     control = parts[0]
@@ -204,6 +206,8 @@ def _entity(parts: list[Part], repairs: list[str]) -> Entity:
     if len(parts) > 3:
         repairs.append(f"{len(parts) - 3} parts too many")
     content = _content(parts[1], repairs) if len(parts) > 1 else None
+    if content is not None and not tolerance.strict_application_id:
+        content = _completed(content, repairs)
     return Entity(
         control=_decoded(control, repairs).body,
         control_charset=parameters(named).get("charset"),
@@ -226,6 +230,15 @@ def _content(part: Part, repairs: list[str]) -> PushMessage:
         elif lower not in ("content-transfer-encoding", "mime-version", "content-length"):
             kept.append((name, value))
     return PushMessage(tuple(kept), decoded.body)
+
+
+def _completed(content: PushMessage, repairs: list[str]) -> PushMessage:
+    """Return the push message, its application id with the scheme that the sender left out."""
+    named = content.get(HEADER)
+    if named is None or ":" in named or f"x-wap-application:{named.lower()}" not in _NAMES:
+        return content
+    repairs.append(f"{HEADER}: {named}")
+    return content.replacing(HEADER, f"x-wap-application:{named.lower()}")
 
 
 def _decoded(part: Part, repairs: list[str]) -> Part:

@@ -174,6 +174,29 @@ def test_base64_part_is_decoded_and_artefacts_of_mime_do_not_travel() -> None:
 
 
 @pytest.mark.parametrize(
+    ("named", "completed"),
+    [
+        ("mms.ua", "x-wap-application:mms.ua"),
+        ("MMS.ua", "x-wap-application:mms.ua"),
+        ("4", "4"),
+        ("nobody.knows", "nobody.knows"),
+        ("http://www.example.net:mms.ua", "http://www.example.net:mms.ua"),
+    ],
+)
+def test_application_id_without_its_scheme_is_completed_if_it_is_registered(
+    named: str, completed: str
+) -> None:
+    octets = body(b"x").replace(b"x-wap-application:wml.ua", named.encode())
+    entity = split(RELATED, octets)
+    assert entity.content is not None
+    assert entity.content.get("X-Wap-Application-Id") == completed
+    assert bool(entity.repairs) is (named != completed)
+    strict = split(RELATED, octets, Tolerance(strict_application_id=True))
+    assert strict.content is not None
+    assert strict.content.get("X-Wap-Application-Id") == named
+
+
+@pytest.mark.parametrize(
     ("content_type", "octets", "reason"),
     [
         (RELATED, b"", "empty"),
