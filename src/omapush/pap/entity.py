@@ -28,6 +28,7 @@ MAX_HEADER_OCTETS = 8_192
 
 _PARAMETER = re.compile(r';\s*([A-Za-z0-9!#$&+.^_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s"]+))')
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{1,70}")
+_QUOTED_TYPE = re.compile(r';\s*type\s*=\s*"', re.IGNORECASE)
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _NAME = re.compile(rb"[!-9;-~]+")
 _ESCAPED = re.compile(r"\\(.)")
@@ -75,7 +76,7 @@ def split(content_type: str, octets: bytes, tolerance: Tolerance = _DEFAULT) -> 
     if media_type != "multipart/related":
         raise BadMessage(f"neither multipart/related nor application/xml: {media_type[:60]!r}")
     given = parameters(content_type)
-    repairs = _check_type(given, tolerance)
+    repairs = _check_type(content_type, given, tolerance)
     boundary = given.get("boundary", "")
     if not _BOUNDARY.fullmatch(boundary) or boundary.endswith(" "):
         raise BadMessage("multipart/related without a legal boundary")
@@ -121,13 +122,16 @@ def parameters(value: str) -> dict[str, str]:
     return found
 
 
-def _check_type(given: dict[str, str], tolerance: Tolerance) -> list[str]:
+def _check_type(content_type: str, given: dict[str, str], tolerance: Tolerance) -> list[str]:
     """Judge the ``type`` parameter, which names the media type of the root part (RFC 2387)."""
     named = given.get("type", "")
-    if named.lower() == "application/xml":
+    right = named.lower() == "application/xml"
+    if right and _QUOTED_TYPE.search(content_type):
         return []
     if tolerance.strict_type_param:
         raise BadMessage('multipart/related needs type="application/xml"')
+    if right:
+        return ["unquoted type parameter"]  # RFC 2045 5.1: what holds a "/" is quoted
     return [f"type parameter {named[:60]!r}" if named else "no type parameter"]
 
 
@@ -292,9 +296,16 @@ def _repaired(octets: bytes, boundary: bytes, repairs: list[str]) -> bytes:
     return (b"\r\n" + delimiter + b"\r\n").join(pieces) + b"\r\n" + delimiter + b"--\r\n"
 
 
+_EARLY_BLANK = re.compile(rb"[ \t\r\n]*[\r\n](?=[ \t]*content-type[ \t]*:)", re.IGNORECASE)
+
+
 def _repaired_part(block: bytes, repairs: list[str]) -> bytes:
     """Return one part, its headers with CRLF and an empty line behind them."""
     rest = re.sub(rb"\A(?:\r\n|\n\r|\n|\r)", b"", block, count=1)
+    early = _EARLY_BLANK.match(rest)
+    if early is not None:
+        repairs.append("empty line before part headers")
+        rest = rest[early.end() :]
     headers = []
     while True:
         found = re.match(rb"[ \t]*([!-9;-~]+:[^\r\n]*)(?:\r\n|\n\r|\n|\r|\Z)", rest)
