@@ -6,6 +6,7 @@ compares, and ends with 1 if the page is not what would be written.
 
 from __future__ import annotations
 
+import enum
 import json
 import sys
 import types
@@ -16,6 +17,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from omapush.daemon.permission_settings import ToleranceTable
 from omapush.daemon.settings import ClientSettings, Endpoint, PpgSettings
 
 PAGE = Path(__file__).parent.parent / "docs/settings.md"
@@ -32,6 +34,7 @@ def main() -> int:
             MARK,
             "",
             *_kind("The gateway: `omapush ppg`", PpgSettings),
+            *_keys("`tolerance`, within other tables", ToleranceTable),
             *_kind("The client: `omapush client`", ClientSettings),
         ]
     )
@@ -50,15 +53,22 @@ def _kind(title: str, kind: type[BaseModel]) -> list[str]:
     for name, field in kind.model_fields.items():
         table = _table(field.annotation)
         heading = f"[[{name}]]" if typing.get_origin(field.annotation) is list else f"[{name}]"
-        lines += [
-            f"### `{heading}`",
-            "",
-            "| key | value | default | meaning |",
-            "|---|---|---|---|",
-        ]
-        lines += [_row(key, entry) for key, entry in table.model_fields.items()]
-        lines.append("")
+        lines += _keys(f"`{heading}`", table)
     return lines
+
+
+def _keys(heading: str, table: type[BaseModel]) -> list[str]:
+    # A table's own keys come before those that it shares with others.
+    own = table.__annotations__
+    entries = sorted(table.model_fields.items(), key=lambda entry: entry[0] not in own)
+    return [
+        f"### {heading}",
+        "",
+        "| key | value | default | meaning |",
+        "|---|---|---|---|",
+        *[_row(key, entry) for key, entry in entries],
+        "",
+    ]
 
 
 def _table(annotation: object) -> type[BaseModel]:
@@ -78,12 +88,18 @@ def _default(value: object) -> str:
             return "none"
         case bool():
             return f"`{str(value).lower()}`"
+        case ToleranceTable():
+            return "`{}`"
         case str() | Endpoint() | Path():
             return f'`"{value}"`'
         case list():
-            return f"`{json.dumps(value)}`"
+            return f"`{json.dumps([_plain(entry) for entry in value])}`"
         case _:
             return f"`{value}`"
+
+
+def _plain(entry: object) -> object:
+    return entry.value if isinstance(entry, enum.Enum) else entry
 
 
 def _value(annotation: object) -> str:
@@ -106,11 +122,13 @@ def _value(annotation: object) -> str:
 def _type_name(kind: type) -> str:
     if kind is Endpoint:
         return "`host:port`"
+    if kind is ToleranceTable:
+        return "table, see below"
     names = {str: "text", int: "number", float: "number", bool: "true or false", SecretStr: "text"}
     if kind in names:
         return names[kind]
-    if issubclass(kind, str):
-        return " or ".join(f'`"{member.value}"`' for member in kind)  # type: ignore[attr-defined]
+    if issubclass(kind, enum.Enum):
+        return " or ".join(f'`"{member.value}"`' for member in kind)
     return "path" if issubclass(kind, Path) else kind.__name__
 
 

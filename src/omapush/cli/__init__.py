@@ -1,10 +1,10 @@
 """The verbs for people: one module each.
 
-``omapush ppg`` and ``omapush client`` run daemons; ``push``, ``replace``, ``cancel`` and ``listen``
-are an initiator's tools, ``status`` is an initiator's and an operator's; ``check-config`` reads
-settings; ``demo`` shows the whole. Each prints for
-people, or with ``--json`` for programs, and ends with 0 (done), 1 (could not be done) or 2 (asked
-wrongly).
+``omapush ppg`` and ``omapush client`` run daemons; ``push``, ``replace``, ``cancel``,
+``capabilities`` and ``listen`` are an initiator's tools, ``status`` is an initiator's and an
+operator's; ``check-config`` reads settings; ``hash-password`` makes one of their values; ``demo``
+shows the whole. Each prints for people, or with ``--json`` for programs, and ends with 0 (done), 1
+(could not be done) or 2 (asked wrongly).
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import typer
 
 from omapush import __version__
 from omapush.cli.cancel import cancel
+from omapush.cli.capabilities import capabilities
 from omapush.cli.check_config import check_config
 from omapush.cli.client import client
 from omapush.cli.demo import demo
+from omapush.cli.hash_password import hash_password
 from omapush.cli.listen import listen
 from omapush.cli.ppg import ppg
 from omapush.cli.push import push
@@ -53,8 +55,10 @@ application.command("push")(push)
 application.command("replace")(replace)
 application.command("cancel")(cancel)
 application.command("status")(status)
+application.command("capabilities")(capabilities)
 application.command("listen")(listen)
 application.command("check-config")(check_config)
+application.command("hash-password")(hash_password)
 application.command("demo")(demo)
 
 

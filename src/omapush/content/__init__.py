@@ -2,6 +2,7 @@
 
 * ``message``: a push message, i.e. headers and a body (Push Message, WAP-251).
 * ``application_id``: the OMNA registry of push application ids, both directions.
+* ``uaprof``: what a client takes, as CC/PP documents.
 
 Used by ``pap`` users, ``ota``, ``ppg`` and ``client`` alike. Decoders raise
 :class:`~omapush.core.errors.DecodeError`; nothing here does input or output.

@@ -17,22 +17,28 @@ from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import HOUR_MS, SECOND_MS, Instant, later
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.serving import HttpServer, listening_socket
-from omapush.daemon.settings import PpgSettings, SettingsError
+from omapush.daemon.settings import InitiatorTable, PpgSettings, SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
+from omapush.daemon.tls import tls_options
 from omapush.ota.http.ppg import HttpPpgSettings
 from omapush.pap import address as addressing
-from omapush.pap.tolerance import Tolerance
 from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.admin import admin_application
+from omapush.ppg.authentication import ANONYMOUS, Initiators
+from omapush.ppg.authorisation import Authorisation
+from omapush.ppg.credentials import Initiator
 from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
 from omapush.ppg.documents import Identity
 from omapush.ppg.http import PapHttpSettings, PapOverHttp
 from omapush.ppg.lane import LaneSettings
 from omapush.ppg.lifecycle import RetryPolicy
+from omapush.ppg.lockout import LockoutSettings
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.notification import NotificationLoop, NotificationSettings
 from omapush.ppg.notification_sender import HttpNotificationSender
-from omapush.ppg.policy import Initiator, Initiators, NotificationTargets
+from omapush.ppg.patterns import PatternError
+from omapush.ppg.peer_certificate import PeerCertificateProtocol
+from omapush.ppg.policy import NotificationTargets
 from omapush.ppg.recipients import Client, HttpContact, Recipients
 from omapush.ppg.store.contract import Store, StoreUnavailable
 from omapush.ppg.store.opening import StoreUrlError, open_store
@@ -53,12 +59,18 @@ class Policies:
     initiators: Initiators
     recipients: Recipients
     targets: NotificationTargets
+    authorisation: Authorisation
 
 
 def policies(settings: PpgSettings) -> Policies:
     """Read the policies out of ``settings``. :raises SettingsError: they contradict themselves."""
     try:
-        return Policies(_initiators(settings), _recipients(settings), _targets(settings))
+        return Policies(
+            _initiators(settings),
+            _recipients(settings),
+            _targets(settings),
+            _authorisation(settings),
+        )
     except SettingsError:
         raise
     except OmapushError as error:
@@ -68,6 +80,7 @@ def policies(settings: PpgSettings) -> Policies:
 def check_ppg_settings(settings: PpgSettings) -> None:
     """Check what only composition can see. :raises SettingsError: something does not fit."""
     policies(settings)
+    tls_options(settings.pap)
     _ledger(settings)
 
 
@@ -136,24 +149,26 @@ async def _run(
         SubmissionLimits(
             settings.pap.max_recipients, round(settings.delivery.max_age_hours * HOUR_MS)
         ),
-        Tolerance(),
+        settings.pap.tolerance.tolerance(),
         clock,
         new_push_key,
         deliveries.wake,
         notifications.wake,
+        rules.authorisation,
     )
-    front_door = PapOverHttp(acceptance, rules.initiators, metrics, _http_settings(settings))
+    front_door = PapOverHttp(acceptance, rules.initiators, metrics, _http_settings(settings), clock)
     pap = HttpServer(
         front_door,
         [listening_socket(settings.pap.listen)],
-        http="httptools",
+        http=PeerCertificateProtocol,
         limit_concurrency=settings.pap.max_connections,
+        **tls_options(settings.pap),
     )
     admin = HttpServer(admin_application(store, metrics), [listening_socket(settings.admin.listen)])
     log.info(
         "gateway_started",
         node=node,
-        pap=f"http://{settings.pap.listen}{settings.pap.paths[0]}",
+        pap=f"{settings.pap.origin}{settings.pap.paths[0]}",
         admin=f"http://{settings.admin.listen}",
         initiators=len(settings.initiators),
         clients=len(settings.clients),
@@ -209,25 +224,54 @@ async def _retention(store: Store, clock: Callable[[], Instant], keep_ms: int) -
 
 
 def _initiators(settings: PpgSettings) -> Initiators:
-    usernames = [table.username for table in settings.initiators]
+    usernames = [table.username for table in settings.initiators if table.username is not None]
     ids = [table.id for table in settings.initiators]
-    for values, what in ((usernames, "username"), (ids, "id")):
+    keys = [key for table in settings.initiators for key in table.api_key_sha256]
+    for values, what in ((usernames, "username"), (ids, "id"), (keys, "api_key_sha256")):
         twice = next((value for value in values if values.count(value) > 1), None)
         if twice is not None:
             raise SettingsError(f"initiators: two have the {what} {twice!r}")
-    return Initiators(
-        [
-            Initiator(
-                table.id,
-                table.username,
-                table.secret(),
-                _networks(table.allowed_addresses),
-                table.idempotent_resubmission,
+    for table in settings.initiators:
+        if (table.certificate_sha256 or table.certificate_name) and not settings.pap.tls_client_ca:
+            raise SettingsError(
+                f"initiators: the certificate of {table.id!r} needs pap.tls_client_ca"
             )
-            for table in settings.initiators
-        ],
-        _networks(settings.pap.anonymous_from),
+    pap = settings.pap
+    return Initiators(
+        [_initiator(table) for table in settings.initiators],
+        _networks(pap.anonymous_from),
+        secret=secrets.token_bytes(32),
+        schemes=pap.schemes,
+        lockout=LockoutSettings(pap.lockout_failures, locked_ms=_ms(pap.lockout_seconds)),
     )
+
+
+def _initiator(table: InitiatorTable) -> Initiator:
+    ha1_sha256, ha1_md5 = table.digest_ha1_sha256, table.digest_ha1_md5
+    return Initiator(
+        table.id,
+        table.username,
+        table.secret(),
+        _networks(table.allowed_addresses),
+        table.idempotent_resubmission,
+        digest_ha1_sha256=ha1_sha256.get_secret_value() if ha1_sha256 else None,
+        digest_ha1_md5=ha1_md5.get_secret_value() if ha1_md5 else None,
+        api_keys_sha256=tuple(table.api_key_sha256),
+        certificates_sha256=tuple(table.certificate_sha256),
+        certificate_names=tuple(table.certificate_name),
+        require_all=table.require_all,
+    )
+
+
+def _authorisation(settings: PpgSettings) -> Authorisation:
+    tables = {ANONYMOUS: settings.anonymous, **{table.id: table for table in settings.initiators}}
+    policies = {}
+    for initiator_id, table in tables.items():
+        try:
+            policies[initiator_id] = table.policy()
+        except PatternError as error:
+            raise SettingsError(f"permissions of {initiator_id!r}: {error.reason}") from error
+    return Authorisation(policies)
 
 
 def _recipients(settings: PpgSettings) -> Recipients:
@@ -265,7 +309,7 @@ def _networks(
 
 
 def _identity(settings: PpgSettings) -> Identity:
-    default = f"http://{settings.pap.listen}{settings.pap.paths[0]}"
+    default = f"{settings.pap.origin}{settings.pap.paths[0]}"
     address = settings.gateway.address or default
     return Identity(settings.gateway.name, address, f"omapush/{__version__}")
 

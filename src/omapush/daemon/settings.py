@@ -9,9 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     model_validator,
@@ -24,9 +22,20 @@ from pydantic_settings import (
 )
 
 from omapush.core.errors import OmapushError
+from omapush.daemon.credential_settings import (
+    CertificateNames,
+    DigestHa1Md5,
+    DigestHa1Sha256,
+    PasswordHash,
+    Sha256List,
+)
 from omapush.daemon.logs import LogFormat, LogLevel
+from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
+from omapush.daemon.settings_table import Table as _Table
+from omapush.ppg.authentication import ANONYMOUS
+from omapush.ppg.credentials import Scheme
 from omapush.ppg.lifecycle import InDoubtPolicy
-from omapush.ppg.policy import ANONYMOUS, DEFAULT_FORBIDDEN_TARGETS
+from omapush.ppg.policy import DEFAULT_FORBIDDEN_TARGETS
 
 
 class SettingsError(OmapushError):
@@ -65,10 +74,6 @@ EndpointSetting = Annotated[Endpoint, NoDecode, BeforeValidator(_endpoint)]
 NetworkSetting = Annotated[str, AfterValidator(_network)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class LogTable(_Table):
     """[log]"""
 
@@ -86,7 +91,7 @@ class GatewayTable(_Table):
     )
     name: str = Field("omapush", description="sender-name in PAP documents")
     address: str | None = Field(
-        None, description="sender-address in PAP documents; default: http:// and the listen address"
+        None, description="sender-address in PAP documents; default: the URL that is listened on"
     )
 
 
@@ -97,6 +102,22 @@ class PapTable(_Table):
     paths: list[str] = Field(["/pap"], min_length=1, description="URL paths that take PAP")
     anonymous_from: list[NetworkSetting] = Field(
         [], description="networks that may submit without credentials; default: none"
+    )
+    schemes: list[Scheme] = Field(
+        list(Scheme), min_length=1, description="HTTP authentication schemes that are taken"
+    )
+    lockout_failures: int = Field(
+        10,
+        ge=1,
+        description="wrong credentials in a row, within a minute, after which an address gets 429",
+    )
+    lockout_seconds: float = Field(60, gt=0, le=86_400, description="for how long it gets 429")
+    tls_certificate: Path | None = Field(
+        None, description="certificate chain in PEM; with it PAP is served by TLS"
+    )
+    tls_key: Path | None = Field(None, description="its private key in PEM, not encrypted")
+    tls_client_ca: Path | None = Field(
+        None, description="authorities in PEM whose client certificates are believed"
     )
     max_entity: int = Field(
         1_048_576, ge=1_024, le=1 << 30, description="largest request body in octets; more is 413"
@@ -111,6 +132,22 @@ class PapTable(_Table):
     success_status: Literal[200, 202] = Field(
         202, description="HTTP status of a PAP answer; 200 only for initiators that insist on it"
     )
+    tolerance: ToleranceTable = Field(
+        ToleranceTable(), description="what documents may get wrong, where no initiator's own says"
+    )
+
+    @model_validator(mode="after")
+    def _tls(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key need each other")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_key")
+        return self
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the endpoint."""
+        return f"{'https' if self.tls_certificate else 'http'}://{self.listen}"
 
 
 class StoreTable(_Table):
@@ -176,13 +213,41 @@ class NotificationTable(_Table):
     )
 
 
-class InitiatorTable(_Table):
+class AnonymousTable(PermissionTable):
+    """[anonymous], for whoever needs no credentials"""
+
+
+class InitiatorTable(PermissionTable):
     """[[initiators]]"""
 
     id: str = Field(pattern=r"[!-~]{1,128}", description="the operator's name for the initiator")
-    username: str = Field(min_length=1, description="user name for HTTP Basic")
+    username: str | None = Field(
+        None, min_length=1, pattern="^[^:]*$", description="user name for HTTP Basic and Digest"
+    )
     password: SecretStr | None = Field(None, description="its password, or ...")
-    password_file: Path | None = Field(None, description="... a file whose first line is it")
+    password_file: Path | None = Field(
+        None, description="... a file whose first line is it, or its hash, or ..."
+    )
+    password_hash: PasswordHash | None = Field(
+        None, description="... its hash, from `omapush hash-password` (for Basic only)"
+    )
+    digest_ha1_sha256: DigestHa1Sha256 | None = Field(
+        None, description="SHA-256 of username:PAP:password, for Digest without a clear password"
+    )
+    digest_ha1_md5: DigestHa1Md5 | None = Field(None, description="the same by MD5")
+    api_key_sha256: Sha256List = Field(
+        [], description="SHA-256 of the API key (or keys) that it sends as a Bearer token"
+    )
+    certificate_sha256: Sha256List = Field(
+        [], description="SHA-256 fingerprint of its TLS client certificate, or several"
+    )
+    certificate_name: CertificateNames = Field(
+        [], description="DNS name or URI that its TLS client certificate is for, or several"
+    )
+    require_all: bool = Field(
+        default=False,
+        description="it needs its certificate as well as its password or key; default: any will do",
+    )
     allowed_addresses: list[NetworkSetting] = Field(
         [], description="networks it may submit from; default: anywhere"
     )
@@ -191,19 +256,37 @@ class InitiatorTable(_Table):
     )
 
     @model_validator(mode="after")
-    def _one_password(self) -> Self:
-        if (self.password is None) == (self.password_file is None):
-            raise ValueError("needs either password or password_file")
+    def _means(self) -> Self:
         if self.id == ANONYMOUS:
             raise ValueError(f"id {ANONYMOUS!r} is reserved")
+        passwords = (self.password, self.password_file, self.password_hash)
+        if sum(one is not None for one in passwords) > 1:
+            raise ValueError("takes one of password, password_file and password_hash")
+        by_name = any((*passwords, self.digest_ha1_sha256, self.digest_ha1_md5))
+        by_certificate = bool(self.certificate_sha256 or self.certificate_name)
+        if not (by_name or by_certificate or self.api_key_sha256):
+            raise ValueError(
+                "needs a password, password_file, password_hash, digest_ha1_sha256, "
+                "digest_ha1_md5, api_key_sha256, certificate_sha256 or certificate_name"
+            )
+        if by_name != (self.username is not None):
+            raise ValueError("a username and a password, in whichever form, need each other")
+        # A request has one Authorization header.
+        if self.require_all and not (by_certificate and by_name != bool(self.api_key_sha256)):
+            raise ValueError("require_all needs a certificate, and either a password or API keys")
         return self
 
-    def secret(self) -> str:
-        """Return the password. :raises SettingsError: its file cannot be read or is empty."""
+    def secret(self) -> str | None:
+        """Return the password, in clear or as a hash, or ``None`` if it has none.
+
+        :raises SettingsError: its file cannot be read or is empty.
+        """
         if self.password is not None:
             return self.password.get_secret_value()
+        if self.password_hash is not None:
+            return self.password_hash.get_secret_value()
         if self.password_file is None:
-            raise SettingsError(f"initiator {self.id!r} has no password")
+            return None
         try:
             first_line = self.password_file.read_text().partition("\n")[0].rstrip("\r")
         except (OSError, UnicodeDecodeError) as error:
@@ -260,6 +343,7 @@ class PpgSettings(FileSettings):
     delivery: DeliveryTable = DeliveryTable()
     notification: NotificationTable = NotificationTable()
     log: LogTable = LogTable()
+    anonymous: AnonymousTable = AnonymousTable()
     initiators: list[InitiatorTable] = []
     clients: list[ClientTable] = []
 

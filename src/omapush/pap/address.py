@@ -26,10 +26,15 @@ _ESCAPED = re.compile(r"(?:[A-Za-z0-9+\-._]|%[0-9A-Fa-f]{2})+")
 # Push 2.3 writes "=" raw between the quotes; what else must be escaped is as before.
 _QUOTED_URI = re.compile(r"(?:[A-Za-z0-9+\-._=]|%[0-9A-Fa-f]{2})+")
 _PHONE = re.compile(r"\+[0-9.\-]+")
+_DOTTED_QUAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _MAN = re.compile(r"[0-9]{8}")
 _TYPE = re.compile(r"[A-Za-z0-9_]+")
 _QUALIFIER = re.compile(r"([A-Za-z0-9-]+)=([\x20-\x2e\x30-\x3c\x3e-\x7e]+)")
 _STRICT_IPV6 = re.compile(r"[0-9A-Fa-f]{4}(?::[0-9A-Fa-f]{4}){7}")
+_RAW_URI = re.compile(r"(?i:sips?|tel):[!#-~]+", re.ASCII)
+_EMAIL = re.compile(r"[A-Za-z0-9!#$&'*+\-=?^_`.{|}~]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+")
+_HOST = re.compile(r"[^;?]*")
+_VISUAL_SEPARATORS = re.compile(r"[\-.()]")
 _PREFIX = "wappush="
 
 
@@ -57,8 +62,12 @@ class Address:
     @property
     def recipient_key(self) -> str:
         """Equal for addresses of the same recipient, whatever gateway and spelling they name."""
-        tail = "".join(f"/{name.upper()}={value}" for name, value in sorted(self.qualifiers))
-        return f"{self.type}:{self.value}{tail}"
+        # Escaped, so that a "/" of the value is not taken for the beginning of a qualifier.
+        value = self.value.replace("%", "%25").replace("/", "%2F")
+        if not self.qualifiers:
+            return f"{self.type}:{value}"
+        tail = sorted(f"/{name.upper()}={setting}" for name, setting in self.qualifiers)
+        return f"{self.type}:{value}{''.join(tail)}"
 
 
 def parse(text: str, *, tolerant: bool = True) -> Address:
@@ -75,6 +84,8 @@ def parse(text: str, *, tolerant: bool = True) -> Address:
         bare = _bare(text, stripped)
         if bare is not None:
             return bare
+    if not stripped.isascii():
+        raise AddressError("the address has characters to be escaped")
     client, specifier = _split_ppg(stripped, tolerant=tolerant)
     client = client.removeprefix("/")
     if client[: len(_PREFIX)].lower() == _PREFIX:
@@ -118,10 +129,13 @@ def _bare(original: str, text: str) -> Address | None:
     """Return the address behind a bare phone number, IP address or URI, or ``None``."""
     if _PHONE.fullmatch(text):
         return Address(original, PLMN, _normalise(PLMN, text, tolerant=True))
-    if re.match(r"(?i:sips?|tel):", text) and text.isprintable():
+    if _RAW_URI.fullmatch(text):
         return Address(original, URI, _uri_value(text))
+    if _EMAIL.fullmatch(text) and _guess_type(text.partition("@")[0]) == USER:
+        # MMS encapsulation addresses users so; behind the @ is no gateway then.
+        return Address(original, USER, text)
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv4Address):
@@ -168,7 +182,7 @@ def _split_type(client: str, *, tolerant: bool) -> tuple[str, str]:
 def _guess_type(client: str) -> str:
     if _PHONE.fullmatch(client):
         return PLMN
-    return IPV4 if re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", client) else USER
+    return IPV4 if _DOTTED_QUAD.fullmatch(client) else USER
 
 
 def _split_qualifiers(value: str) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -210,7 +224,9 @@ def _ip_value(kind: str, value: str, *, tolerant: bool) -> str:
     if kind == IPV6 and not tolerant and not _STRICT_IPV6.fullmatch(value):
         raise AddressError("an IPv6 address is eight groups of four hexadecimal digits")
     if kind == IPV4:
-        # PPG 6.1 allows leading zeros, one to three digits a group.
+        if not _DOTTED_QUAD.fullmatch(value):
+            raise AddressError("an IPv4 address is four groups of one to three digits")
+        # PPG 6.1 allows leading zeros.
         value = re.sub(r"(?<![0-9])0+(?=[0-9])", "", value)
     try:
         if kind == IPV4:
@@ -225,18 +241,30 @@ def _unquoted_uri(value: str, *, tolerant: bool) -> str:
     if not quoted and not tolerant:
         raise AddressError("a URI address stands in double quotes")
     inner = value[1:-1] if quoted else value
-    if not _QUOTED_URI.fullmatch(inner):
-        raise AddressError(f"the URI has characters to be escaped: {inner[:40]!r}")
-    return _unescape(inner)
+    if _QUOTED_URI.fullmatch(inner):
+        return _unescape(inner)
+    if tolerant and _RAW_URI.fullmatch(inner):
+        # Its ":" is raw, so nothing of it was escaped for this address; "%" is its own.
+        return inner
+    raise AddressError(f"the URI has characters to be escaped: {inner[:40]!r}")
 
 
 def _uri_value(text: str) -> str:
+    """Return the URI so that URIs that mean the same are equal, as far as is safe to say."""
     scheme, colon, rest = text.partition(":")
     if not colon or not rest:
         raise AddressError(f"not a URI: {text[:40]!r}")
-    # RFC 3261 19.1.4: scheme and host compare without regard to case, the user part does not.
-    name, at, host = rest.rpartition("@")
-    return f"{scheme.lower()}:{name}{at}{host.lower()}"
+    scheme = scheme.lower()
+    if scheme in ("sip", "sips"):
+        # RFC 3261 19.1.4: the host compares without regard to case, the user part does not. What
+        # stands in parameters, such as the gr of a GRUU (RFC 5627), is left as it is.
+        name, at, place = rest.rpartition("@")
+        rest = name + at + _HOST.sub(lambda host: host[0].lower(), place, count=1)
+    elif scheme == "tel":
+        # RFC 3966 4: without regard to case and to what merely makes the number readable.
+        number, semicolon, parameters = rest.lower().partition(";")
+        rest = f"{_VISUAL_SEPARATORS.sub('', number)}{semicolon}{parameters}"
+    return f"{scheme}:{rest}"
 
 
 def _unescape(value: str) -> str:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from omapush.core.errors import OmapushError
+
+
+class UnknownSwitchError(OmapushError):
+    """There is no such switch or profile, or its value is neither true nor false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +28,7 @@ class Tolerance:
         its ``x-wap-application:``, as Kannel's tools send it, is not completed.
     :ivar strict_times: times in the one form that PAP has (PAP 8.2).
     :ivar strict_charset: no falling back when octets are not of the declared character set.
-    :ivar strict_address: the address grammar to the letter.
+    :ivar strict_address: the address grammar to the letter, and a URL for notifications.
     """
 
     strict_mime: bool = False
@@ -32,3 +40,43 @@ class Tolerance:
     strict_times: bool = False
     strict_charset: bool = False
     strict_address: bool = False
+
+    @classmethod
+    def of(cls, switches: Mapping[str, object]) -> Tolerance:
+        """Return the tolerance that an operator describes.
+
+        :param switches: ``profile`` with a name of :data:`PROFILES`, and single switches on top.
+        :raises UnknownSwitchError: an unknown name, or a value that a switch cannot have.
+        """
+        single = dict(switches)
+        name = single.pop("profile", "default")
+        profile = PROFILES.get(name) if isinstance(name, str) else None
+        if profile is None:
+            raise UnknownSwitchError(f"profile is one of {', '.join(PROFILES)}, not {name!r}")
+        known = {field.name: field.default for field in dataclasses.fields(cls)}
+        for switch, value in single.items():
+            if switch not in known:
+                raise UnknownSwitchError(f"no tolerance switch is called {switch!r}")
+            if type(value) is not type(known[switch]):
+                kind = type(known[switch]).__name__
+                raise UnknownSwitchError(f"{switch} is a {kind}, not {value!r}")
+        return dataclasses.replace(profile, **single)  # type: ignore[arg-type]  # judged above
+
+
+PROFILES: dict[str, Tolerance] = {
+    "default": Tolerance(),
+    "strict": Tolerance(
+        strict_mime=True,
+        strict_type_param=True,
+        strict_doctype=True,
+        strict_dtd=True,
+        strict_empty=True,
+        strict_application_id=True,
+        strict_times=True,
+        strict_charset=True,
+        strict_address=True,
+    ),
+    "tolerant": Tolerance(strict_dtd=False),
+}
+"""What an operator can name instead of every switch: PAP as initiators use it, to the letter, and
+whatever can be understood."""

@@ -6,14 +6,15 @@ PAP document; nothing that an initiator sends raises out of :meth:`Acceptance.an
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
 from omapush.core.instants import Instant, format_utc
-from omapush.ota.interface import PushFlag
 from omapush.pap import xml
 from omapush.pap.bad_message import BadMessage
 from omapush.pap.codes import StatusCode
@@ -30,7 +31,10 @@ from omapush.pap.model import (
 )
 from omapush.pap.tolerance import Tolerance
 from omapush.pap.versions import negotiate
+from omapush.ppg.authentication import Identified
+from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
 from omapush.ppg.cancellation import cancel, summary_code
+from omapush.ppg.capabilities_query import query_capabilities, response_to
 from omapush.ppg.documents import (
     SUPPORTED_VERSIONS,
     Identity,
@@ -38,11 +42,12 @@ from omapush.ppg.documents import (
     answer_in_kind,
     bad_message,
     control_facts,
-    not_implemented,
     push_response,
+    refused,
     unsupported_version,
 )
-from omapush.ppg.policy import Identified, NotificationTargets, TargetForbiddenError
+from omapush.ppg.permissions import flags_of, granted, judge_operation
+from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (
@@ -54,9 +59,12 @@ from omapush.ppg.store.contract import (
     StoreRefused,
     StoreUnavailable,
 )
-from omapush.ppg.submission import Judged, RejectionError, SubmissionLimits, judge
+from omapush.ppg.submission import RejectionError, SubmissionLimits, insist, judge
 
 log = structlog.get_logger(__name__)
+
+_NO_SCHEME = re.compile(r"(?:localhost|(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+):[0-9]{1,5}(?:/\S*)?")
+"""Host and port, which some initiators give as their address."""
 
 MAX_DESC = 400
 """Characters of what a description names of the repairs."""
@@ -78,6 +86,7 @@ class Acceptance:
     :param new_key: gives a new, ascending push_key at each call.
     :param accepted: is told after a commit that deliveries are due.
     :param ended: is told after a commit that deliveries have ended, and notifications are due.
+    :param authorisation: what each initiator may do; default: everything but provisioning.
     """
 
     def __init__(
@@ -92,6 +101,7 @@ class Acceptance:
         new_key: Callable[[Instant], str],
         accepted: Callable[[], None],
         ended: Callable[[], None],
+        authorisation: Authorisation | None = None,
     ) -> None:
         self._store = store
         self._recipients = recipients
@@ -103,13 +113,16 @@ class Acceptance:
         self._new_key = new_key
         self._accepted = accepted
         self._ended = ended
+        self._authorisation = authorisation or Authorisation()
 
     async def answer(self, request: PapRequest) -> PapAnswer:
         """Return the PAP document that answers ``request``."""
+        policy = self._authorisation.policy_of(request.initiator.initiator_id)
+        tolerance = policy.tolerance or self._tolerance
         try:
-            entity = split(request.content_type, request.body, self._tolerance)
+            entity = split(request.content_type, request.body, tolerance)
             document = xml.decode(
-                entity.control, charset=entity.control_charset, tolerance=self._tolerance
+                entity.control, charset=entity.control_charset, tolerance=tolerance
             )
         except BadMessage as error:
             log.info("bad_message", source=request.source, reason=str(error))
@@ -118,41 +131,66 @@ class Acceptance:
         if not negotiation.supported:
             log.info("version_not_supported", source=request.source, version=str(document.version))
             return unsupported_version(document, negotiation, self._identity)
-        return await self._operation(request, entity, document)
+        return await self._operation(request, entity, document, policy)
 
-    async def _operation(self, request: PapRequest, entity: Entity, document: Pap) -> PapAnswer:
+    async def _operation(
+        self, request: PapRequest, entity: Entity, document: Pap, policy: InitiatorPolicy
+    ) -> PapAnswer:
+        if not isinstance(document.message, PushMessage):
+            refusal = judge_operation(document.message, policy.permissions)
+            if refusal is not None:
+                initiator = request.initiator.initiator_id
+                log.info("operation_refused", initiator=initiator, rule=refusal.rule)
+                return refused(document, refusal.code, refusal.desc, self._identity)
+        strict_address = (policy.tolerance or self._tolerance).strict_address
         match document.message:
             case PushMessage():
-                return await self._submission(request, entity, document, document.message)
+                return await self._submission(request, entity, document, document.message, policy)
             case CancelMessage():
-                return await self._cancellation(request, document, document.message)
+                return await self._cancellation(
+                    request, document, document.message, tolerant=not strict_address
+                )
             case StatusQueryMessage():
-                return await self._status_query(request, document, document.message)
+                return await self._status_query(
+                    request, document, document.message, tolerant=not strict_address
+                )
             case CcqMessage():
-                return not_implemented(document, self._identity)
+                return await self._capabilities_query(
+                    request, document, document.message, tolerant=not strict_address
+                )
             case _:
                 reason = "an initiator does not send this message"
                 return bad_message(BadMessage(reason), self._identity, self._clock())
 
     async def _submission(
-        self, request: PapRequest, entity: Entity, document: Pap, message: PushMessage
+        self,
+        request: PapRequest,
+        entity: Entity,
+        document: Pap,
+        message: PushMessage,
+        policy: InitiatorPolicy,
     ) -> PapAnswer:
         now = self._clock()
-        who = {"push_id": message.push_id, "initiator": request.initiator.initiator_id}
+        audit = log.bind(
+            push_id=message.push_id,
+            initiator=request.initiator.initiator_id,
+            source=request.source,
+        )
         notes = _Notes(message, now)
         try:
-            judged = judge(message, entity.content, self._recipients, self._limits, now)
-            notes.add("validated", f"{len(judged.deliveries)} recipients")
-            push = self._new_push(request, entity, document, message, judged, notes, now)
-            await self._make_durable(push, request.initiator)
+            push = self._new_push(request, entity, document, message, policy, notes, now)
+            fresh = await self._charged(push, request.initiator)
         except RejectionError as error:
-            log.info("push_rejected", **who, code=int(error.code), reason=error.reason)
-            return push_response(document, message, error.code, error.reason, self._identity, now)
-        repairs = (*entity.repairs, *document.repairs, *judged.repairs)
+            facts = {"code": int(error.code), "rule": error.rule, "reason": error.reason}
+            audit.info("submission_decided", decision="refused", **facts)
+            answer = push_response(document, message, error.code, error.reason, self._identity, now)
+            return dataclasses.replace(answer, retry_after_ms=error.retry_after_ms)
+        repairs = (*entity.repairs, *document.repairs, *notes.repairs)
         for repair in repairs:
             notes.add("tolerated", repair)
-            log.info("tolerated", **who, repair=repair)
-        log.debug("push_accepted", **who, recipients=len(push.deliveries))
+            audit.info("tolerated", repair=repair)
+        decision, recipients = "accepted" if fresh else "repeated", len(push.deliveries)
+        audit.info("submission_decided", decision=decision, rule=None, recipients=recipients)
         if push.deliveries[0].due_at <= now:
             self._accepted()
         if push.replaces is not None:
@@ -169,7 +207,7 @@ class Acceptance:
         )
 
     async def _cancellation(
-        self, request: PapRequest, document: Pap, message: CancelMessage
+        self, request: PapRequest, document: Pap, message: CancelMessage, *, tolerant: bool
     ) -> PapAnswer:
         initiator_id = request.initiator.initiator_id
         try:
@@ -178,7 +216,7 @@ class Acceptance:
                 initiator_id,
                 self._store,
                 self._clock(),
-                tolerant=self._limits.tolerant_addresses,
+                tolerant=tolerant,
             )
         except StoreUnavailable as error:
             log.error("push_not_cancelled", push_id=message.push_id, reason=error.reason)
@@ -190,21 +228,64 @@ class Acceptance:
         return answer_in_kind(document, response, code, self._identity)
 
     async def _status_query(
-        self, request: PapRequest, document: Pap, message: StatusQueryMessage
+        self, request: PapRequest, document: Pap, message: StatusQueryMessage, *, tolerant: bool
     ) -> PapAnswer:
         try:
             response = await query_status(
                 message,
                 request.initiator.initiator_id,
                 self._store,
-                tolerant=self._limits.tolerant_addresses,
+                tolerant=tolerant,
             )
         except StoreUnavailable as error:
             log.error("status_not_known", push_id=message.push_id, reason=error.reason)
             response = failed(message, "the gateway cannot tell now")
         return answer_in_kind(document, response, response.results[0].code, self._identity)
 
-    async def _make_durable(self, push: NewPush, initiator: Identified) -> None:
+    async def _capabilities_query(
+        self, request: PapRequest, document: Pap, message: CcqMessage, *, tolerant: bool
+    ) -> PapAnswer:
+        profile = None
+        try:
+            response, profile = await query_capabilities(
+                message, self._recipients, self._store, tolerant=tolerant
+            )
+        except StoreUnavailable as error:
+            log.error("capabilities_not_known", reason=error.reason)
+            code = StatusCode.INTERNAL_SERVER_ERROR
+            response = response_to(message, code, "the gateway cannot tell now")
+        initiator_id = request.initiator.initiator_id
+        log.info("capabilities_answered", initiator=initiator_id, code=int(response.code))
+        answer = answer_in_kind(document, response, response.code, self._identity)
+        return answer if profile is None else answer.with_capabilities(profile)
+
+    async def _charged(self, push: NewPush, initiator: Identified) -> bool:
+        """Charge for the push and make it durable; what is not accepted anew costs no quota."""
+        initiator_id, recipients = push.initiator_id, len(push.deliveries)
+        refusal = self._authorisation.charge(initiator_id, recipients, push.received_at)
+        if refusal is not None and refusal.retry_after_ms is None:
+            # Said of a push that was accepted before, 2001 would make its initiator give it up.
+            await self._refuse_duplicate(push.push_id)
+        insist(refusal)
+        fresh = False
+        try:
+            fresh = await self._make_durable(push, initiator)
+        finally:
+            if not fresh:
+                self._authorisation.give_back(initiator_id, recipients, push.received_at)
+        return fresh
+
+    async def _refuse_duplicate(self, push_id: str) -> None:
+        try:
+            known = await self._store.push(push_id)
+        except StoreUnavailable:
+            return
+        if known is not None:
+            reason = "this push-id was accepted before"
+            raise RejectionError(StatusCode.DUPLICATE_PUSH_ID, reason)
+
+    async def _make_durable(self, push: NewPush, initiator: Identified) -> bool:
+        """Store the push; return whether it is new, and not the repetition of an accepted one."""
         try:
             (result,) = await self._store.accept([push])
         except StoreUnavailable as error:
@@ -215,7 +296,7 @@ class Acceptance:
             raise RejectionError(StatusCode.BAD_REQUEST, error.reason) from error
         match result:
             case Accepted():
-                return
+                return True
             case NothingToReplace(known=known):
                 code, reason = _NOTHING_TO_REPLACE[known]
                 raise RejectionError(code, reason)
@@ -223,7 +304,7 @@ class Acceptance:
                 same_initiator = result.initiator_id == push.initiator_id
                 same_push = same_initiator and result.content_digest == push.content_digest
                 if initiator.idempotent_resubmission and same_push:
-                    return
+                    return False
                 reason = "this push-id was accepted before"
                 if same_initiator:
                     reason += f", at {format_utc(result.received_at)}"
@@ -235,10 +316,26 @@ class Acceptance:
         entity: Entity,
         document: Pap,
         message: PushMessage,
-        judged: Judged,
+        policy: InitiatorPolicy,
         notes: _Notes,
         now: Instant,
     ) -> NewPush:
+        """Return what is to become durable. :raises RejectionError: nothing is."""
+        permissions, tolerance = policy.permissions, policy.tolerance or self._tolerance
+        judged = judge(
+            message,
+            entity.content,
+            self._recipients,
+            self._limits,
+            now,
+            permissions,
+            tolerance,
+        )
+        notes.add("validated", f"{len(judged.deliveries)} recipients")
+        notes.repairs += judged.repairs
+        asked, message = message, granted(message, permissions)
+        if message is not asked:
+            notes.add("quality-of-service", "priority high is not granted")
         return NewPush(
             push_key=self._new_key(now),
             push_id=message.push_id,
@@ -248,15 +345,15 @@ class Acceptance:
             expires_at=judged.expires_at,
             content_digest=_digest(entity),
             confirmed=judged.confirmed,
-            flags=PushFlag.NONE,
-            notify_url=self._notify_url(message, notes),
+            flags=flags_of(request.initiator, permissions, judged.content),
+            notify_url=self._notify_url(message, notes, strict=tolerance.strict_address),
             control=control_facts(document, message),
             message=judged.content,
             deliveries=judged.deliveries,
             replaces=judged.replaces,
         )
 
-    def _notify_url(self, message: PushMessage, notes: _Notes) -> str | None:
+    def _notify_url(self, message: PushMessage, notes: _Notes, *, strict: bool) -> str | None:
         """Return where to send result notifications; an unusable wish is dropped and noted.
 
         The push itself is accepted all the same: the initiator loses the report, not the push.
@@ -264,6 +361,9 @@ class Acceptance:
         wish = message.ppg_notify_requested_to
         if wish is None:
             return None
+        if not strict and _NO_SCHEME.fullmatch(wish):
+            notes.repairs += (f"notification target {wish[:60]!r} without a scheme",)
+            wish = f"http://{wish}"
         try:
             return self._targets.parse(wish).url
         except TargetForbiddenError as error:
@@ -283,12 +383,13 @@ _NOTHING_TO_REPLACE = {
 
 
 class _Notes:
-    """Collects progress notes if the initiator asked for them (PAP 5.1)."""
+    """Collects progress notes if the initiator asked for them (PAP 5.1), and what was forgiven."""
 
     def __init__(self, message: PushMessage, now: Instant) -> None:
         self._wanted = message.progress_notes_requested
         self._now = now
         self.taken: tuple[ProgressNote, ...] = ()
+        self.repairs: tuple[str, ...] = ()
 
     def add(self, stage: str, note: str) -> None:
         if self._wanted:

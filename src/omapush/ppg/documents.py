@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omapush.core.instants import Instant
-from omapush.pap import xml
+from omapush.pap import entity, xml
 from omapush.pap.bad_message import BadMessage
 from omapush.pap.codes import MessageState, StatusCode
 from omapush.pap.elements import NAMES
@@ -52,12 +52,21 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class PapAnswer:
-    """An answer ready to be sent; ``element`` and ``code`` are for counting and logging."""
+    """An answer ready to be sent; ``element`` and ``code`` are for counting and logging.
+
+    :ivar retry_after_ms: the initiator is too fast and may repeat the request after this time.
+    """
 
     document: bytes
     element: str
     code: int
     content_type: bytes = XML_TYPE
+    retry_after_ms: int | None = None
+
+    def with_capabilities(self, profile: bytes) -> PapAnswer:
+        """Return the answer with a UAProf document as its second part (PAP 7.3)."""
+        content_type, body = entity.join(self.document, capabilities=profile)
+        return replace(self, document=body, content_type=content_type.encode("ascii"))
 
 
 def push_response(
@@ -81,9 +90,8 @@ def push_response(
     return answer_in_kind(document, response, code, identity)
 
 
-def not_implemented(document: Pap, identity: Identity) -> PapAnswer:
-    """Answer an operation that this gateway does not support, in its own response (PAP 5.3)."""
-    code, desc = StatusCode.NOT_IMPLEMENTED, "this operation is not supported"
+def refused(document: Pap, code: StatusCode, desc: str, identity: Identity) -> PapAnswer:
+    """Refuse an operation other than a submission as a whole, in its own response (PAP 8.14)."""
     response: Message
     match document.message:
         case CancelMessage(push_id=push_id):

@@ -2,7 +2,7 @@
 
 Only what belongs to HTTP is decided here: path, method, credentials, size, patience. Whatever
 reaches :class:`~omapush.ppg.acceptance.Acceptance` is answered with a PAP document under HTTP 202,
-whatever its quality (PAP 13.4.1).
+whatever its quality (PAP 13.4.1); only an initiator that is too fast gets it under 503.
 """
 
 from __future__ import annotations
@@ -14,9 +14,20 @@ from typing import Any
 
 import structlog
 
+from omapush.core.instants import SECOND_MS, Instant
 from omapush.ppg.acceptance import Acceptance, PapRequest
+from omapush.ppg.authentication import (
+    Forbidden,
+    Identified,
+    Initiators,
+    LockedOut,
+    NeedsVerification,
+    Unidentified,
+)
+from omapush.ppg.credentials import RequestCredentials
 from omapush.ppg.metrics import Metrics
-from omapush.ppg.policy import Forbidden, Identified, Initiators
+from omapush.ppg.peer_certificate import SCOPE_KEY
+from omapush.ppg.verifying import PasswordVerifier
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +36,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
-CHALLENGE = (b"www-authenticate", b'Basic realm="PAP", charset="UTF-8"')
+_NO_HEADERS: RawHeaders = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +72,14 @@ class PapOverHttp:
         initiators: Initiators,
         metrics: Metrics,
         settings: PapHttpSettings,
+        clock: Callable[[], Instant],
     ) -> None:
         self._acceptance = acceptance
         self._initiators = initiators
         self._metrics = metrics
         self._settings = settings
+        self._clock = clock
+        self._verifier = PasswordVerifier()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -73,7 +87,7 @@ class PapOverHttp:
             return
         headers = {name: value for name, value in scope["headers"]}  # noqa: C416 - last one wins
         source = str(scope["client"][0]) if scope.get("client") else ""
-        admitted = self._admit(scope, headers, source)
+        admitted = await self._admit(scope, headers, source)
         if isinstance(admitted, Refusal):
             await self._refuse(admitted, source, send)
             return
@@ -86,9 +100,13 @@ class PapOverHttp:
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         answer = await self._acceptance.answer(PapRequest(content_type, body, admitted, source))
         self._metrics.answered(answer.element, answer.code)
-        await _respond(send, self._settings.success_status, answer.content_type, answer.document)
+        status, more = self._settings.success_status, _NO_HEADERS
+        if answer.retry_after_ms is not None:
+            # Too fast: HTTP can say when to come back, PAP cannot (RFC 9110, 10.2.3).
+            status, more = 503, _retry_after(answer.retry_after_ms)
+        await _respond(send, status, answer.content_type, answer.document, more)
 
-    def _admit(
+    async def _admit(
         self, scope: Scope, headers: MutableMapping[bytes, bytes], source: str
     ) -> Identified | Refusal:
         """Decide by the head of the request alone."""
@@ -96,17 +114,25 @@ class PapOverHttp:
             return Refusal(404, "no PAP here")
         if scope["method"] != "POST":
             return Refusal(405, "PAP is POSTed", ((b"allow", b"POST"),))
-        authorization = headers.get(b"authorization")
-        identified = self._initiators.identify(
-            authorization.decode("latin-1") if authorization is not None else None, source
-        )
-        if isinstance(identified, Forbidden):
-            return Refusal(403, identified.reason)
+        if [name for name, _ in scope["headers"]].count(b"authorization") > 1:
+            # RFC 9110 5.3: somebody before us may have judged another one of them.
+            return Refusal(400, "more than one Authorization header")
+        identified = await self._identify(_credentials(scope, headers, source))
         if not isinstance(identified, Identified):
-            return Refusal(401, identified.reason, (CHALLENGE,))
+            return identified
         if int(headers.get(b"content-length") or 0) > self._settings.max_entity:
             return self._too_large()
         return identified
+
+    async def _identify(self, request: RequestCredentials) -> Identified | Refusal:
+        verdict = self._initiators.identify(request, self._clock())
+        if isinstance(verdict, NeedsVerification):
+            right = await self._verifier.verify(verdict.verification)
+            if right is None:
+                reason = "too many passwords are being verified"
+                return Refusal(503, reason, ((b"retry-after", b"1"),))
+            verdict = self._initiators.settle(verdict, right=right, now=self._clock())
+        return verdict if isinstance(verdict, Identified) else _refusal(verdict)
 
     async def _body(self, receive: Receive) -> bytes | Refusal | None:
         try:
@@ -142,6 +168,39 @@ class PapOverHttp:
         self._metrics.refused(refusal.status)
         text = f"{refusal.reason}\n".encode()
         await _respond(send, refusal.status, b"text/plain; charset=utf-8", text, refusal.headers)
+
+
+def _retry_after(wait_ms: int) -> RawHeaders:
+    seconds = max(1, -(-wait_ms // SECOND_MS))
+    return ((b"retry-after", str(seconds).encode()),)
+
+
+def _credentials(
+    scope: Scope, headers: MutableMapping[bytes, bytes], source: str
+) -> RequestCredentials:
+    authorization = headers.get(b"authorization")
+    target: bytes = scope.get("raw_path") or scope["path"].encode()
+    if scope.get("query_string"):
+        target += b"?" + scope["query_string"]
+    return RequestCredentials(
+        source,
+        authorization.decode("latin-1") if authorization is not None else None,
+        scope["method"],
+        target.decode("latin-1"),
+        scope.get(SCOPE_KEY),
+    )
+
+
+def _refusal(verdict: Unidentified | Forbidden | LockedOut) -> Refusal:
+    match verdict:
+        case Unidentified(reason, challenges):
+            headers = tuple((b"www-authenticate", text.encode()) for text in challenges)
+            return Refusal(401, reason, headers)
+        case Forbidden(reason):
+            return Refusal(403, reason)
+        case LockedOut(retry_after_ms):
+            reason = "too many wrong credentials from there"
+            return Refusal(429, reason, _retry_after(retry_after_ms))
 
 
 async def _respond(

@@ -1,34 +1,57 @@
 """Is this push submission acceptable? The checks of PPG 5.1.1 and PAP 8.2, in a fixed order. Pure.
 
 The order follows the cost and the blame: what is wrong with the document comes before what this
-gateway cannot do, and that before what its operator forbids. The first fault is the answer; a
-rejected submission leaves nothing behind and does not use up its push-id.
+gateway cannot do, and that before what its operator forbids. What concerns one
+item (a recipient, the content) is forbidden where that item is checked. The first fault is the
+answer; a rejected submission leaves nothing behind and does not use up its push-id.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage as ContentMessage
 from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import DAY_MS, Instant, format_utc, later
 from omapush.pap import address as addressing
 from omapush.pap.codes import StatusCode
 from omapush.pap.model import DeliveryMethod, PushMessage, QualityOfService, ReplaceMethod
+from omapush.pap.tolerance import Tolerance
+from omapush.ppg import permissions as permitting
+from omapush.ppg.permissions import EVERYTHING, Permissions, Refusal
 from omapush.ppg.recipients import Client, Recipients
 from omapush.ppg.store.contract import NewDelivery, Replacement
+
+_DEFAULT = Tolerance()
 
 MAX_PUSH_ID = 1_024
 """Characters of the longest push-id taken; PAP itself sets no limit."""
 
 
 class RejectionError(OmapushError):
-    """The submission is not accepted; ``code`` and ``reason`` go into response-result."""
+    """The submission is not accepted; ``code`` and ``reason`` go into response-result.
 
-    def __init__(self, code: StatusCode, reason: str) -> None:
+    :ivar rule: the rule of the operator's policy that decided, if one did; for the log only.
+    :ivar retry_after_ms: the same submission may succeed after this time.
+    """
+
+    def __init__(
+        self,
+        code: StatusCode,
+        reason: str,
+        rule: str | None = None,
+        retry_after_ms: int | None = None,
+    ) -> None:
         super().__init__(reason)
         self.code = code
+        self.rule = rule
+        self.retry_after_ms = retry_after_ms
+
+
+def insist(refusal: Refusal | None) -> None:
+    """Do nothing if policy allows it. :raises RejectionError: policy does not."""
+    if refusal is not None:
+        raise RejectionError(refusal.code, refusal.desc, refusal.rule, refusal.retry_after_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +59,10 @@ class SubmissionLimits:
     """What this gateway takes.
 
     :ivar max_age_ms: life of a push without deliver-before-timestamp (PAP 8.6: "maximum age").
-    :ivar tolerant_addresses: read the address forms that initiators send in spite of the grammar.
     """
 
     max_recipients: int = 1_000
     max_age_ms: int = 3 * DAY_MS
-    tolerant_addresses: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +86,13 @@ def judge(
     recipients: Recipients,
     limits: SubmissionLimits,
     now: Instant,
+    permissions: Permissions = EVERYTHING,
+    tolerance: Tolerance = _DEFAULT,
 ) -> Judged:
     """Check a submission.
+
+    What the operator forbids is judged beside the check that it belongs to: a recipient before it
+    is looked up, so that nobody learns by trying who else is served here.
 
     :raises RejectionError: it is not acceptable.
     """
@@ -74,17 +100,20 @@ def judge(
         raise RejectionError(
             StatusCode.BAD_REQUEST, f"push-id must have 1 to {MAX_PUSH_ID} characters"
         )
-    due_at, expires_at = _times(message, limits, now)
     repairs: dict[str, None] = {}
-    found = _resolve(message, recipients, limits, repairs)
-    clients = [client for _, client in found.values()]
-    confirmed = _quality_of_service(message.quality_of_service, clients)
-    checked = _content(content)
+    insist(permitting.judge_operation(message, permissions))
+    due_at, expires_at = _times(message, limits, permissions, now)
+    found = _resolve(message, recipients, limits, permissions, tolerance, repairs)
+    wish = message.quality_of_service
+    insist(permitting.judge_quality_of_service(wish, permissions))
+    confirmed = _quality_of_service(wish, [client for _, client in found.values()])
+    checked = _content(content, permissions)
     replaces = _replacement(message)
     deliveries = tuple(
         NewDelivery(position, address, client.client_id, due_at, recipient)
         for position, (recipient, (address, client)) in enumerate(found.items())
     )
+    confirmed = confirmed and permissions.may_confirm
     return Judged(deliveries, expires_at, confirmed, checked, replaces, tuple(repairs))
 
 
@@ -99,13 +128,16 @@ def _replacement(message: PushMessage) -> Replacement | None:
     return Replacement(earlier, message.replace_method is ReplaceMethod.PENDING_ONLY)
 
 
-def _times(message: PushMessage, limits: SubmissionLimits, now: Instant) -> tuple[Instant, Instant]:
+def _times(
+    message: PushMessage, limits: SubmissionLimits, permissions: Permissions, now: Instant
+) -> tuple[Instant, Instant]:
     """Return when it is due and when it expires (PAP 8.2, PPG 5.1.2.2.4)."""
     after = message.deliver_after_timestamp
     before = message.deliver_before_timestamp
     due_at = max(now, after) if after is not None else now
     if before is None:
-        return Instant(due_at), later(Instant(due_at), limits.max_age_ms)
+        age_ms = permissions.max_age_ms or limits.max_age_ms
+        return Instant(due_at), later(Instant(due_at), age_ms)
     if before <= now:
         raise RejectionError(
             StatusCode.FORBIDDEN, f"deliver-before-timestamp {format_utc(before)} is past"
@@ -114,6 +146,7 @@ def _times(message: PushMessage, limits: SubmissionLimits, now: Instant) -> tupl
         raise RejectionError(
             StatusCode.FORBIDDEN, "deliver-before-timestamp is not after deliver-after-timestamp"
         )
+    insist(permitting.judge_times(Instant(due_at), before, permissions))
     return Instant(due_at), before
 
 
@@ -121,6 +154,8 @@ def _resolve(
     message: PushMessage,
     recipients: Recipients,
     limits: SubmissionLimits,
+    permissions: Permissions,
+    tolerance: Tolerance,
     repairs: dict[str, None],
 ) -> dict[str, tuple[str, Client]]:
     """Return each recipient once, with the initiator's own address string (PPG 6)."""
@@ -128,14 +163,16 @@ def _resolve(
     if total > limits.max_recipients:
         reason = f"{total} addresses, at most {limits.max_recipients} are taken"
         raise RejectionError(StatusCode.MULTIPLE_ADDRESSES_NOT_SUPPORTED, reason)
+    insist(permitting.judge_number(total, permissions))
     found: dict[str, tuple[str, Client]] = {}
     for number, element in enumerate(message.addresses, start=1):
         place = f"recipient {number} of {total}"
         try:
-            address = _parsed(element.address_value, limits, repairs)
+            address = _parsed(element.address_value, tolerance, repairs)
         except DecodeError as error:
             reason = f"{place}: {error.reason}"
             raise RejectionError(StatusCode.ADDRESS_ERROR, reason) from error
+        insist(permitting.judge_recipient(address, place, permissions))
         client = recipients.resolve(address)
         if client is None:
             raise RejectionError(StatusCode.ADDRESS_ERROR, f"{place} is not served here")
@@ -143,12 +180,12 @@ def _resolve(
     return found
 
 
-def _parsed(text: str, limits: SubmissionLimits, repairs: dict[str, None]) -> addressing.Address:
+def _parsed(text: str, tolerance: Tolerance, repairs: dict[str, None]) -> addressing.Address:
     """Read an address, to the letter first, so that what is forgiven can be named."""
     try:
         return addressing.parse(text, tolerant=False)
     except DecodeError as error:
-        if not limits.tolerant_addresses:
+        if tolerance.strict_address:
             raise
         address = addressing.parse(text, tolerant=True)
         repairs[f"address not to the letter: {error.reason}"] = None
@@ -195,13 +232,14 @@ def _name(text: str) -> str:
     return text.strip().replace(" ", "_").lower()
 
 
-def _content(content: ContentMessage | None) -> ContentMessage:
+def _content(content: ContentMessage | None, permissions: Permissions) -> ContentMessage:
     if content is None:
         raise RejectionError(StatusCode.BAD_REQUEST, "the submission has no content entity")
     if "/" not in content.media_type:
         raise RejectionError(StatusCode.BAD_REQUEST, "the content entity has no Content-Type")
     try:
-        ApplicationId.of(content)
+        refusal = permitting.judge_content(content, permissions)
     except DecodeError as error:
         raise RejectionError(StatusCode.BAD_REQUEST, error.reason) from error
+    insist(refusal)
     return content

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from omapush.content.application_id import ApplicationId, outgoing_value
 from omapush.content.message import Header, PushMessage
-from omapush.core.errors import DecodeError
 from omapush.ota.http.entity import encoded_size
 from omapush.ota.interface import ClientCapabilities
 from omapush.pap.codes import StatusCode
+from omapush.ppg.capabilities import accepts_application, accepts_type
 
 # Push Message 6: an artefact of the way from initiator to gateway, or the gateway's own to write.
 _NOT_FOR_THE_CLIENT = frozenset(
@@ -54,30 +54,12 @@ def for_the_air(message: PushMessage) -> PushMessage:
 
 def fit(message: PushMessage, capabilities: ClientCapabilities) -> PushMessage | Unfit:
     """Judge ``message``, already :func:`for_the_air`, against what the client said it takes."""
-    if not _accepts_type(capabilities.accept, message.media_type):
+    if not accepts_type(capabilities.accept, message.media_type):
         return Unfit(f"the client does not take {message.media_type or 'content without a type'}")
     application_id = ApplicationId.of(message)
-    if not _accepts_application(capabilities.accept_app_id, application_id):
+    if not accepts_application(capabilities.accept_app_id, str(application_id)):
         return Unfit(f"the client has no application {application_id}")
     size = encoded_size(message)
     if size > capabilities.max_message_size:
         return Unfit(f"{size} octets, and the client takes {capabilities.max_message_size}")
     return message
-
-
-def _accepts_type(accept: tuple[str, ...], media_type: str) -> bool:
-    major = media_type.partition("/")[0]
-    ranges = {entry.partition(";")[0].strip().lower() for entry in accept}
-    return bool(ranges & {"*/*", "*", f"{major}/*", media_type})
-
-
-def _accepts_application(accepted: tuple[str, ...], wanted: ApplicationId) -> bool:
-    for entry in accepted:
-        if entry == "*":
-            return True
-        try:
-            if ApplicationId.parse(entry).same_application(wanted):
-                return True
-        except DecodeError:
-            continue  # an entry that no push can match
-    return False

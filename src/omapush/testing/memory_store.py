@@ -38,6 +38,7 @@ from omapush.ppg.store.contract import (
     NotificationState,
     PushRecord,
     RegistrationRecord,
+    Rejection,
     Replacement,
     Settlement,
     StoreCounts,
@@ -328,14 +329,18 @@ class MemoryStore:
         self._keys_by_id[push.push_id] = push.push_key
         self._deliveries.update((delivery.key, delivery) for delivery in deliveries)
         for delivery in deliveries:
-            if pending_only and delivery.told.recipient not in cancelled and push.replaces:
-                reason = f"nothing of {push.replaces.push_id} waited for this recipient"
-                self._end(delivery, DeliveryState.REJECTED, 2008, push.received_at, reason)
+            rejection = delivery.told.rejection
+            if rejection is None and pending_only and delivery.told.recipient not in cancelled:
+                earlier = push.replaces.push_id if push.replaces else ""
+                rejection = Rejection(2008, f"nothing of {earlier} waited for this recipient")
+            if rejection is not None:
+                code, reason = rejection.code, rejection.reason
+                self._end(delivery, DeliveryState.REJECTED, code, push.received_at, reason)
         return Accepted(push.push_key)
 
     def _replace(self, push: NewPush, replacement: Replacement) -> set[str]:
         earlier = self._own(replacement.push_id, push.initiator_id)
-        wanted = {each.recipient for each in push.deliveries}
+        wanted = {each.recipient for each in push.deliveries if each.rejection is None}
         reason = f"replaced by {push.push_id}"
         return {
             each.told.recipient

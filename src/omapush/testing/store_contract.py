@@ -39,6 +39,7 @@ from omapush.ppg.store.contract import (
     NotificationState,
     PushRecord,
     RegistrationRecord,
+    Rejection,
     Replacement,
     Settlement,
     Store,
@@ -256,6 +257,22 @@ class AcceptanceContract:
         pushes = [new_push(n, ["a", "b", "c"]) for n in range(101)]
         assert await store.accept(pushes) == [Accepted(push.push_key) for push in pushes]
         assert len(await claim(store, 200, limit=1000, per_client=1000)) == 303
+
+    async def test_recipient_that_is_rejected_has_ended_and_the_others_go_on(
+        self, store: Store
+    ) -> None:
+        push = new_push(1, ["a", "b"])
+        rejected = replace(push.deliveries[0], rejection=Rejection(2005, "too small a screen"))
+        push = replace(push, deliveries=(rejected, push.deliveries[1]))
+        assert await store.accept([push]) == [Accepted(push.push_key)]
+        first, second = (await known(store, 1)).deliveries
+        assert (first.state, first.code) == (DeliveryState.REJECTED, 2005)
+        assert (first.reason, first.event_time) == ("too small a screen", at(1))
+        assert (first.due_at, second.state) == (None, DeliveryState.QUEUED)
+        assert names(await known(store, 1), 0) == ["rejected"]
+        assert [claimed.client_id for claimed in await claim(store, 5)] == ["b"]
+        [told] = await store.claim_notifications(OWNER, at(5), LEASE_MS, 10, 10)
+        assert (told.state, told.code) == (DeliveryState.REJECTED, 2005)
 
 
 class ClaimContract:

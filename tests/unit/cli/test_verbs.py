@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from typer.testing import CliRunner, Result
 
 from omapush import __version__
@@ -57,7 +58,7 @@ def ledger(tmp_path: Path) -> str:
 
 def test_version_and_help_are_told() -> None:
     assert omapush("--version").stdout == f"omapush {__version__}\n"
-    for verb in ("ppg", "client", "push", "status", "check-config", "demo"):
+    for verb in ("ppg", "client", "push", "status", "check-config", "hash-password", "demo"):
         assert verb in omapush("--help").stdout
         assert omapush(verb, "--help").exit_code == 0
 
@@ -173,3 +174,16 @@ def test_gateway_that_is_not_there_is_1() -> None:
     assert "127.0.0.1:1" in told.stderr
     told = omapush("push", "+44123", "--text", "a", "--ppg", "http://127.0.0.1:1/pap", "--json")
     assert "error" in json.loads(told.stdout)
+
+
+@pytest.mark.parametrize("typed", ["geheim\n", "geheim\r\nanother line\n", "geheim"])
+def test_hash_password_prints_a_hash_of_the_line_and_nothing_else(typed: str) -> None:
+    shown = CliRunner().invoke(application, ["hash-password"], input=typed)
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert "geheim" not in shown.stdout
+    assert PasswordHasher().verify(shown.stdout.strip(), "geheim")
+
+
+def test_hash_password_of_nothing_is_asked_wrongly() -> None:
+    shown = CliRunner().invoke(application, ["hash-password"], input="\n")
+    assert (shown.exit_code, shown.stdout) == (2, "")

@@ -12,6 +12,7 @@ from omapush.daemon.settings import ClientSettings, Endpoint, PpgSettings, Setti
 from omapush.daemon.settings_file import kind_of, load_settings, read_toml
 
 INITIATOR = '[[initiators]]\nid = "weather"\nusername = "weather"\npassword = "s3cret"\n'
+BARE = '[[initiators]]\nid = "weather"\n'
 CLIENT = (
     '[[clients]]\nid = "anna"\naddresses = ["WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"]\n'
     'ota_http = "192.0.2.1:4035"\n'
@@ -79,8 +80,22 @@ def test_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ('[pap]\nanonymous_from = ["lo"]\n', "pap.anonymous_from[0]"),
         ("[pap]\nmax_entity = 1\n", "pap.max_entity"),
         ('[[clients]]\nid = "anna"\n', "clients[0].addresses: Field required"),
-        ('[[initiators]]\nid = "a"\nusername = "a"\n', "either password or password_file"),
+        ('[[initiators]]\nid = "a"\nusername = "a"\n', "needs a password, password_file"),
         (INITIATOR.replace('"weather"', '"anonymous"', 1), "reserved"),
+        (INITIATOR + "password_file = 'x'\n", "one of password, password_file and password_hash"),
+        (INITIATOR.replace("password =", "password_hash ="), "not an Argon2id hash"),
+        (INITIATOR.replace('username = "weather"\n', ""), "need each other"),
+        (BARE + 'username = "a"\napi_key_sha256 = "{}"\n'.format("0" * 64), "need each other"),
+        (BARE + 'api_key_sha256 = "s3cret"\n', "not 64 hexadecimal digits"),
+        (BARE + 'digest_ha1_sha256 = "s3cret"\n', "not 64 hexadecimal digits"),
+        (BARE + 'digest_ha1_md5 = "s3cret"\n', "not 32 hexadecimal digits"),
+        (BARE + 'certificate_name = "*.example.net"\n', "neither a URI nor a DNS name"),
+        (INITIATOR + "require_all = true\n", "require_all needs a certificate, and either"),
+        (BARE + 'certificate_name = "a"\nrequire_all = true\n', "require_all needs"),
+        ('[pap]\ntls_key = "x"\n', "tls_certificate and tls_key need each other"),
+        ('[pap]\ntls_client_ca = "x"\n', "tls_client_ca needs tls_certificate"),
+        ("[pap]\nschemes = []\n", "pap.schemes"),
+        ('[pap]\nschemes = ["ntlm"]\n', "digest-sha-256"),
         ("[pap", "not TOML"),
     ],
 )
@@ -100,6 +115,49 @@ def test_secret_is_never_shown(tmp_path: Path) -> None:
     assert "s3cret" not in settings.model_dump_json()
     assert "s3cret" not in fault(tmp_path, INITIATOR + 'password_file = "also"\n')
     assert "s3cret" not in fault(tmp_path, INITIATOR + 'pasword = "s3cret"\n')
+
+
+def test_every_means_of_an_initiator_is_read_in_one_form(tmp_path: Path) -> None:
+    text = (
+        f"{BARE}username = 'weather'\ndigest_ha1_sha256 = '{'AB' * 32}'\n"
+        f"digest_ha1_md5 = '{'CD' * 16}'\ncertificate_name = ['PI.example.net', 'urn:x:Y']\n"
+        f"certificate_sha256 = '{':'.join(['EF'] * 32)}'\napi_key_sha256 = ['{'01' * 32}']\n"
+    )
+    settings = load_settings(PpgSettings, written(tmp_path, text))
+    table = settings.initiators[0]
+    assert table.digest_ha1_sha256 is not None
+    assert table.digest_ha1_sha256.get_secret_value() == "ab" * 32
+    assert table.digest_ha1_md5 is not None
+    assert table.digest_ha1_md5.get_secret_value() == "cd" * 16
+    assert table.certificate_name == ["pi.example.net", "urn:x:Y"]
+    assert table.certificate_sha256 == ["ef" * 32]
+    assert table.api_key_sha256 == ["01" * 32]
+    assert table.secret() is None
+    assert "abab" not in repr(settings)
+    assert "cdcd" not in settings.model_dump_json()
+    with pytest.raises(SettingsError, match=r"needs pap\.tls_client_ca"):
+        check_ppg_settings(settings)
+
+
+def test_two_initiators_cannot_share_an_api_key_or_a_user_name(tmp_path: Path) -> None:
+    key = f'{BARE}api_key_sha256 = "{"0" * 64}"\n'
+    for text, what in ((INITIATOR, "username"), (key, "api_key_sha256")):
+        twice = text + text.replace('id = "weather"', 'id = "other"')
+        with pytest.raises(SettingsError, match=what):
+            check_ppg_settings(load_settings(PpgSettings, written(tmp_path, twice)))
+
+
+def test_initiators_without_user_name_are_several(tmp_path: Path) -> None:
+    keys = "".join(f'[[initiators]]\nid = "{n}"\napi_key_sha256 = "{n * 64}"\n' for n in ("0", "1"))
+    check_ppg_settings(load_settings(PpgSettings, written(tmp_path, keys)))
+
+
+def test_file_for_tls_that_is_no_good_is_said(tmp_path: Path) -> None:
+    (tmp_path / "nonsense.pem").write_text("nonsense")
+    for name in ("nonsense.pem", "nothing.pem"):
+        text = f"[pap]\ntls_certificate = '{tmp_path / name}'\ntls_key = '{tmp_path / name}'\n"
+        with pytest.raises(SettingsError, match=r"pap\.tls_certificate and pap\.tls_key: "):
+            check_ppg_settings(load_settings(PpgSettings, written(tmp_path, text)))
 
 
 @pytest.mark.parametrize("text", ["s3cret\n", "s3cret\r\nnot this\n", "s3cret"])

@@ -44,6 +44,21 @@ PPG = "ppg.example.net"
             "URI",
             "sip:a@b;gr=urn:uuid:0f",
         ),
+        (
+            f'WAPPUSH="sips%3AAnna%40B.Example%3A5061%3Bgr=KJh29x97Us"/TYPE=URI@{PPG}',
+            "URI",
+            "sips:Anna@b.example:5061;gr=KJh29x97Us",
+        ),
+        (f'WAPPUSH="tel%3A%2B44-12%2834%29.5"/TYPE=URI@{PPG}', "URI", "tel:+4412345"),
+        (
+            f'WAPPUSH="TEL%3A12-34%3BPhone-Context=Example.com"/TYPE=URI@{PPG}',
+            "URI",
+            "tel:1234;phone-context=example.com",
+        ),
+        (f'WAPPUSH="urn%3Auuid%3AF81D"/TYPE=URI@{PPG}', "URI", "urn:uuid:F81D"),
+        (f"WAPPUSH=region-north/TYPE=USER@{PPG}", "USER", "region-north"),
+        (f"WAPPUSH=100%25+%41%2f%2F/TYPE=user@{PPG}", "USER", "100%+A//"),
+        (f"WAPPUSH=%2541/TYPE=X25_2@{PPG}", "X25_2", "%41"),
     ],
 )
 def test_address_by_the_grammar(text: str, kind: str, value: str) -> None:
@@ -67,6 +82,21 @@ def test_address_by_the_grammar(text: str, kind: str, value: str) -> None:
         ("+358501234567/TYPE=PLMN", "PLMN:+358501234567"),
         ("WAPPUSH=::1/TYPE=IPv6@x", "IPV6:0000:0000:0000:0000:0000:0000:0000:0001"),
         (" WAPPUSH=+44/TYPE=PLMN@x \n", "PLMN:+44"),
+        ("WAPPUSH=1.2.3.4/TYPE=IPv4", "IPV4:1.2.3.4"),
+        ("1.2.3.4/TYPE=IPv4", "IPV4:1.2.3.4"),
+        ("192.0.2.01", "IPV4:192.0.2.1"),
+        ("fe80::1%eth0", "IPV6:fe80:0000:0000:0000:0000:0000:0000:0001"),
+        ("anna@example.net", "USER:anna@example.net"),
+        ("+441234@example.net", "PLMN:+441234"),
+        ("anna/TYPE=USER@example.net", "USER:anna"),
+        ("tel:+44-12.34", "URI:tel:+441234"),
+        ("SIP:a%40b@C;gr=X", "URI:sip:a%2540b@c;gr=X"),
+        (
+            'WAPPUSH="sip:a%20b@C.example;gr=urn:uuid:0F"/TYPE=URI@x',
+            "URI:sip:a%2520b@c.example;gr=urn:uuid:0F",
+        ),
+        ("WAPPUSH=sip:a@C.example/TYPE=URI@x", "URI:sip:a@c.example"),
+        ("2100000A", "USER:2100000A"),
     ],
 )
 def test_form_of_the_field_is_read_unless_strict(text: str, key: str) -> None:
@@ -89,6 +119,74 @@ def test_qualifiers_are_kept_and_part_of_the_recipient() -> None:
     swapped = addressing.parse("WAPPUSH=239.1.2.3/area=7/port=9000/TYPE=IPv4@x")
     assert address.recipient_key == swapped.recipient_key
     assert address.recipient_key != addressing.parse("239.1.2.3").recipient_key
+
+
+def test_qualifiers_compare_whatever_their_order_and_case() -> None:
+    one = addressing.parse("WAPPUSH=+44/area=7/PORT=1/TYPE=PLMN@x", tolerant=False)
+    other = addressing.parse("WAPPUSH=+44/port=1/AREA=7/TYPE=PLMN@x", tolerant=False)
+    assert one.recipient_key == other.recipient_key
+
+
+@pytest.mark.parametrize(
+    "escaped", ["a%2FPORT%3D1", "a%2fport%3d1", "a%252FPORT=1".replace("=", "%3D")]
+)
+def test_value_with_a_slash_is_not_the_recipient_that_a_qualifier_makes(escaped: str) -> None:
+    qualified = addressing.parse("WAPPUSH=a/PORT=1/TYPE=USER@x", tolerant=False)
+    plain = addressing.parse(f"WAPPUSH={escaped}/TYPE=USER@x", tolerant=False)
+    assert plain.qualifiers == ()
+    assert plain.recipient_key != qualified.recipient_key
+
+
+VALUES = st.text(st.sampled_from("aA/%=2F5"), min_size=1, max_size=6)
+QUALIFIERS = st.lists(
+    st.tuples(st.sampled_from(["A", "B"]), st.text(st.sampled_from("a%2F5"), min_size=1)),
+    max_size=2,
+)
+
+
+@given(VALUES, QUALIFIERS, VALUES, QUALIFIERS)
+def test_two_recipients_never_have_the_same_key(
+    value: str,
+    qualifiers: list[tuple[str, str]],
+    other_value: str,
+    other_qualifiers: list[tuple[str, str]],
+) -> None:
+    one = addressing.Address("", "USER", value, tuple(qualifiers))
+    other = addressing.Address("", "USER", other_value, tuple(other_qualifiers))
+    same = (value, sorted(qualifiers)) == (other_value, sorted(other_qualifiers))
+    assert (one.recipient_key == other.recipient_key) == same
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0401234567/TYPE=PLMN",  # no country is known
+        "WAPPUSH=a/TYPE=u\u017fer@x",
+        "WAPPUSH=a/TYPE=\u00df@x",
+        "j\u00fcrgen",
+        "sip:j\u00fcrgen@x",
+        "\u017fip:a@x",
+        "sip:a\x7f@x",
+        "sip:a b@x",
+        "WAPPUSH=a/PORT=/TYPE=USER@x",
+        "WAPPUSH=a/P_T=1/TYPE=USER@x",
+        "WAPPUSH=a/PORT=1=2/TYPE=USER@x",
+        "WAPPUSH=0001.2.3.4/TYPE=IPv4@x",
+        "WAPPUSH=1.2.3.4.5/TYPE=IPv4@x",
+        "WAPPUSH=123456789/TYPE=MAN@x",
+        "WAPPUSH=%/TYPE=USER@x",
+        'WAPPUSH="sip%3Aa/TYPE=URI@x',
+        'WAPPUSH="sip%3Aa"b/TYPE=URI@x',
+        'WAPPUSH="a"/TYPE=USER@x',
+        'WAPPUSH="sip:a b@c"/TYPE=URI@x',
+        "WAPPUSH=" + "a" * 3000 + "/TYPE=USER@x",
+    ],
+)
+@pytest.mark.parametrize("tolerant", [True, False])
+def test_what_no_tolerance_makes_an_address_is_refused(text: str, tolerant: bool) -> None:
+    with pytest.raises(AddressError):
+        addressing.parse(text, tolerant=tolerant)
 
 
 @pytest.mark.parametrize(
@@ -151,3 +249,16 @@ def test_uri_survives_building_and_parsing() -> None:
 def test_any_text_is_an_address_or_refused(text: str, tolerant: bool) -> None:
     with contextlib.suppress(AddressError):
         assert addressing.parse(text, tolerant=tolerant).original == text
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(["a", "+4-4", '"sip%3Aa%40B"', '"tel%3A1-2"', "1.2.03.4", "12345678", "%41"]),
+    st.sampled_from(["", "/A=1", "/b=1/A=2"]),
+    st.sampled_from(["USER", "PLMN", "URI", "IPv4", "MAN", "x_1"]),
+)
+def test_strict_grammar_is_part_of_the_tolerant_one(value: str, more: str, kind: str) -> None:
+    text = f"WAPPUSH={value}{more}/TYPE={kind}@x"
+    with contextlib.suppress(AddressError):
+        strict = addressing.parse(text, tolerant=False)
+        assert addressing.parse(text) == strict

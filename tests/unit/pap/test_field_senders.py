@@ -7,7 +7,6 @@ valid by its DTD, in the tolerant one that an operator can choose) and by the le
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import pytest
@@ -16,11 +15,10 @@ from omapush.pap import address as addressing
 from omapush.pap import model, xml
 from omapush.pap.bad_message import BadMessage
 from omapush.pap.entity import split
-from omapush.pap.tolerance import Tolerance
+from omapush.pap.tolerance import PROFILES, Tolerance
 
 DEFAULT = Tolerance()
-TOLERANT = Tolerance(strict_dtd=False)
-STRICT = Tolerance(**{field.name: True for field in dataclasses.fields(Tolerance)})
+TOLERANT, STRICT = PROFILES["tolerant"], PROFILES["strict"]
 
 PLMN = "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"
 WAPFORUM = "http://www.wapforum.org/DTD/pap_{}.dtd"

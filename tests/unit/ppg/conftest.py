@@ -11,6 +11,7 @@ from omapush.core.instants import Instant, parse_utc
 from omapush.pap import address as addressing
 from omapush.pap.tolerance import Tolerance
 from omapush.ppg.acceptance import Acceptance
+from omapush.ppg.authorisation import Authorisation
 from omapush.ppg.documents import Identity
 from omapush.ppg.policy import NotificationTargets
 from omapush.ppg.recipients import Client, HttpContact, Recipients
@@ -57,7 +58,9 @@ def woken() -> list[bool]:
 def new_acceptance(
     store: MemoryStore, recipients: Recipients, woken: list[bool]
 ) -> Callable[..., Acceptance]:
-    def make(tolerance: Tolerance | None = None) -> Acceptance:
+    def make(
+        tolerance: Tolerance | None = None, authorisation: Authorisation | None = None
+    ) -> Acceptance:
         keys = itertools.count(1)
         return Acceptance(
             store,
@@ -70,6 +73,7 @@ def new_acceptance(
             lambda _now: f"{next(keys):032x}",
             lambda: woken.append(True),
             lambda: None,
+            authorisation,
         )
 
     return make

@@ -10,10 +10,10 @@ from omapush.content.message import PushMessage as ContentMessage
 from omapush.core.instants import parse_utc
 from omapush.pap import entity, model, xml
 from omapush.pap.codes import StatusCode
-from omapush.pap.tolerance import Tolerance
+from omapush.pap.tolerance import PROFILES, Tolerance
 from omapush.pap.versions import PapVersion, VersionRange
 from omapush.ppg.acceptance import MAX_DESC, Acceptance, PapRequest
-from omapush.ppg.policy import Identified
+from omapush.ppg.authentication import Identified
 from omapush.ppg.store.contract import DeliveryState
 from omapush.testing.memory_store import MemoryStore
 
@@ -286,6 +286,22 @@ async def test_forgiven_faults_are_named_in_the_description_of_1001(
     )
 
 
+async def test_notification_target_without_a_scheme_is_of_http_unless_strict(
+    new_acceptance: NewAcceptance, store: MemoryStore
+) -> None:
+    asked = message("a@pi", ppg_notify_requested_to="192.0.2.1:5555")
+    code, desc = await verdict(new_acceptance(), request(asked))
+    assert (code, "192.0.2.1:5555" in desc) == (1001, True)
+    record = await store.push("a@pi")
+    assert record is not None
+    assert record.notify_url == "http://192.0.2.1:5555"
+    asked = message("b@pi", ppg_notify_requested_to="192.0.2.1:5555")
+    assert (await verdict(new_acceptance(PROFILES["strict"]), request(asked)))[0] == 1001
+    record = await store.push("b@pi")
+    assert record is not None
+    assert record.notify_url is None
+
+
 async def test_description_of_1001_is_short_whatever_was_forgiven(
     new_acceptance: NewAcceptance,
 ) -> None:
@@ -298,14 +314,6 @@ async def test_description_of_1001_is_short_whatever_was_forgiven(
     assert "'odd-0'" in desc
     assert desc.endswith(" more")
     assert len(desc) < MAX_DESC + 60
-
-
-async def test_capabilities_query_is_answered_3001_in_kind(new_acceptance: NewAcceptance) -> None:
-    asked = model.CcqMessage(model.Address(PLMN), "q")
-    response = (await answer(new_acceptance(), request(asked, None))).message
-    assert isinstance(response, model.CcqResponse)
-    assert (response.code, response.address.address_value) == (3001, PLMN)
-    assert response.query_id == "q"
 
 
 async def test_document_that_an_initiator_never_sends_is_a_bad_message(

@@ -12,7 +12,7 @@ from omapush.pap import entity, model, xml
 from omapush.pap.codes import MessageState
 from omapush.pap.versions import PapVersion
 from omapush.ppg.acceptance import Acceptance, PapRequest
-from omapush.ppg.policy import Identified
+from omapush.ppg.authentication import Identified
 from omapush.ppg.store.contract import ClaimedDelivery, DeliveryState, Settlement
 from omapush.testing.memory_store import MemoryStore
 

@@ -1,86 +1,14 @@
-"""Who may submit, and where notifications may go."""
+"""Where notifications may go."""
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 
 import pytest
 
-from omapush.ppg.policy import (
-    ANONYMOUS,
-    Forbidden,
-    Identified,
-    Initiator,
-    Initiators,
-    NotificationTargets,
-    TargetForbiddenError,
-    Unidentified,
-)
+from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
 
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
-
-
-def basic(username: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
-
-
-@pytest.fixture
-def initiators() -> Initiators:
-    return Initiators(
-        [
-            Initiator("open", "anna", "pä:ss"),
-            Initiator("fenced", "berta", "x", (ipaddress.ip_network("192.0.2.0/24"),)),
-        ],
-        [LOOPBACK],
-    )
-
-
-def test_initiator_with_right_password_is_authenticated(initiators: Initiators) -> None:
-    assert initiators.identify(basic("anna", "pä:ss"), "198.51.100.1") == Identified(
-        "open", authenticated=True
-    )
-
-
-def test_local_submission_without_credentials_is_anonymous_where_the_setting_says_so(
-    initiators: Initiators,
-) -> None:
-    assert initiators.identify(None, "127.0.0.1") == Identified(ANONYMOUS, authenticated=False)
-    assert initiators.identify(None, "::ffff:127.0.0.1") == Identified(
-        ANONYMOUS, authenticated=False
-    )
-    assert isinstance(initiators.identify(None, "192.0.2.1"), Unidentified)
-    assert isinstance(Initiators([]).identify(None, "127.0.0.1"), Unidentified)
-
-
-@pytest.mark.parametrize(
-    "authorization",
-    [
-        basic("anna", "wrong"),
-        basic("nobody", "pä:ss"),
-        basic("nobody", ""),
-        "Basic",
-        "Basic ???",
-        "Basic " + base64.b64encode(b"no colon").decode(),
-        "Basic " + base64.b64encode(b"\xff\xfe:x").decode(),
-        "Bearer token",
-        "",
-    ],
-)
-def test_wrong_credentials_are_refused_even_where_none_are_needed(
-    initiators: Initiators, authorization: str
-) -> None:
-    assert isinstance(initiators.identify(authorization, "127.0.0.1"), Unidentified)
-
-
-def test_initiator_outside_its_networks_is_forbidden(initiators: Initiators) -> None:
-    assert isinstance(initiators.identify(basic("berta", "x"), "192.0.2.77"), Identified)
-    assert isinstance(initiators.identify(basic("berta", "x"), "192.0.3.1"), Forbidden)
-    assert isinstance(initiators.identify(basic("berta", "x"), "no address"), Forbidden)
-
-
-def test_password_is_not_shown() -> None:
-    assert "geheim" not in repr(Initiator("a", "b", "geheim"))
 
 
 @pytest.mark.parametrize(

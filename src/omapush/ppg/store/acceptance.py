@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select
@@ -19,6 +20,7 @@ from omapush.ppg.store.contract import (
     NewDelivery,
     NewPush,
     NothingToReplace,
+    Rejection,
     Replacement,
     TimelineEvent,
 )
@@ -62,13 +64,8 @@ def accept(connection: Connection, pushes: Sequence[NewPush]) -> list[Answer]:
 
 def _accept(connection: Connection, pushes: Sequence[NewPush]) -> list[Answer]:
     fresh, answers = _take_ids(connection, pushes)
-    rows = [
-        _delivery_row(push, delivery)
-        for push in pushes
-        if push.push_key in fresh
-        for delivery in push.deliveries
-    ]
-    _insert_delivery.run(connection, rows)
+    new = [push for push in pushes if push.push_key in fresh]
+    _insert(connection, [(push, delivery) for push in new for delivery in push.deliveries])
     return answers
 
 
@@ -93,31 +90,37 @@ def _replace(connection: Connection, push: NewPush, replacement: Replacement) ->
         earlier = find(connection, replacement.push_id, push.initiator_id)
     cancelled: set[str] = set()
     if earlier is not None:
-        wanted = {delivery.recipient for delivery in push.deliveries}
+        wanted = {each.recipient for each in push.deliveries if each.rejection is None}
         reason = f"replaced by {push.push_id}"
         cancelled = cancel_for(connection, earlier, wanted, push.received_at, reason)
     if replacement.pending_only and not cancelled:
         _withdraw.run(connection, key=push.push_key)
         return NothingToReplace(known=earlier is not None)
-    served = [
-        delivery
-        for delivery in push.deliveries
-        if delivery.recipient in cancelled or not replacement.pending_only
+    nothing = Rejection(
+        StatusCode.CANCELLATION_NOT_POSSIBLE,
+        f"nothing of {replacement.push_id} waited for this recipient",
+    )
+    deliveries = [
+        each
+        if each.rejection or each.recipient in cancelled or not replacement.pending_only
+        else replace(each, rejection=nothing)
+        for each in push.deliveries
     ]
-    _insert_delivery.run(connection, [_delivery_row(push, delivery) for delivery in served])
-    _reject(connection, push, [each for each in push.deliveries if each not in served])
+    _insert(connection, [(push, delivery) for delivery in deliveries])
     return answer
 
 
-def _reject(connection: Connection, push: NewPush, rejected: Sequence[NewDelivery]) -> None:
-    """Store deliveries that have ended before they began, with their notifications."""
-    reason = f"nothing of {push.replaces and push.replaces.push_id} waited for this recipient"
-    _insert_delivery.run(connection, [_rejected_row(push, each, reason) for each in rejected])
-    at = push.received_at
-    keys = [DeliveryKey(push.push_key, each.position) for each in rejected]
-    announce(connection, [(key, at) for key in keys])
+def _insert(connection: Connection, deliveries: Sequence[tuple[NewPush, NewDelivery]]) -> None:
+    """Store deliveries; one that is rejected has ended, and is notified like any other."""
+    _insert_delivery.run(connection, [_delivery_row(*each) for each in deliveries])
+    rejected = [
+        (DeliveryKey(push.push_key, delivery.position), push.received_at, delivery.rejection.reason)
+        for push, delivery in deliveries
+        if delivery.rejection is not None
+    ]
+    announce(connection, [(key, at) for key, at, _ in rejected])
     state = DeliveryState.REJECTED.value
-    events = [TimelineEvent(key.push_key, key.position, at, state, reason) for key in keys]
+    events = [TimelineEvent(k.push_key, k.position, at, state, why) for k, at, why in rejected]
     _insert_event.run(connection, [event_row(event) for event in events])
 
 
@@ -157,42 +160,23 @@ def _push_row(push: NewPush) -> tuple[Any, ...]:
 
 
 def _delivery_row(push: NewPush, delivery: NewDelivery) -> tuple[Any, ...]:
+    rejection = delivery.rejection
+    rejected = rejection is not None
     return (
         push.push_key,
         delivery.position,
         delivery.client_id,
         delivery.address,
         delivery.recipient,
-        DeliveryState.QUEUED.value,
-        delivery.due_at,
-        delivery.due_at,
-        push.expires_at,
-        None,
-        0,
-        0,
-        None,
-        "",
-        False,
-        None,
-    )
-
-
-def _rejected_row(push: NewPush, delivery: NewDelivery, reason: str) -> tuple[Any, ...]:
-    return (
-        push.push_key,
-        delivery.position,
-        delivery.client_id,
-        delivery.address,
-        delivery.recipient,
-        DeliveryState.REJECTED.value,
-        None,
+        DeliveryState.REJECTED.value if rejected else DeliveryState.QUEUED.value,
+        None if rejected else delivery.due_at,
         delivery.due_at,
         push.expires_at,
         None,
         0,
         0,
-        int(StatusCode.CANCELLATION_NOT_POSSIBLE),
-        reason,
+        rejection.code if rejection else None,
+        rejection.reason if rejection else "",
         False,
-        push.received_at,
+        push.received_at if rejected else None,
     )

@@ -61,6 +61,14 @@ class DeliveryState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a recipient gets nothing of an accepted push: a PAP status code, and a sentence."""
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewDelivery:
     """One recipient of a push that is to be accepted.
 
@@ -70,6 +78,8 @@ class NewDelivery:
     :ivar due_at: when it may first be delivered.
     :ivar recipient: the address in its one normal form: by it the initiator's later operations find
         the recipient again, however they spell it (PPG 6).
+    :ivar rejection: the push is accepted, but not for this recipient: the delivery has ended before
+        it began, and is notified (PAP 6.1).
     """
 
     position: int
@@ -77,6 +87,7 @@ class NewDelivery:
     client_id: str
     due_at: Instant
     recipient: str
+    rejection: Rejection | None = None
 
 
 @dataclass(frozen=True, slots=True)

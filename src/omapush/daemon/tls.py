@@ -1,0 +1,38 @@
+"""TLS for what a daemon serves."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from omapush.daemon.settings import PapTable, SettingsError
+
+
+def tls_options(table: PapTable) -> dict[str, Any]:
+    """Return uvicorn's options for TLS as ``table`` wants it; none without a certificate.
+
+    :raises SettingsError: a file cannot be read, or is not what it should be.
+    """
+    if table.tls_certificate is None or table.tls_key is None:
+        return {}
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 9325 3.1.1
+    try:
+        # An empty password, so that nobody is asked for one on the terminal.
+        context.load_cert_chain(table.tls_certificate, table.tls_key, password=lambda: b"")
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"pap.tls_certificate and pap.tls_key: {_said(error)}") from error
+    if table.tls_client_ca is not None:
+        try:
+            context.load_verify_locations(table.tls_client_ca)
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"pap.tls_client_ca: {_said(error)}") from error
+        # Whether an initiator needs one is asked later: others have passwords.
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return {"ssl_context_factory": lambda _config, _default: context}
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):  # its own words are "PEM lib" and the like
+        return "not in PEM, or encrypted, or not of the same key"
+    return str(getattr(error, "strerror", None) or error)

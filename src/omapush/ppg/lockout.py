@@ -1,0 +1,81 @@
+"""Guessing is made slow: a source that fails too often is not listened to for a while."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from omapush.core.instants import MINUTE_MS, Instant, later
+from omapush.ppg.networks import inner_address, ip_address
+
+
+@dataclass(frozen=True, slots=True)
+class LockoutSettings:
+    """When a source is locked out.
+
+    :ivar failures: so many in a row, within ``window_ms``, lock it out for ``locked_ms``.
+    :ivar capacity: sources remembered at a time; beyond that the one that failed least lately is
+        forgotten.
+    """
+
+    failures: int = 10
+    window_ms: int = MINUTE_MS
+    locked_ms: int = MINUTE_MS
+    capacity: int = 10_000
+
+
+DEFAULT_LOCKOUT = LockoutSettings()
+
+
+@dataclass(slots=True)
+class _Record:
+    first: Instant
+    failures: int = 0
+    locked_until: Instant = Instant(0)
+
+
+class Lockout:
+    """Failures by source address."""
+
+    def __init__(self, settings: LockoutSettings) -> None:
+        self._settings = settings
+        self._records: OrderedDict[str, _Record] = OrderedDict()
+
+    def remaining_ms(self, source: str, now: Instant) -> int:
+        """Return for how long ``source`` is still locked out; 0 if it is not."""
+        if not self._records:
+            return 0
+        record = self._records.get(_key(source))
+        return max(0, record.locked_until - now) if record else 0
+
+    def failed(self, source: str, now: Instant) -> None:
+        """Note a failure."""
+        key = _key(source)
+        record = self._records.get(key)
+        if record is None or now - record.first >= self._settings.window_ms:
+            record = self._records[key] = _Record(now)
+        self._records.move_to_end(key)
+        record.failures += 1
+        if record.failures >= self._settings.failures:
+            record.locked_until = later(now, self._settings.locked_ms)
+            # The next row is counted from the end of the lock.
+            record.first, record.failures = record.locked_until, 0
+        if len(self._records) > self._settings.capacity:
+            self._records.popitem(last=False)
+
+    def succeeded(self, source: str) -> None:
+        """End a row of failures."""
+        if self._records:
+            self._records.pop(_key(source), None)
+
+
+def _key(source: str) -> str:
+    """Return what failures are counted by: an IPv4 address, or the /64 that an IPv6 host has."""
+    address = ip_address(source)
+    if address is None:
+        return source
+    address = inner_address(address)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Address(int(address) >> 64 << 64))
+    return str(address)

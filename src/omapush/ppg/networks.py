@@ -1,0 +1,36 @@
+"""IP networks as settings name them, and whether an address lies in one."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def ip_address(text: str) -> IpAddress | None:
+    """Return the address that ``text`` writes, or ``None`` if it writes none."""
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def inner_address(address: IpAddress) -> IpAddress:
+    """Return the IPv4 address that an IPv6 address merely wraps: no rule is walked around."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def contains(networks: Iterable[Network], source: str) -> bool:
+    """Return whether ``source`` writes an address that lies in one of ``networks``."""
+    address = ip_address(source)
+    if address is None:
+        return False
+    return any(inner_address(address) in network for network in networks)

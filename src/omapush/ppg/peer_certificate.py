@@ -1,0 +1,43 @@
+"""The certificate of the client at the other end of TLS, told to the application by the server."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from omapush.ppg.credentials import ClientCertificate
+
+SCOPE_KEY = "omapush.client_certificate"
+
+
+class PeerCertificateProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with one addition: the client's certificate stands in the ASGI scope."""
+
+    def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - uvicorn's own signature
+        """Ask TLS, whose handshake is over by now."""
+        super().connection_made(transport)
+        self._certificate = peer_certificate(transport.get_extra_info("ssl_object"))
+
+    def on_url(self, url: bytes) -> None:
+        """Put the certificate into the scope of each request."""
+        super().on_url(url)
+        self.scope[SCOPE_KEY] = self._certificate  # type: ignore[literal-required]  # an extension
+
+
+def peer_certificate(connection: ssl.SSLObject | None) -> ClientCertificate | None:
+    """Return the verified certificate, or ``None`` if there is none or no TLS."""
+    if connection is None:
+        return None
+    octets = connection.getpeercert(binary_form=True)
+    described = connection.getpeercert()  # empty unless it was verified
+    if not octets or not described:
+        return None
+    alternatives: Any = described.get("subjectAltName", ())  # pairs of kind and text
+    return ClientCertificate(
+        hashlib.sha256(octets).hexdigest(),
+        tuple(text.lower() for kind, text in alternatives if kind == "DNS"),
+        tuple(text for kind, text in alternatives if kind == "URI"),
+    )

@@ -1,0 +1,27 @@
+"""From an address to the client or the group behind it (PPG 6).
+
+Who calls whom::
+
+    acceptance ──► port.Resolver.resolve
+                        │
+                      chain ──► static                   the tables [[clients]] and [[groups]]
+                        └─────► known ──► cache ──► sql | http          one [[resolvers]] each
+                                                         │
+                                                      bounded     places, waiting, time
+    acceptance ──► groups.expand ──► port.Resolver.resolve, level by level
+
+* ``port``: the :class:`~omapush.ppg.resolution.port.Resolver` protocol and its answers.
+* ``static``: what the settings say; never waits.
+* ``sql``, ``http``: ask a table of a database, or a web service, of the operator's.
+  ``sql_database`` holds the databases, ``members`` reads what either gives as members of a group.
+* ``bounded``: how many look-ups may go on, how many callers may wait, and how long.
+* ``cache``: remembers answers for a while; look-ups of one address at one time are one look-up.
+* ``known``: takes no client from outside that the settings do not name.
+* ``chain``: several resolvers in order; the first that serves an address answers.
+* ``groups``: from a group to its clients, through nested groups, within limits.
+
+On failure: an address of nobody is an answer, ``NotServed``, and becomes PAP 2002. A backend that
+is away, late, overrun or talks nonsense is ``ResolverUnavailable`` for the whole call, becomes PAP
+3000 and is not remembered, so that the initiator may submit again. A group that is too deep, too
+large or contains itself is ``GroupRefused``. Nothing here writes to a backend.
+"""
