@@ -208,6 +208,8 @@ def _entity(parts: list[Part], tolerance: Tolerance, repairs: list[str]) -> Enti
     if named.partition(";")[0].strip().lower() not in _CONTROL_TYPES:
         raise BadMessage(f"the first part is not a control entity: {named[:60]!r}")
     if len(parts) > 3:
+        if tolerance.strict_mime:
+            raise BadMessage(f"{len(parts)} parts; PAP knows three")
         repairs.append(f"{len(parts) - 3} parts too many")
     content = _content(parts[1], repairs) if len(parts) > 1 else None
     if content is not None and not tolerance.strict_application_id:

@@ -17,9 +17,11 @@ class UnknownSwitchError(OmapushError):
 class Tolerance:
     """Switches; ``True`` is the strict position.
 
-    :ivar strict_mime: CRLF line ends, a closing delimiter, an empty line after part headers.
+    :ivar strict_mime: CRLF line ends, a closing delimiter, an empty line after part headers, and
+        three parts at most.
     :ivar strict_type_param: multipart/related must have a well-formed ``type`` parameter.
-    :ivar strict_doctype: a DOCTYPE with the exact identifiers, and the version list inside it.
+    :ivar strict_doctype: a DOCTYPE with the exact identifiers, the version list inside it, and
+        nothing in front.
     :ivar strict_dtd: the element tables to the letter. PAP demands it (PPG 5.1.1), so it is on;
         off, the order of elements, unknown attributes and the case of enumerations are forgiven.
     :ivar strict_empty: nothing, not even white space, in an element that the DTD has empty. A

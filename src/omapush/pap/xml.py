@@ -166,6 +166,8 @@ class _Decoder:
         text = text.removeprefix("\ufeff")
         stripped = text.lstrip()
         if stripped != text:
+            if self._tolerance.strict_doctype:
+                raise BadMessage("white space before the document")
             self._repairs.append("white space before the document")
         return stripped, stripped.encode("utf-8", "replace")
 

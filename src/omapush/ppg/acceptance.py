@@ -136,6 +136,10 @@ class Acceptance:
     async def _operation(
         self, request: PapRequest, entity: Entity, document: Pap, policy: InitiatorPolicy
     ) -> PapAnswer:
+        for repair in (*entity.repairs, *document.repairs):
+            push_id = getattr(document.message, "push_id", None)
+            initiator = request.initiator.initiator_id
+            log.info("tolerated", push_id=push_id, initiator=initiator, repair=repair)
         if not isinstance(document.message, PushMessage):
             refusal = judge_operation(document.message, policy.permissions)
             if refusal is not None:
@@ -188,6 +192,7 @@ class Acceptance:
         repairs = (*entity.repairs, *document.repairs, *notes.repairs)
         for repair in repairs:
             notes.add("tolerated", repair)
+        for repair in notes.repairs:
             audit.info("tolerated", repair=repair)
         decision, recipients = "accepted" if fresh else "repeated", len(push.deliveries)
         audit.info("submission_decided", decision=decision, rule=None, recipients=recipients)

@@ -52,6 +52,8 @@ def test_third_part_is_the_capabilities_entity_and_a_fourth_is_passed_over() -> 
     entity = split(RELATED, body(b"x", capabilities, b"Content-Type: a/b\r\n\r\n?"))
     assert entity.capabilities == b"<rdf:RDF/>"
     assert any("too many" in repair for repair in entity.repairs)
+    with pytest.raises(BadMessage, match="PAP knows three"):
+        split(RELATED, body(b"x", capabilities, b"Content-Type: a/b\r\n\r\n?"), STRICT)
 
 
 @pytest.mark.parametrize("content_type", ["application/xml", "text/xml; charset=iso-8859-1"])

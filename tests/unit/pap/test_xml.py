@@ -332,6 +332,13 @@ def test_version_is_found_in_the_doctypes_of_the_field(doctype: str, version: st
     assert str(xml.decode(octets).version) == version
 
 
+def test_white_space_before_the_document_is_forgiven_unless_strict() -> None:
+    octets = b"\r\n  " + document('<pap><statusquery-message push-id="a"/></pap>')
+    assert xml.decode(octets).repairs == ("white space before the document",)
+    with pytest.raises(BadMessage, match="white space before"):
+        xml.decode(octets, tolerance=Tolerance(strict_doctype=True))
+
+
 def test_white_space_in_an_empty_element_is_forgiven_unless_strict() -> None:
     # The samples of Kannel have it, and nothing can be misread.
     octets = document(

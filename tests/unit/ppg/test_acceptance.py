@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from omapush.content.message import PushMessage as ContentMessage
 from omapush.core.instants import parse_utc
@@ -300,6 +301,23 @@ async def test_notification_target_without_a_scheme_is_of_http_unless_strict(
     record = await store.push("b@pi")
     assert record is not None
     assert record.notify_url is None
+
+
+async def test_log_names_what_was_forgiven_of_any_request_whatever_the_verdict(
+    new_acceptance: NewAcceptance,
+) -> None:
+    for asked, content, push_id in (
+        (message("a@pi", "WAPPUSH=nonsense"), SI, "a@pi"),
+        (model.StatusQueryMessage("b@pi"), None, "b@pi"),
+        (model.CancelMessage("c@pi"), None, "c@pi"),
+    ):
+        good = request(asked, content)
+        body = good.body.replace(b"DTD PAP 2.0", b"DTD PAP")
+        with capture_logs() as logs:
+            await new_acceptance().answer(PapRequest(good.content_type, body, WEATHER, "x"))
+        (line,) = [line for line in logs if line["event"] == "tolerated"]
+        assert (line["push_id"], line["initiator"]) == (push_id, "weather")
+        assert "public identifier" in line["repair"]
 
 
 async def test_description_of_1001_is_short_whatever_was_forgiven(
