@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from omapush.core.instants import HOUR_MS
 from omapush.daemon.settings_table import Table
 from omapush.pap.model import DeliveryMethod
-from omapush.pap.tolerance import Tolerance
+from omapush.pap.tolerance import Tolerance, UnknownSwitchError
 from omapush.ppg.authorisation import InitiatorPolicy
 from omapush.ppg.limits import Allowance
 from omapush.ppg.patterns import Filter
@@ -35,9 +35,32 @@ class ToleranceTable(Table):
     strict_times: bool | None = Field(None, description="times in the one form of PAP 8.2")
     strict_charset: bool | None = Field(None, description="no guessing of the character set")
     strict_address: bool | None = Field(None, description="address grammar of PPG 6.1")
+    bare_msisdn_prefix: str | None = Field(
+        None, description='what stands before phone numbers without +, e.g. "+44", or "+" alone'
+    )
+    pin_addresses: bool | None = Field(
+        None, description="eight hexadecimal digits alone are an address of type USER"
+    )
+    http_appid_fallback: bool | None = Field(
+        None, description="X-Wap-Application-Id of the HTTP request counts if the content has none"
+    )
+    notify_default: str | None = Field(
+        None,
+        description="where notifications go if the initiator's own URL is *, empty or relative",
+    )
+
+    @field_validator("bare_msisdn_prefix")
+    @classmethod
+    def _prefix(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                Tolerance(bare_msisdn_prefix=value)
+            except UnknownSwitchError as error:
+                raise ValueError(error.reason) from error
+        return value
 
     def tolerance(self) -> Tolerance:
-        """Return what a decoder may forgive."""
+        """Return what may be forgiven."""
         return Tolerance.of(self.model_dump(exclude_none=True))
 
 

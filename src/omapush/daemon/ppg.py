@@ -16,6 +16,7 @@ from omapush.bearers.tcp import TcpBearer
 from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import HOUR_MS, SECOND_MS, Instant, later
 from omapush.daemon.clock import SystemClock
+from omapush.daemon.resolution import resolver_of
 from omapush.daemon.serving import HttpServer, listening_socket
 from omapush.daemon.settings import InitiatorTable, PpgSettings, SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
@@ -29,6 +30,8 @@ from omapush.ppg.authorisation import Authorisation
 from omapush.ppg.credentials import Initiator
 from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
 from omapush.ppg.documents import Identity
+from omapush.ppg.expanding import ExpansionLoop
+from omapush.ppg.finding import Finder
 from omapush.ppg.http import PapHttpSettings, PapOverHttp
 from omapush.ppg.lane import LaneSettings
 from omapush.ppg.lifecycle import RetryPolicy
@@ -40,7 +43,8 @@ from omapush.ppg.patterns import PatternError
 from omapush.ppg.peer_certificate import PeerCertificateProtocol
 from omapush.ppg.policy import NotificationTargets
 from omapush.ppg.recipients import Client, HttpContact, Recipients
-from omapush.ppg.store.contract import Store, StoreUnavailable
+from omapush.ppg.resolution.port import Resolver
+from omapush.ppg.store.contract import PLACED_AT_ONCE, NewPush, Store, StoreUnavailable
 from omapush.ppg.store.opening import StoreUrlError, open_store
 from omapush.ppg.submission import SubmissionLimits
 from omapush.ppg.terminals import Terminals
@@ -60,16 +64,19 @@ class Policies:
     recipients: Recipients
     targets: NotificationTargets
     authorisation: Authorisation
+    resolver: Resolver
 
 
-def policies(settings: PpgSettings) -> Policies:
+def policies(settings: PpgSettings, clock: Callable[[], Instant]) -> Policies:
     """Read the policies out of ``settings``. :raises SettingsError: they contradict themselves."""
     try:
+        recipients = _recipients(settings)
         return Policies(
             _initiators(settings),
-            _recipients(settings),
+            recipients,
             _targets(settings),
             _authorisation(settings),
+            resolver_of(settings.groups, settings.resolvers, recipients, clock),
         )
     except SettingsError:
         raise
@@ -79,7 +86,7 @@ def policies(settings: PpgSettings) -> Policies:
 
 def check_ppg_settings(settings: PpgSettings) -> None:
     """Check what only composition can see. :raises SettingsError: something does not fit."""
-    policies(settings)
+    policies(settings, SystemClock())
     tls_options(settings.pap)
     _ledger(settings)
 
@@ -96,8 +103,8 @@ async def run_ppg(settings: PpgSettings) -> None:
 
     :raises OmapushError: it cannot start, or a part of it failed.
     """
-    rules = policies(settings)
     clock = SystemClock()
+    rules = policies(settings, clock)
     store = _ledger(settings)
     await store.open()
     sender = HttpNotificationSender(rules.targets, _ms(settings.notification.timeout_seconds))
@@ -105,6 +112,7 @@ async def run_ppg(settings: PpgSettings) -> None:
         await _run(settings, rules, clock, store, sender)
     finally:
         await sender.close()
+        await rules.resolver.close()
         await store.close()
 
 
@@ -141,9 +149,16 @@ async def _run(
         owner,
         _delivery_settings(settings),
     )
+    expansions = ExpansionLoop(store, deliveries.wake)
+
+    def accepted(push: NewPush) -> None:
+        deliveries.wake()
+        if len(push.deliveries) > PLACED_AT_ONCE:
+            expansions.wake()
+
     acceptance = Acceptance(
         store,
-        rules.recipients,
+        Finder(rules.resolver, rules.recipients),
         rules.targets,
         identity,
         SubmissionLimits(
@@ -152,7 +167,7 @@ async def _run(
         settings.pap.tolerance.tolerance(),
         clock,
         new_push_key,
-        deliveries.wake,
+        accepted,
         notifications.wake,
         rules.authorisation,
     )
@@ -187,6 +202,7 @@ async def _run(
             "PAP server": pap.run_until_stopped(),
             "admin server": admin.run_until_stopped(),
             "delivery loop": deliveries.run(),
+            "expansion loop": expansions.run(),
             "notification loop": notifications.run(),
             "retention": _retention(store, clock, _retention_ms(settings)),
         },

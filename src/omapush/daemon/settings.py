@@ -31,6 +31,7 @@ from omapush.daemon.credential_settings import (
 )
 from omapush.daemon.logs import LogFormat, LogLevel
 from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
+from omapush.daemon.resolution import GroupTable, ResolverTable
 from omapush.daemon.settings_table import Table as _Table
 from omapush.ppg.authentication import ANONYMOUS
 from omapush.ppg.credentials import Scheme
@@ -346,6 +347,8 @@ class PpgSettings(FileSettings):
     anonymous: AnonymousTable = AnonymousTable()
     initiators: list[InitiatorTable] = []
     clients: list[ClientTable] = []
+    groups: list[GroupTable] = []
+    resolvers: list[ResolverTable] = []
 
 
 class TerminalTable(_Table):

@@ -2,7 +2,7 @@
 
 * ``model``: one value type per element. ``codes``: status codes and message states.
 * ``versions``: identifiers, the ``wap-pap-ver`` list, negotiation.
-* ``address``: the ``WAPPUSH=`` grammar.
+* ``address``: the ``WAPPUSH=`` grammar. ``address_reading``: what an operator completes of it.
 * ``elements``: the element tables. ``xml``: documents as octets and back, by these tables.
 * ``entity``: the MIME entities around documents. ``tolerance``: what decoders may forgive.
 

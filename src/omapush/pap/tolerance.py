@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from omapush.core.errors import OmapushError
 
+_PREFIX = re.compile(r"\+[0-9]{0,15}", re.ASCII)
+
 
 class UnknownSwitchError(OmapushError):
-    """There is no such switch or profile, or its value is neither true nor false."""
+    """There is no such switch or profile, or it cannot have this value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,14 @@ class Tolerance:
     :ivar strict_times: times in the one form that PAP has (PAP 8.2).
     :ivar strict_charset: no falling back when octets are not of the declared character set.
     :ivar strict_address: the address grammar to the letter, and a URL for notifications.
+    :ivar bare_msisdn_prefix: what stands before a phone number without ``+``, for instance ``+44``,
+        or ``+`` where such numbers have their country code; empty: they are no phone numbers.
+    :ivar pin_addresses: eight hexadecimal digits alone are an address of type USER (BlackBerry).
+    :ivar http_appid_fallback: X-Wap-Application-Id of the HTTP request counts when the content has
+        none.
+    :ivar notify_default: URL for result notifications when the initiator names none that is
+        absolute (``*``, nothing, a relative one); empty: no notification is sent then.
+    :raises UnknownSwitchError: a prefix that cannot begin a phone number.
     """
 
     strict_mime: bool = False
@@ -42,6 +53,14 @@ class Tolerance:
     strict_times: bool = False
     strict_charset: bool = False
     strict_address: bool = False
+    bare_msisdn_prefix: str = ""
+    pin_addresses: bool = False
+    http_appid_fallback: bool = False
+    notify_default: str = ""
+
+    def __post_init__(self) -> None:
+        if self.bare_msisdn_prefix and not _PREFIX.fullmatch(self.bare_msisdn_prefix):
+            raise UnknownSwitchError("bare_msisdn_prefix is + and at most fifteen digits")
 
     @classmethod
     def of(cls, switches: Mapping[str, object]) -> Tolerance:

@@ -3,10 +3,11 @@
 Who calls whom::
 
     http ──► authentication (pure) ──► credentials, passwords, digest, lockout
-      │ └──► verifying                              Argon2, in threads
-      └────► acceptance ──► store.accept            one commit, then 1001
+      │ └──► verifying                                      Argon2, in threads
+      └────► acceptance ──► admission ──► store.accept      one commit, then 1001
+                 │    │         └─► authorisation ──► limits (pure)      rate, quota
                  │    └───► cancellation, status_query, capabilities_query ──► store
-                 │ permissions, limits, recipients, submission, capabilities (pure)
+                 │ recipients, submission, permissions, capabilities (pure)
     delivery ──► store.claim ──► routing, transform (pure) ──► terminals ──► ota.http.ppg
         └─────── lifecycle (pure) ──► store.settle           one line in the timeline each
     notification ──► store.claim_notifications ──► HTTP POST to the initiator

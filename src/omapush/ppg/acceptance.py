@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from omapush.content.application_id import HEADER, ApplicationId
+from omapush.core.errors import DecodeError
 from omapush.core.instants import Instant, format_utc
 from omapush.pap import xml
 from omapush.pap.bad_message import BadMessage
@@ -31,6 +33,7 @@ from omapush.pap.model import (
 )
 from omapush.pap.tolerance import Tolerance
 from omapush.pap.versions import negotiate
+from omapush.ppg.admission import admit
 from omapush.ppg.authentication import Identified
 from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
 from omapush.ppg.cancellation import cancel, summary_code
@@ -46,20 +49,16 @@ from omapush.ppg.documents import (
     refused,
     unsupported_version,
 )
+from omapush.ppg.finding import Finder
 from omapush.ppg.permissions import flags_of, granted, judge_operation
 from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
-from omapush.ppg.recipients import Recipients
 from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (
-    Accepted,
-    DuplicatePushId,
     NewPush,
-    NothingToReplace,
     Store,
-    StoreRefused,
     StoreUnavailable,
 )
-from omapush.ppg.submission import RejectionError, SubmissionLimits, insist, judge
+from omapush.ppg.submission import RejectionError, SubmissionLimits, examine, judge
 
 log = structlog.get_logger(__name__)
 
@@ -72,19 +71,23 @@ MAX_DESC = 400
 
 @dataclass(frozen=True, slots=True)
 class PapRequest:
-    """What HTTP hands on: the body with its Content-Type, and who sent it from where."""
+    """What HTTP hands on: the body with its Content-Type, and who sent it from where.
+
+    :ivar application_id: X-Wap-Application-Id of the HTTP request, which PAP knows nothing of.
+    """
 
     content_type: str
     body: bytes
     initiator: Identified
     source: str
+    application_id: str | None = None
 
 
 class Acceptance:
     """Answers PAP requests.
 
     :param new_key: gives a new, ascending push_key at each call.
-    :param accepted: is told after a commit that deliveries are due.
+    :param accepted: is told after the commit of a push that is due.
     :param ended: is told after a commit that deliveries have ended, and notifications are due.
     :param authorisation: what each initiator may do; default: everything but provisioning.
     """
@@ -92,19 +95,19 @@ class Acceptance:
     def __init__(
         self,
         store: Store,
-        recipients: Recipients,
+        finder: Finder,
         targets: NotificationTargets,
         identity: Identity,
         limits: SubmissionLimits,
         tolerance: Tolerance,
         clock: Callable[[], Instant],
         new_key: Callable[[Instant], str],
-        accepted: Callable[[], None],
+        accepted: Callable[[NewPush], None],
         ended: Callable[[], None],
         authorisation: Authorisation | None = None,
     ) -> None:
         self._store = store
-        self._recipients = recipients
+        self._finder = finder
         self._targets = targets
         self._identity = identity
         self._limits = limits
@@ -131,6 +134,8 @@ class Acceptance:
         if not negotiation.supported:
             log.info("version_not_supported", source=request.source, version=str(document.version))
             return unsupported_version(document, negotiation, self._identity)
+        if tolerance.http_appid_fallback:
+            entity = _with_application(entity, request.application_id)
         return await self._operation(request, entity, document, policy)
 
     async def _operation(
@@ -146,22 +151,16 @@ class Acceptance:
                 initiator = request.initiator.initiator_id
                 log.info("operation_refused", initiator=initiator, rule=refusal.rule)
                 return refused(document, refusal.code, refusal.desc, self._identity)
-        strict_address = (policy.tolerance or self._tolerance).strict_address
+        tolerance = policy.tolerance or self._tolerance
         match document.message:
             case PushMessage():
                 return await self._submission(request, entity, document, document.message, policy)
             case CancelMessage():
-                return await self._cancellation(
-                    request, document, document.message, tolerant=not strict_address
-                )
+                return await self._cancellation(request, document, document.message, tolerance)
             case StatusQueryMessage():
-                return await self._status_query(
-                    request, document, document.message, tolerant=not strict_address
-                )
+                return await self._status_query(request, document, document.message, tolerance)
             case CcqMessage():
-                return await self._capabilities_query(
-                    request, document, document.message, tolerant=not strict_address
-                )
+                return await self._capabilities_query(request, document, document.message, policy)
             case _:
                 reason = "an initiator does not send this message"
                 return bad_message(BadMessage(reason), self._identity, self._clock())
@@ -182,8 +181,8 @@ class Acceptance:
         )
         notes = _Notes(message, now)
         try:
-            push = self._new_push(request, entity, document, message, policy, notes, now)
-            fresh = await self._charged(push, request.initiator)
+            push = await self._new_push(request, entity, document, message, policy, notes, now)
+            fresh = await admit(push, request.initiator, self._store, self._authorisation)
         except RejectionError as error:
             facts = {"code": int(error.code), "rule": error.rule, "reason": error.reason}
             audit.info("submission_decided", decision="refused", **facts)
@@ -195,12 +194,14 @@ class Acceptance:
         for repair in notes.repairs:
             audit.info("tolerated", repair=repair)
         decision, recipients = "accepted" if fresh else "repeated", len(push.deliveries)
-        audit.info("submission_decided", decision=decision, rule=None, recipients=recipients)
-        if push.deliveries[0].due_at <= now:
-            self._accepted()
+        # The ledger is the record of what was accepted; a second one in the log costs each push.
+        audit.debug("submission_decided", decision=decision, rule=None, recipients=recipients)
+        due_at = min(each.due_at for each in push.deliveries)
+        if due_at <= now:
+            self._accepted(push)
         if push.replaces is not None:
             self._ended()
-        notes.add("queued", _when(push))
+        notes.add("queued", _when(due_at, now))
         return push_response(
             document,
             message,
@@ -212,7 +213,7 @@ class Acceptance:
         )
 
     async def _cancellation(
-        self, request: PapRequest, document: Pap, message: CancelMessage, *, tolerant: bool
+        self, request: PapRequest, document: Pap, message: CancelMessage, tolerance: Tolerance
     ) -> PapAnswer:
         initiator_id = request.initiator.initiator_id
         try:
@@ -221,7 +222,7 @@ class Acceptance:
                 initiator_id,
                 self._store,
                 self._clock(),
-                tolerant=tolerant,
+                tolerance,
             )
         except StoreUnavailable as error:
             log.error("push_not_cancelled", push_id=message.push_id, reason=error.reason)
@@ -233,14 +234,14 @@ class Acceptance:
         return answer_in_kind(document, response, code, self._identity)
 
     async def _status_query(
-        self, request: PapRequest, document: Pap, message: StatusQueryMessage, *, tolerant: bool
+        self, request: PapRequest, document: Pap, message: StatusQueryMessage, tolerance: Tolerance
     ) -> PapAnswer:
         try:
             response = await query_status(
                 message,
                 request.initiator.initiator_id,
                 self._store,
-                tolerant=tolerant,
+                tolerance,
             )
         except StoreUnavailable as error:
             log.error("status_not_known", push_id=message.push_id, reason=error.reason)
@@ -248,12 +249,20 @@ class Acceptance:
         return answer_in_kind(document, response, response.results[0].code, self._identity)
 
     async def _capabilities_query(
-        self, request: PapRequest, document: Pap, message: CcqMessage, *, tolerant: bool
+        self,
+        request: PapRequest,
+        document: Pap,
+        message: CcqMessage,
+        policy: InitiatorPolicy,
     ) -> PapAnswer:
         profile = None
         try:
             response, profile = await query_capabilities(
-                message, self._recipients, self._store, tolerant=tolerant
+                message,
+                self._finder,
+                self._store,
+                policy.tolerance or self._tolerance,
+                policy.permissions,
             )
         except StoreUnavailable as error:
             log.error("capabilities_not_known", reason=error.reason)
@@ -264,58 +273,7 @@ class Acceptance:
         answer = answer_in_kind(document, response, response.code, self._identity)
         return answer if profile is None else answer.with_capabilities(profile)
 
-    async def _charged(self, push: NewPush, initiator: Identified) -> bool:
-        """Charge for the push and make it durable; what is not accepted anew costs no quota."""
-        initiator_id, recipients = push.initiator_id, len(push.deliveries)
-        refusal = self._authorisation.charge(initiator_id, recipients, push.received_at)
-        if refusal is not None and refusal.retry_after_ms is None:
-            # Said of a push that was accepted before, 2001 would make its initiator give it up.
-            await self._refuse_duplicate(push.push_id)
-        insist(refusal)
-        fresh = False
-        try:
-            fresh = await self._make_durable(push, initiator)
-        finally:
-            if not fresh:
-                self._authorisation.give_back(initiator_id, recipients, push.received_at)
-        return fresh
-
-    async def _refuse_duplicate(self, push_id: str) -> None:
-        try:
-            known = await self._store.push(push_id)
-        except StoreUnavailable:
-            return
-        if known is not None:
-            reason = "this push-id was accepted before"
-            raise RejectionError(StatusCode.DUPLICATE_PUSH_ID, reason)
-
-    async def _make_durable(self, push: NewPush, initiator: Identified) -> bool:
-        """Store the push; return whether it is new, and not the repetition of an accepted one."""
-        try:
-            (result,) = await self._store.accept([push])
-        except StoreUnavailable as error:
-            log.error("push_not_stored", push_id=push.push_id, reason=error.reason)
-            reason = "the gateway cannot store the push now"
-            raise RejectionError(StatusCode.INTERNAL_SERVER_ERROR, reason) from error
-        except StoreRefused as error:
-            raise RejectionError(StatusCode.BAD_REQUEST, error.reason) from error
-        match result:
-            case Accepted():
-                return True
-            case NothingToReplace(known=known):
-                code, reason = _NOTHING_TO_REPLACE[known]
-                raise RejectionError(code, reason)
-            case DuplicatePushId():
-                same_initiator = result.initiator_id == push.initiator_id
-                same_push = same_initiator and result.content_digest == push.content_digest
-                if initiator.idempotent_resubmission and same_push:
-                    return False
-                reason = "this push-id was accepted before"
-                if same_initiator:
-                    reason += f", at {format_utc(result.received_at)}"
-                raise RejectionError(StatusCode.DUPLICATE_PUSH_ID, reason)
-
-    def _new_push(
+    async def _new_push(
         self,
         request: PapRequest,
         entity: Entity,
@@ -327,17 +285,11 @@ class Acceptance:
     ) -> NewPush:
         """Return what is to become durable. :raises RejectionError: nothing is."""
         permissions, tolerance = policy.permissions, policy.tolerance or self._tolerance
-        judged = judge(
-            message,
-            entity.content,
-            self._recipients,
-            self._limits,
-            now,
-            permissions,
-            tolerance,
-        )
-        notes.add("validated", f"{len(judged.deliveries)} recipients")
-        notes.repairs += judged.repairs
+        examined = examine(message, self._limits, now, permissions, tolerance)
+        found = await self._finder.find(examined.named, permissions)
+        judged = judge(message, entity.content, examined, found, permissions)
+        notes.add("validated", f"{len(found)} recipients")
+        notes.repairs += examined.repairs
         asked, message = message, granted(message, permissions)
         if message is not asked:
             notes.add("quality-of-service", "priority high is not granted")
@@ -351,14 +303,14 @@ class Acceptance:
             content_digest=_digest(entity),
             confirmed=judged.confirmed,
             flags=flags_of(request.initiator, permissions, judged.content),
-            notify_url=self._notify_url(message, notes, strict=tolerance.strict_address),
+            notify_url=self._notify_url(message, tolerance, notes),
             control=control_facts(document, message),
             message=judged.content,
             deliveries=judged.deliveries,
             replaces=judged.replaces,
         )
 
-    def _notify_url(self, message: PushMessage, notes: _Notes, *, strict: bool) -> str | None:
+    def _notify_url(self, message: PushMessage, tolerance: Tolerance, notes: _Notes) -> str | None:
         """Return where to send result notifications; an unusable wish is dropped and noted.
 
         The push itself is accepted all the same: the initiator loses the report, not the push.
@@ -366,7 +318,10 @@ class Acceptance:
         wish = message.ppg_notify_requested_to
         if wish is None:
             return None
-        if not strict and _NO_SCHEME.fullmatch(wish):
+        if tolerance.notify_default and "://" not in wish:
+            notes.repairs += ("notification URL is not absolute, the one in the settings is used",)
+            wish = tolerance.notify_default
+        elif not tolerance.strict_address and _NO_SCHEME.fullmatch(wish):
             notes.repairs += (f"notification target {wish[:60]!r} without a scheme",)
             wish = f"http://{wish}"
         try:
@@ -380,11 +335,6 @@ class Acceptance:
 _NOT_NOW_CANCELLED = CancelResult(
     StatusCode.INTERNAL_SERVER_ERROR, "the gateway cannot cancel it now"
 )
-_NOTHING_TO_REPLACE = {
-    # PAP 8.2: who replaces only what is pending has to be told when there is nothing of the kind.
-    False: (StatusCode.PUSH_ID_NOT_FOUND, "the push to be replaced is not known"),
-    True: (StatusCode.CANCELLATION_NOT_POSSIBLE, "nothing of the push to be replaced waits"),
-}
 
 
 class _Notes:
@@ -399,6 +349,20 @@ class _Notes:
     def add(self, stage: str, note: str) -> None:
         if self._wanted:
             self.taken += (ProgressNote(stage, note, self._now),)
+
+
+def _with_application(entity: Entity, value: str | None) -> Entity:
+    """Return ``entity`` with the application id that stands only in the HTTP request, if any."""
+    content = entity.content
+    if content is None or value is None or content.get(HEADER) is not None:
+        return entity
+    try:
+        ApplicationId.parse(value)
+    except DecodeError:
+        # BlackBerry initiators send "/", which means nothing.
+        return entity
+    repairs = (*entity.repairs, f"{HEADER} of the HTTP request")
+    return dataclasses.replace(entity, content=content.replacing(HEADER, value), repairs=repairs)
 
 
 def _digest(entity: Entity) -> str:
@@ -426,6 +390,5 @@ def _accepted(repairs: tuple[str, ...]) -> str:
     return f"Accepted for processing; tolerated: {'; '.join(shown)}"
 
 
-def _when(push: NewPush) -> str:
-    due_at = push.deliveries[0].due_at
-    return f"held until {format_utc(due_at)}" if due_at > push.received_at else "due now"
+def _when(due_at: Instant, now: Instant) -> str:
+    return f"held until {format_utc(due_at)}" if due_at > now else "due now"

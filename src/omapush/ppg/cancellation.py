@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from omapush.core.instants import Instant
 from omapush.pap.codes import StatusCode
 from omapush.pap.model import Address, CancelMessage, CancelResponse, CancelResult
+from omapush.pap.tolerance import Tolerance
 from omapush.ppg.named_recipients import NamedRecipients, read_named
 from omapush.ppg.store.contract import Cancellation, CancelledDelivery, CancelOutcome, Store
 
@@ -25,14 +26,14 @@ _VERDICTS: dict[CancelOutcome, tuple[StatusCode, str]] = {
 
 
 async def cancel(
-    message: CancelMessage, initiator_id: str, store: Store, now: Instant, *, tolerant: bool
+    message: CancelMessage, initiator_id: str, store: Store, now: Instant, tolerance: Tolerance
 ) -> CancelResponse:
     """Carry out ``message`` and return its response.
 
-    :param tolerant: read addresses that do not keep to the grammar.
+    :param tolerance: how far addresses may be off the grammar.
     :raises StoreUnavailable: nothing is known of what became of it; it may be repeated.
     """
-    named = read_named(message.addresses, tolerant=tolerant)
+    named = read_named(message.addresses, tolerance)
     wish = Cancellation(message.push_id, initiator_id, now, REASON, frozenset(named.by_recipient))
     # With nothing but unreadable addresses there is nobody left to cancel for; empty means all.
     nobody = bool(message.addresses) and not named.by_recipient

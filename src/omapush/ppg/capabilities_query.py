@@ -7,30 +7,44 @@ from __future__ import annotations
 
 from omapush.content.uaprof import write_profile
 from omapush.core.errors import DecodeError
-from omapush.pap import address as addressing
+from omapush.pap.address_reading import read_address
 from omapush.pap.codes import StatusCode
 from omapush.pap.model import CcqMessage, CcqResponse
+from omapush.pap.tolerance import Tolerance
 from omapush.ppg.capabilities import capabilities_of, to_profile
-from omapush.ppg.recipients import Recipients
+from omapush.ppg.finding import Finder
+from omapush.ppg.permissions import Permissions, judge_recipient
 from omapush.ppg.store.contract import Store
+from omapush.ppg.submission import Named, RejectionError, insist
 
 
 async def query_capabilities(
-    message: CcqMessage, recipients: Recipients, store: Store, *, tolerant: bool
+    message: CcqMessage,
+    finder: Finder,
+    store: Store,
+    tolerance: Tolerance,
+    permissions: Permissions,
 ) -> tuple[CcqResponse, bytes | None]:
     """Return the response to ``message`` and, on success, the UAProf document beside it (PAP 7.3).
 
-    :param tolerant: read an address that does not keep to the grammar.
+    :param tolerance: how far the address may be off the grammar.
+    :param permissions: whoever may not push to a client is not told about it either.
     :raises StoreUnavailable: the ledger cannot tell.
     """
     try:
-        address = addressing.parse(message.address.address_value, tolerant=tolerant)
+        address = read_address(message.address.address_value, tolerance)
     except DecodeError as error:
         return response_to(message, StatusCode.ADDRESS_ERROR, error.reason), None
-    client = recipients.resolve(address)
-    if client is None:
-        return response_to(message, StatusCode.ADDRESS_ERROR, "it is not served here"), None
-    registrations = await store.registrations(client.client_id)
+    named = Named("the client", message.address.address_value, address)
+    try:
+        insist(judge_recipient(address, named.place, permissions))
+        (found,) = await finder.find([named], permissions)
+    except RejectionError as error:
+        return response_to(message, error.code, error.reason), None
+    if found.is_group:
+        reason = "a group has no capabilities of its own"
+        return response_to(message, StatusCode.CAPABILITIES_NOT_AVAILABLE, reason), None
+    registrations = await store.registrations(found.clients[0].client_id)
     # The newest that says something: an older one on another bearer may know more, but not better.
     known = next(filter(None, map(capabilities_of, registrations)), None)
     if known is None:

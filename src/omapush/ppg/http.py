@@ -98,7 +98,10 @@ class PapOverHttp:
             await self._refuse(body, source, send)
             return
         content_type = headers.get(b"content-type", b"").decode("latin-1")
-        answer = await self._acceptance.answer(PapRequest(content_type, body, admitted, source))
+        application_id = headers.get(b"x-wap-application-id")
+        named = None if application_id is None else application_id.decode("latin-1")
+        request = PapRequest(content_type, body, admitted, source, named)
+        answer = await self._acceptance.answer(request)
         self._metrics.answered(answer.element, answer.code)
         status, more = self._settings.success_status, _NO_HEADERS
         if answer.retry_after_ms is not None:

@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from omapush.core.errors import DecodeError
-from omapush.pap import address as addressing
+from omapush.pap.address_reading import read_address
 from omapush.pap.codes import StatusCode
 from omapush.pap.model import Address
+from omapush.pap.tolerance import Tolerance
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,14 @@ class NamedRecipients:
         return faults
 
 
-def read_named(addresses: Sequence[Address], *, tolerant: bool) -> NamedRecipients:
+def read_named(addresses: Sequence[Address], tolerance: Tolerance) -> NamedRecipients:
     """Read ``addresses``; one that is none is kept with the reason."""
     by_recipient: dict[str, tuple[str, ...]] = {}
     unreadable: dict[str, list[str]] = {}
     for element in addresses:
         text = element.address_value
         try:
-            key = addressing.parse(text, tolerant=tolerant).recipient_key
+            key = read_address(text, tolerance).recipient_key
         except DecodeError as error:
             unreadable.setdefault(error.reason, []).append(text)
         else:

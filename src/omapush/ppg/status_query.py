@@ -12,6 +12,7 @@ from omapush.pap.model import (
     StatusQueryResponse,
     StatusQueryResult,
 )
+from omapush.pap.tolerance import Tolerance
 from omapush.ppg.documents import used_quality_of_service
 from omapush.ppg.named_recipients import read_named
 from omapush.ppg.store.contract import DeliveryRecord, DeliveryState, PushRecord, Store
@@ -24,11 +25,11 @@ _PENDING = {
 
 
 async def query_status(
-    message: StatusQueryMessage, initiator_id: str, store: Store, *, tolerant: bool
+    message: StatusQueryMessage, initiator_id: str, store: Store, tolerance: Tolerance
 ) -> StatusQueryResponse:
     """Return the response to ``message``: the state just before it is written.
 
-    :param tolerant: read addresses that do not keep to the grammar.
+    :param tolerance: how far addresses may be off the grammar.
     :raises StoreUnavailable: the ledger cannot tell.
     """
     record = await store.push(message.push_id, timeline=False)
@@ -37,7 +38,7 @@ async def query_status(
         code, desc = StatusCode.PUSH_ID_NOT_FOUND, "no such push is known"
         unknown = StatusQueryResult(MessageState.UNKNOWN, code, desc=desc)
         return StatusQueryResponse(message.push_id, (unknown,))
-    named = read_named(message.addresses, tolerant=tolerant)
+    named = read_named(message.addresses, tolerance)
     asked = [
         each
         for each in record.deliveries

@@ -8,22 +8,27 @@ answer; a rejected submission leaves nothing behind and does not use up its push
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from omapush.content.message import PushMessage as ContentMessage
 from omapush.core.errors import DecodeError, OmapushError
-from omapush.core.instants import DAY_MS, Instant, format_utc, later
+from omapush.core.instants import DAY_MS, MINUTE_MS, Instant, format_utc, later
 from omapush.pap import address as addressing
+from omapush.pap.address import Address
+from omapush.pap.address_reading import read_address
 from omapush.pap.codes import StatusCode
 from omapush.pap.model import DeliveryMethod, PushMessage, QualityOfService, ReplaceMethod
 from omapush.pap.tolerance import Tolerance
 from omapush.ppg import permissions as permitting
 from omapush.ppg.permissions import EVERYTHING, Permissions, Refusal
-from omapush.ppg.recipients import Client, Recipients
+from omapush.ppg.recipients import Client
 from omapush.ppg.store.contract import NewDelivery, Replacement
 
 _DEFAULT = Tolerance()
 
+GROUP_GRACE_MS = 5 * MINUTE_MS
+"""How long after its expiry a group waits for parts that never ended."""
 MAX_PUSH_ID = 1_024
 """Characters of the longest push-id taken; PAP itself sets no limit."""
 
@@ -66,30 +71,64 @@ class SubmissionLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """An acceptable submission: who gets it, when, until when, and how.
+class Named:
+    """A recipient that the submission names.
+
+    :ivar place: where it stands, in words for the initiator.
+    :ivar text: the initiator's own address string (PPG 6).
+    """
+
+    place: str
+    text: str
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A recipient that is served here: one client, or the clients of a group.
+
+    :ivar recipient: the address in its normal form.
+    """
+
+    text: str
+    recipient: str
+    clients: tuple[Client, ...]
+    is_group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What can be said of a submission before its recipients are looked up.
 
     :ivar repairs: what had to be forgiven of its addresses; each kind once.
     """
 
+    due_at: Instant
+    expires_at: Instant
+    named: tuple[Named, ...]
+    repairs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An acceptable submission: who gets it, when, until when, and how."""
+
     deliveries: tuple[NewDelivery, ...]
+    due_at: Instant
     expires_at: Instant
     confirmed: bool
     content: ContentMessage
     replaces: Replacement | None = None
-    repairs: tuple[str, ...] = ()
 
 
-def judge(
+def examine(
     message: PushMessage,
-    content: ContentMessage | None,
-    recipients: Recipients,
     limits: SubmissionLimits,
     now: Instant,
     permissions: Permissions = EVERYTHING,
     tolerance: Tolerance = _DEFAULT,
-) -> Judged:
-    """Check a submission.
+) -> Examined:
+    """Check what comes before the look-up of recipients, and name them, each once.
 
     What the operator forbids is judged beside the check that it belongs to: a recipient before it
     is looked up, so that nobody learns by trying who else is served here.
@@ -100,21 +139,59 @@ def judge(
         raise RejectionError(
             StatusCode.BAD_REQUEST, f"push-id must have 1 to {MAX_PUSH_ID} characters"
         )
-    repairs: dict[str, None] = {}
     insist(permitting.judge_operation(message, permissions))
     due_at, expires_at = _times(message, limits, permissions, now)
-    found = _resolve(message, recipients, limits, permissions, tolerance, repairs)
+    repairs: dict[str, None] = {}
+    named = _named(message, limits, permissions, tolerance, repairs)
+    return Examined(due_at, expires_at, named, tuple(repairs))
+
+
+def judge(
+    message: PushMessage,
+    content: ContentMessage | None,
+    examined: Examined,
+    found: Sequence[Found],
+    permissions: Permissions = EVERYTHING,
+) -> Judged:
+    """Check the rest of a submission whose recipients were found.
+
+    :raises RejectionError: it is not acceptable.
+    """
+    clients = [client for each in found for client in each.clients]
     wish = message.quality_of_service
     insist(permitting.judge_quality_of_service(wish, permissions))
-    confirmed = _quality_of_service(wish, [client for _, client in found.values()])
+    confirmed = _quality_of_service(wish, clients) and permissions.may_confirm
     checked = _content(content, permissions)
-    replaces = _replacement(message)
-    deliveries = tuple(
-        NewDelivery(position, address, client.client_id, due_at, recipient)
-        for position, (recipient, (address, client)) in enumerate(found.items())
+    return Judged(
+        _deliveries(found, examined),
+        examined.due_at,
+        examined.expires_at,
+        confirmed,
+        checked,
+        _replacement(message),
     )
-    confirmed = confirmed and permissions.may_confirm
-    return Judged(deliveries, expires_at, confirmed, checked, replaces, tuple(repairs))
+
+
+def _deliveries(found: Sequence[Found], examined: Examined) -> tuple[NewDelivery, ...]:
+    """Return a delivery for each recipient, in order, and behind them the parts of groups."""
+    recipients: list[NewDelivery] = []
+    parts: list[NewDelivery] = []
+    due_at = examined.due_at
+    last_resort = later(examined.expires_at, GROUP_GRACE_MS)
+    for position, each in enumerate(found):
+        text, recipient = each.text, each.recipient
+        if not each.is_group:
+            client_id = each.clients[0].client_id
+            recipients.append(NewDelivery(position, text, client_id, due_at, recipient))
+            continue
+        members = len(each.clients)
+        recipients.append(NewDelivery(position, text, "", last_resort, recipient, members=members))
+        start = len(found) + len(parts)
+        parts += [
+            NewDelivery(number, text, client.client_id, due_at, recipient, part_of=position)
+            for number, client in enumerate(each.clients, start=start)
+        ]
+    return (*recipients, *parts)
 
 
 def _replacement(message: PushMessage) -> Replacement | None:
@@ -150,44 +227,38 @@ def _times(
     return Instant(due_at), before
 
 
-def _resolve(
+def _named(
     message: PushMessage,
-    recipients: Recipients,
     limits: SubmissionLimits,
     permissions: Permissions,
     tolerance: Tolerance,
     repairs: dict[str, None],
-) -> dict[str, tuple[str, Client]]:
+) -> tuple[Named, ...]:
     """Return each recipient once, with the initiator's own address string (PPG 6)."""
     total = len(message.addresses)
     if total > limits.max_recipients:
         reason = f"{total} addresses, at most {limits.max_recipients} are taken"
         raise RejectionError(StatusCode.MULTIPLE_ADDRESSES_NOT_SUPPORTED, reason)
     insist(permitting.judge_number(total, permissions))
-    found: dict[str, tuple[str, Client]] = {}
+    named: dict[str, Named] = {}
     for number, element in enumerate(message.addresses, start=1):
-        place = f"recipient {number} of {total}"
+        place, text = f"recipient {number} of {total}", element.address_value
         try:
-            address = _parsed(element.address_value, tolerance, repairs)
+            address = _read(text, tolerance, repairs)
         except DecodeError as error:
             reason = f"{place}: {error.reason}"
             raise RejectionError(StatusCode.ADDRESS_ERROR, reason) from error
         insist(permitting.judge_recipient(address, place, permissions))
-        client = recipients.resolve(address)
-        if client is None:
-            raise RejectionError(StatusCode.ADDRESS_ERROR, f"{place} is not served here")
-        found.setdefault(address.recipient_key, (element.address_value, client))
-    return found
+        named.setdefault(address.recipient_key, Named(place, text, address))
+    return tuple(named.values())
 
 
-def _parsed(text: str, tolerance: Tolerance, repairs: dict[str, None]) -> addressing.Address:
+def _read(text: str, tolerance: Tolerance, repairs: dict[str, None]) -> Address:
     """Read an address, to the letter first, so that what is forgiven can be named."""
     try:
         return addressing.parse(text, tolerant=False)
     except DecodeError as error:
-        if tolerance.strict_address:
-            raise
-        address = addressing.parse(text, tolerant=True)
+        address = read_address(text, tolerance)
         repairs[f"address not to the letter: {error.reason}"] = None
         return address
 

@@ -45,6 +45,7 @@ from omapush.ppg.store.contract import (
     StoreUnavailable,
     TimelineEvent,
 )
+from omapush.ppg.store.groups import verdict
 
 
 @dataclass(slots=True)
@@ -129,6 +130,10 @@ class MemoryStore:
         self._check()
         return [self._accept(push) for push in pushes]
 
+    async def expand(self) -> int:
+        self._check()
+        return 0
+
     async def cancel(self, wish: Cancellation) -> list[CancelledDelivery] | None:
         self._check()
         push = self._own(wish.push_id, wish.initiator_id)
@@ -139,7 +144,8 @@ class MemoryStore:
                 each.told.address, each.told.recipient, self._cancel(each, wish.at, wish.reason)
             )
             for each in push.deliveries
-            if not wish.recipients or each.told.recipient in wish.recipients
+            if each.told.part_of is None
+            and (not wish.recipients or each.told.recipient in wish.recipients)
         ]
 
     async def recover(self, node: str, incarnation: str, now: Instant) -> int:
@@ -346,6 +352,7 @@ class MemoryStore:
             each.told.recipient
             for each in (earlier.deliveries if earlier else ())
             if each.told.recipient in wanted
+            and each.told.part_of is None
             and self._cancel(each, push.received_at, reason) is CancelOutcome.CANCELLED
         }
 
@@ -358,6 +365,8 @@ class MemoryStore:
             return CancelOutcome.CANCELLED_BEFORE
         if delivery.state.is_final:
             return CancelOutcome.ENDED
+        if delivery.told.members:
+            return self._cancel_group(delivery, at, reason)
         if delivery.state is not DeliveryState.QUEUED or delivery.owner is not None:
             return CancelOutcome.ON_ITS_WAY
         self._end(delivery, DeliveryState.CANCELLED, 1000, at, reason)
@@ -368,8 +377,10 @@ class MemoryStore:
     ) -> None:
         delivery.state, delivery.code, delivery.reason = state, code, reason
         delivery.due_at, delivery.event_time = None, at
-        self._announce(delivery, at)
+        if delivery.told.part_of is None:
+            self._announce(delivery, at)
         self._append(_event(delivery.key, at, state.value, reason))
+        self._part_ended(delivery, at)
 
     def _announce(self, delivery: _Delivery, at: Instant) -> None:
         url = delivery.push.notify_url
@@ -406,12 +417,34 @@ class MemoryStore:
         delivery.reason = settlement.reason
         delivery.confirmed = final and settlement.confirmed
         delivery.event_time = settlement.at if final else None
-        if final and settlement.notify:
+        if final and settlement.notify and delivery.told.part_of is None:
             self._announce(delivery, settlement.at)
         in_doubt = settlement.state is DeliveryState.IN_DOUBT and settlement.sent
         name = settlement.state.value if final or in_doubt else "retry"
         self._append(_event(settlement.key, settlement.at, name, settlement.reason))
+        if final:
+            self._part_ended(delivery, settlement.at)
         return True
+
+    def _part_ended(self, delivery: _Delivery, at: Instant) -> None:
+        if delivery.told.part_of is None:
+            return
+        group = self._deliveries[DeliveryKey(delivery.key.push_key, delivery.told.part_of)]
+        parts = Counter(each.state for each in self._parts(group))
+        if not group.state.is_final and all(state.is_final for state in parts):
+            state, code, reason = verdict(parts)
+            group.confirmed = state is DeliveryState.DELIVERED and group.push.confirmed
+            group.owner = None
+            self._end(group, state, code, at, reason)
+
+    def _parts(self, group: _Delivery) -> list[_Delivery]:
+        push = self._pushes[group.key.push_key]
+        return [each for each in push.deliveries if each.told.part_of == group.told.position]
+
+    def _cancel_group(self, group: _Delivery, at: Instant, reason: str) -> CancelOutcome:
+        told = [self._cancel(each, at, reason) for each in self._parts(group)]
+        all_waited = set(told) <= {CancelOutcome.CANCELLED, CancelOutcome.CANCELLED_BEFORE}
+        return CancelOutcome.CANCELLED if all_waited else CancelOutcome.ON_ITS_WAY
 
     def _settle_notification(self, settlement: NotificationSettlement) -> bool:
         notification = self._notifications.get(settlement.key)
@@ -564,6 +597,7 @@ def _push_record(push: _Push, *, timeline: bool) -> PushRecord:
                 confirmed=d.confirmed,
                 event_time=d.event_time,
                 recipient=d.told.recipient,
+                part_of=d.told.part_of,
             )
             for d in sorted(push.deliveries, key=lambda each: each.key.position)
         ),

@@ -25,6 +25,7 @@ from dataclasses import replace
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
 from omapush.ppg.store.contract import (
+    PLACED_AT_ONCE,
     Accepted,
     Cancellation,
     ClaimedDelivery,
@@ -130,6 +131,14 @@ def cancellation(number: int, when: int, *recipients: str) -> Cancellation:
         "the initiator cancelled it",
         frozenset(recipients),
     )
+
+
+def to_group(number: int, clients: Sequence[str], group_due: int = 900_000) -> NewPush:
+    """Return the ``number``-th push, to a group of ``clients``, due itself at ``group_due``."""
+    push = new_push(number, ["", *clients])
+    group, *parts = push.deliveries
+    group = replace(group, recipient="USER:group", members=len(parts), due_at=at(group_due))
+    return replace(push, deliveries=(group, *(replace(part, part_of=0) for part in parts)))
 
 
 def replacing(number: int, clients: Sequence[str], *, pending_only: bool) -> NewPush:
@@ -759,6 +768,111 @@ class CancelContract:
         assert len(await claim(store, 9)) == 2
 
 
+class ManyContract:
+    """Rules of pushes to very many recipients, and to groups (PPG 6)."""
+
+    async def test_push_to_very_many_is_known_at_once_and_put_in_place_by_pages(
+        self, store: Store
+    ) -> None:
+        clients = [f"c{number}" for number in range(3 * PLACED_AT_ONCE + 7)]
+        push = new_push(1, clients)
+        last = replace(push.deliveries[-1], rejection=Rejection(2005, "too small"))
+        push = replace(push, deliveries=(*push.deliveries[:-1], last))
+        assert await store.accept([push]) == [Accepted(push.push_key)]
+        before = (await known(store, 1)).deliveries
+        assert [each.client_id for each in before] == clients
+        assert before[-1].code == 2005
+        assert await store.purge(at(9_999_999), 10) == 0
+        while await store.expand():
+            pass
+        assert await store.accept([push]) == [Accepted(push.push_key)]
+        after = (await known(store, 1)).deliveries
+        assert after[:-1] == before[:-1]
+        assert after[-1].state is DeliveryState.REJECTED
+        assert len(await claim(store, 5, limit=5_000)) == len(clients) - 1
+
+    async def test_push_to_very_many_is_cancelled_for_those_not_yet_in_place(
+        self, store: Store
+    ) -> None:
+        clients = [f"c{number}" for number in range(2 * PLACED_AT_ONCE)]
+        await store.accept([new_push(1, clients)])
+        told = await store.cancel(cancellation(1, 7, f"USER:{clients[-1]}"))
+        assert told is not None
+        assert [each.outcome.value for each in told] == ["cancelled"]
+        while await store.expand():
+            pass
+        assert len(await claim(store, 9, limit=5_000)) == len(clients) - 1
+
+    async def test_group_ends_with_its_last_part_and_is_told_once(self, store: Store) -> None:
+        await store.accept([to_group(1, ["a", "b"])])
+        [first, second] = await claim(store, 5)
+        assert {first.client_id, second.client_id} == {"a", "b"}
+        await store.settle([settled(first, 6)])
+        group, *parts = (await known(store, 1)).deliveries
+        assert group.state is DeliveryState.QUEUED
+        assert [part.part_of for part in parts] == [0, 0]
+        await store.settle([settled(second, 7, DeliveryState.ABORTED)])
+        record = await known(store, 1)
+        group = record.deliveries[0]
+        assert (group.state, group.code, group.event_time) == (
+            DeliveryState.DELIVERED,
+            1000,
+            at(7),
+        )
+        assert (group.reason, group.confirmed, group.due_at) == ("1 of 2 delivered", True, None)
+        assert names(record, 0) == ["delivered"]
+        [told] = await store.claim_notifications(OWNER, at(9), LEASE_MS, 10, 10)
+        assert (told.key.position, told.state) == (0, DeliveryState.DELIVERED)
+        assert (await store.counts()).deliveries == {}
+
+    async def test_group_of_which_nobody_was_served_is_undeliverable(self, store: Store) -> None:
+        await store.accept([to_group(1, ["a", "b"])])
+        claimed = await claim(store, 5)
+        states = (DeliveryState.EXPIRED, DeliveryState.ABORTED)
+        await store.settle(
+            [settled(each, 6, state) for each, state in zip(claimed, states, strict=True)]
+        )
+        group = (await known(store, 1)).deliveries[0]
+        assert (group.state, group.code) == (DeliveryState.UNDELIVERABLE, 4000)
+        assert group.reason == "0 of 2 delivered: 1 aborted, 1 expired"
+
+    async def test_group_that_waits_is_cancelled_as_one(self, store: Store) -> None:
+        await store.accept([to_group(1, ["a", "b"])])
+        told = await store.cancel(cancellation(1, 7))
+        assert told is not None
+        assert [(each.recipient, each.outcome.value) for each in told] == [
+            ("USER:group", "cancelled")
+        ]
+        states = {each.state for each in (await known(store, 1)).deliveries}
+        assert states == {DeliveryState.CANCELLED}
+        [notification] = await store.claim_notifications(OWNER, at(9), LEASE_MS, 10, 10)
+        assert notification.key.position == 0
+        again = await store.cancel(cancellation(1, 8))
+        assert again is not None
+        assert again[0].outcome.value == "cancelled_before"
+
+    async def test_group_that_is_half_sent_cannot_be_cancelled_but_the_rest_is(
+        self, store: Store
+    ) -> None:
+        await store.accept([to_group(1, ["a", "b"])])
+        [held] = await claim(store, 5, limit=1)
+        told = await store.cancel(cancellation(1, 7))
+        assert told is not None
+        assert told[0].outcome.value == "on_its_way"
+        await store.settle([settled(held, 8)])
+        group = (await known(store, 1)).deliveries[0]
+        assert (group.state, group.reason) == (DeliveryState.DELIVERED, "1 of 2 delivered")
+
+    async def test_group_whose_parts_never_end_is_due_itself(self, store: Store) -> None:
+        await store.accept([to_group(1, ["a"], group_due=500)])
+        await claim(store, 5)
+        [group] = [each for each in await claim(store, 500) if each.key.position == 0]
+        assert group.client_id == ""
+        assert await store.settle([settled(group, 501, DeliveryState.EXPIRED)]) == [True]
+        [told] = await store.claim_notifications(OWNER, at(501), LEASE_MS, 10, 10)
+        assert told.state is DeliveryState.EXPIRED
+
+
 class RecordContract:
     """Rules of timelines, registrations, counting and purging."""
 
@@ -848,6 +962,7 @@ class StoreContract(
     MovingContract,
     NotificationContract,
     CancelContract,
+    ManyContract,
     RecordContract,
 ):
     """All of it."""

@@ -95,6 +95,9 @@ def test_whoever_needs_no_credentials_has_a_table_of_its_own(tmp_path: Path) -> 
 
 def test_tolerance_for_everybody_is_that_of_pap(tmp_path: Path) -> None:
     assert loaded(tmp_path, "").pap.tolerance.tolerance() == Tolerance()
+    text = '[pap]\ntolerance = { bare_msisdn_prefix = "+44", pin_addresses = true }\n'
+    completing = loaded(tmp_path, text).pap.tolerance.tolerance()
+    assert completing == Tolerance(bare_msisdn_prefix="+44", pin_addresses=True)
     strict = loaded(tmp_path, '[pap]\ntolerance.profile = "strict"\n').pap.tolerance.tolerance()
     assert strict == Tolerance.of({"profile": "strict"})
 
@@ -110,6 +113,7 @@ def test_tolerance_for_everybody_is_that_of_pap(tmp_path: Path) -> None:
         ("pushes_per_second = 0", "pushes_per_second"),
         ("recipients_per_day = 0", "recipients_per_day"),
         ('tolerance = { profile = "lax" }', "tolerance.profile"),
+        ('tolerance = { bare_msisdn_prefix = "44" }', "tolerance.bare_msisdn_prefix"),
         ("tolerance = { strict_mine = true }", "did you mean 'strict_mime'"),
     ],
 )

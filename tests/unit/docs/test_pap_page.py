@@ -23,10 +23,12 @@ from omapush.ppg.acceptance import Acceptance, PapRequest
 from omapush.ppg.authentication import Identified, Initiators
 from omapush.ppg.credentials import Initiator
 from omapush.ppg.documents import Identity
+from omapush.ppg.finding import Finder
 from omapush.ppg.http import PapHttpSettings, PapOverHttp
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.policy import NotificationTargets
 from omapush.ppg.recipients import Client, HttpContact, Recipients
+from omapush.ppg.resolution.static import StaticResolver
 from omapush.ppg.submission import SubmissionLimits
 from omapush.testing.memory_store import MemoryStore
 
@@ -56,14 +58,14 @@ def acceptance(store: MemoryStore) -> Acceptance:
     keys: Iterator[int] = count()
     return Acceptance(
         store,
-        Recipients([ANNA]),
+        Finder(StaticResolver(Recipients([ANNA]), []), Recipients([ANNA])),
         NotificationTargets(),
         Identity("omapush", "http://127.0.0.1:8080/pap", "omapush"),
         SubmissionLimits(),
         Tolerance(),
         lambda: NOW,
         lambda _now: f"{next(keys):032x}",
-        lambda: None,
+        lambda _push: None,
         lambda: None,
     )
 

@@ -34,6 +34,8 @@ def test_single_switch_overrides_its_profile_and_leaves_the_others() -> None:
         {"strict_mine": True},
         {"strict_mime": "yes"},
         {"strict_mime": 1},
+        {"bare_msisdn_prefix": True},
+        {"bare_msisdn_prefix": "44"},
         {"profile": None},
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
@@ -13,8 +13,10 @@ from omapush.pap.tolerance import Tolerance
 from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.authorisation import Authorisation
 from omapush.ppg.documents import Identity
+from omapush.ppg.finding import Finder
 from omapush.ppg.policy import NotificationTargets
 from omapush.ppg.recipients import Client, HttpContact, Recipients
+from omapush.ppg.resolution.static import Group, StaticResolver
 from omapush.ppg.submission import SubmissionLimits
 from omapush.testing.memory_store import MemoryStore
 
@@ -59,19 +61,21 @@ def new_acceptance(
     store: MemoryStore, recipients: Recipients, woken: list[bool]
 ) -> Callable[..., Acceptance]:
     def make(
-        tolerance: Tolerance | None = None, authorisation: Authorisation | None = None
+        tolerance: Tolerance | None = None,
+        authorisation: Authorisation | None = None,
+        groups: Sequence[Group] = (),
     ) -> Acceptance:
         keys = itertools.count(1)
         return Acceptance(
             store,
-            recipients,
+            Finder(StaticResolver(recipients, groups), recipients),
             NotificationTargets(),
             IDENTITY,
             SubmissionLimits(max_recipients=3),
             tolerance or Tolerance(),
             lambda: Instant(NOW),
             lambda _now: f"{next(keys):032x}",
-            lambda: woken.append(True),
+            lambda _push: woken.append(True),
             lambda: None,
             authorisation,
         )

@@ -358,3 +358,13 @@ async def test_tolerance_of_one_initiator_differs_from_everybodys(
     assert result(await acceptance.answer(request(bare)))[0] == 2002
     news = Identified("news", authenticated=True)
     assert result(await acceptance.answer(request(bare, initiator=news)))[0] == 1001
+
+
+async def test_initiator_is_not_told_about_a_client_that_it_may_not_push_to(
+    new_acceptance: NewAcceptance,
+) -> None:
+    denied = under(Permissions(recipients=Filter(deny=("PLMN:+44*",))))
+    query = model.CcqMessage(model.Address(ANNA), "q@pi")
+    assert (await new_acceptance().answer(request(query, None))).code == 3008
+    answer = await new_acceptance(authorisation=denied).answer(request(query, None))
+    assert answer.code == 2001

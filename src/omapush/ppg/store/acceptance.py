@@ -14,23 +14,18 @@ from omapush.ppg.store import schema
 from omapush.ppg.store.cancellation import cancel_for, find
 from omapush.ppg.store.contract import (
     Accepted,
-    DeliveryKey,
-    DeliveryState,
     DuplicatePushId,
-    NewDelivery,
     NewPush,
     NothingToReplace,
     Rejection,
     Replacement,
-    TimelineEvent,
 )
+from omapush.ppg.store.expansion import place
 from omapush.ppg.store.group_commit import RepeatTransactionError
-from omapush.ppg.store.notifications import announce
 from omapush.ppg.store.statements import Insert, Lookup, Statement
-from omapush.ppg.store.values import event_row, json_text
+from omapush.ppg.store.values import json_text
 
 _insert_push = Insert(schema.push, returning=schema.push.c.push_key)
-_insert_delivery = Insert(schema.delivery)
 _standing = Lookup(
     (schema.push.c.push_id,),
     lambda those: select(
@@ -44,7 +39,6 @@ _standing = Lookup(
 
 
 _withdraw = Statement(delete(schema.push).where(schema.push.c.push_key == bindparam("key")))
-_insert_event = Insert(schema.event)
 
 Answer = Accepted | DuplicatePushId | NothingToReplace
 
@@ -65,7 +59,7 @@ def accept(connection: Connection, pushes: Sequence[NewPush]) -> list[Answer]:
 def _accept(connection: Connection, pushes: Sequence[NewPush]) -> list[Answer]:
     fresh, answers = _take_ids(connection, pushes)
     new = [push for push in pushes if push.push_key in fresh]
-    _insert(connection, [(push, delivery) for push in new for delivery in push.deliveries])
+    place(connection, [(push, delivery) for push in new for delivery in push.deliveries])
     return answers
 
 
@@ -106,22 +100,8 @@ def _replace(connection: Connection, push: NewPush, replacement: Replacement) ->
         else replace(each, rejection=nothing)
         for each in push.deliveries
     ]
-    _insert(connection, [(push, delivery) for delivery in deliveries])
+    place(connection, [(push, delivery) for delivery in deliveries])
     return answer
-
-
-def _insert(connection: Connection, deliveries: Sequence[tuple[NewPush, NewDelivery]]) -> None:
-    """Store deliveries; one that is rejected has ended, and is notified like any other."""
-    _insert_delivery.run(connection, [_delivery_row(*each) for each in deliveries])
-    rejected = [
-        (DeliveryKey(push.push_key, delivery.position), push.received_at, delivery.rejection.reason)
-        for push, delivery in deliveries
-        if delivery.rejection is not None
-    ]
-    announce(connection, [(key, at) for key, at, _ in rejected])
-    state = DeliveryState.REJECTED.value
-    events = [TimelineEvent(k.push_key, k.position, at, state, why) for k, at, why in rejected]
-    _insert_event.run(connection, [event_row(event) for event in events])
 
 
 def _answer(push: NewPush, fresh: set[str], standing: dict[str, Any]) -> Answer:
@@ -156,27 +136,4 @@ def _push_row(push: NewPush) -> tuple[Any, ...]:
         json_text(push.control),
         json_text(push.message.headers),
         push.message.body,
-    )
-
-
-def _delivery_row(push: NewPush, delivery: NewDelivery) -> tuple[Any, ...]:
-    rejection = delivery.rejection
-    rejected = rejection is not None
-    return (
-        push.push_key,
-        delivery.position,
-        delivery.client_id,
-        delivery.address,
-        delivery.recipient,
-        DeliveryState.REJECTED.value if rejected else DeliveryState.QUEUED.value,
-        None if rejected else delivery.due_at,
-        delivery.due_at,
-        push.expires_at,
-        None,
-        0,
-        0,
-        rejection.code if rejection else None,
-        rejection.reason if rejection else "",
-        False,
-        push.received_at if rejected else None,
     )

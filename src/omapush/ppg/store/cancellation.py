@@ -22,6 +22,8 @@ from omapush.ppg.store.contract import (
     DeliveryState,
     TimelineEvent,
 )
+from omapush.ppg.store.expansion import expand_push
+from omapush.ppg.store.groups import parts_ended
 from omapush.ppg.store.notifications import announce
 from omapush.ppg.store.statements import Insert, Statement
 from omapush.ppg.store.values import event_row, readable
@@ -39,11 +41,22 @@ _push = Statement(
         _P.push_id == bindparam("wanted"), _P.initiator_id == bindparam("initiator")
     )
 )
+_columns = (_D.position, _D.address, _D.recipient, _D.state, _D.owner, _D.open_members)
 _page = Statement(
-    select(_D.position, _D.address, _D.recipient, _D.state, _D.owner)
-    .where(_D.push_key == bindparam("key"), _D.position > bindparam("after", type_=Integer))
+    select(*_columns)
+    .where(
+        _D.push_key == bindparam("key"),
+        _D.position > bindparam("after", type_=Integer),
+        _D.part_of.is_(None),
+    )
     .order_by(_D.position)
     .limit(bindparam("page", type_=Integer))
+    .with_for_update()
+)
+_parts = Statement(
+    select(*_columns)
+    .where(_D.push_key == bindparam("key"), _D.part_of == bindparam("group", type_=Integer))
+    .order_by(_D.position)
     .with_for_update()
 )
 _cancel = Statement(
@@ -78,13 +91,10 @@ def cancel_page(
     rows = _page.run(connection, key=push_key, after=after, page=PAGE).all()
     asked = wish.recipients
     wanted = [row for row in rows if not asked or row.recipient in asked]
-    outcomes = [CancelledDelivery(row.address, row.recipient, _outcome(row)) for row in wanted]
-    cancelled = [
-        DeliveryKey(push_key, row.position)
-        for row, told in zip(wanted, outcomes, strict=True)
-        if told.outcome is CancelOutcome.CANCELLED
+    outcomes = [
+        CancelledDelivery(row.address, row.recipient, outcome)
+        for row, outcome in _cancel_rows(connection, push_key, wanted, wish.at, wish.reason)
     ]
-    _carry_out(connection, cancelled, wish.at, wish.reason)
     return outcomes, rows[-1].position if len(rows) == PAGE else None
 
 
@@ -92,11 +102,46 @@ def cancel_for(
     connection: Connection, push_key: str, recipients: Collection[str], at: Instant, reason: str
 ) -> set[str]:
     """Cancel the waiting deliveries to ``recipients`` in this transaction; return whose it were."""
+    while expand_push(connection, push_key):
+        pass
     rows = _page.run(connection, key=push_key, after=-1, page=EVERY)
-    waiting = [row for row in rows if row.recipient in recipients and _is_waiting(row)]
-    keys = [DeliveryKey(push_key, row.position) for row in waiting]
-    _carry_out(connection, keys, at, reason)
-    return {row.recipient for row in waiting}
+    wanted = [row for row in rows if row.recipient in recipients]
+    told = _cancel_rows(connection, push_key, wanted, at, reason)
+    return {row.recipient for row, outcome in told if outcome is CancelOutcome.CANCELLED}
+
+
+_Told = list[tuple[Row[Any], CancelOutcome]]
+
+
+def _cancel_rows(
+    connection: Connection, push_key: str, rows: Iterable[Row[Any]], at: Instant, reason: str
+) -> _Told:
+    """Cancel what waits among ``rows``, recipients of one push; return the outcome of each."""
+    told: _Told = []
+    waiting = []
+    for row in rows:
+        if row.open_members is not None and not DeliveryState(row.state).is_final:
+            told.append((row, _cancel_group(connection, push_key, row, at, reason)))
+            continue
+        told.append((row, _outcome(row)))
+        if told[-1][1] is CancelOutcome.CANCELLED:
+            waiting.append(DeliveryKey(push_key, row.position))
+    _carry_out(connection, waiting, at, reason)
+    announce(connection, [(key, at) for key in waiting])
+    return told
+
+
+def _cancel_group(
+    connection: Connection, push_key: str, group: Row[Any], at: Instant, reason: str
+) -> CancelOutcome:
+    """Cancel the parts of a group that wait; it is cancelled if none was sent (PAP 5.3)."""
+    parts = _parts.run(connection, key=push_key, group=group.position).all()
+    waiting = [DeliveryKey(push_key, row.position) for row in parts if _is_waiting(row)]
+    _carry_out(connection, waiting, at, reason)
+    parts_ended(connection, [DeliveryKey(push_key, group.position)] * len(waiting), at)
+    cancelled = (CancelOutcome.CANCELLED, CancelOutcome.CANCELLED_BEFORE)
+    all_waited = all(_outcome(row) in cancelled for row in parts)
+    return CancelOutcome.CANCELLED if all_waited else CancelOutcome.ON_ITS_WAY
 
 
 def _is_waiting(row: Row[Any]) -> bool:
@@ -124,7 +169,6 @@ def _carry_out(
             for key in cancelled
         ],
     )
-    announce(connection, [(key, at) for key in cancelled])
     state = DeliveryState.CANCELLED.value
     events = [TimelineEvent(key.push_key, key.position, at, state, text) for key in cancelled]
     _insert_event.run(connection, [event_row(event) for event in events])

@@ -60,6 +60,10 @@ class DeliveryState(enum.StrEnum):
         return self not in (self.QUEUED, self.IN_FLIGHT, self.IN_DOUBT)
 
 
+PLACED_AT_ONCE = 500
+"""So many deliveries of one push are put in their places by one transaction."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """Why a recipient gets nothing of an accepted push: a PAP status code, and a sentence."""
@@ -80,6 +84,10 @@ class NewDelivery:
         the recipient again, however they spell it (PPG 6).
     :ivar rejection: the push is accepted, but not for this recipient: the delivery has ended before
         it began, and is notified (PAP 6.1).
+    :ivar members: of a group, how many deliveries are its part; of any other recipient 0. A group
+        is one recipient towards the initiator (PPG 6): it is never sent itself, ends with the last
+        of its members, and is due only in case that none of them ends.
+    :ivar part_of: the position of the group that this delivery is a part of. It is not notified.
     """
 
     position: int
@@ -88,6 +96,8 @@ class NewDelivery:
     due_at: Instant
     recipient: str
     rejection: Rejection | None = None
+    members: int = 0
+    part_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +299,7 @@ class DeliveryRecord:
     confirmed: bool
     event_time: Instant | None
     recipient: str = ""
+    part_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,6 +413,14 @@ class Store(Protocol):
         A push that replaces another cancels its waiting deliveries to the same recipients in the
         same commit. With ``pending_only`` a recipient for whom nothing was cancelled is rejected
         (PAP 2008); if there is no other, nothing is stored.
+        """
+
+    async def expand(self) -> int:
+        """Put deliveries of a push to very many in their places; how many; 0: none is left.
+
+        ``accept`` puts the first :data:`PLACED_AT_ONCE` deliveries of a push in their places and
+        keeps the others in bulk, so that it takes one short commit however many there are. Until
+        they are in their places they cannot be claimed; ``push`` and ``cancel`` know of them.
         """
 
     async def cancel(self, wish: Cancellation) -> list[CancelledDelivery] | None:

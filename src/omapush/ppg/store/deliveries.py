@@ -32,6 +32,7 @@ from omapush.ppg.store.contract import (
     TimelineEvent,
 )
 from omapush.ppg.store.due import DueQueue, LaneCursor
+from omapush.ppg.store.groups import parts_ended
 from omapush.ppg.store.notifications import announce
 from omapush.ppg.store.routing import elsewhere
 from omapush.ppg.store.statements import Insert, Lookup, Statement
@@ -83,6 +84,7 @@ _owned = Lookup(
             _D.attempt,
             _D.sent_attempts,
             _D.expires_at,
+            _D.part_of,
         )
         .where(those)
         .order_by(_D.push_key, _D.position)
@@ -221,8 +223,13 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bo
             held.append((settlement, owned.pop(key)))
         answers.append(fits)
     _release.run_many(connection, [_released(s, row) for s, row in held])
-    announce(connection, [(s.key, s.at) for s, _ in held if s.notify and s.state.is_final])
+    ended = [(s, row.part_of) for s, row in held if s.state.is_final]
+    announce(connection, [(s.key, s.at) for s, part_of in ended if s.notify and part_of is None])
     _insert_event.run(connection, [event_row(_settled_event(s)) for s, _ in held])
+    for settlement, part_of in ended:
+        if part_of is not None:
+            group = DeliveryKey(settlement.key.push_key, part_of)
+            parts_ended(connection, [group], settlement.at)
     return answers
 
 

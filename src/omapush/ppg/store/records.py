@@ -25,12 +25,14 @@ from omapush.ppg.store.contract import (
     DeliveryKey,
     DeliveryRecord,
     DeliveryState,
+    NewDelivery,
     NotificationState,
     PushRecord,
     RegistrationRecord,
     StoreCounts,
     TimelineEvent,
 )
+from omapush.ppg.store.expansion import in_bulk as bulk
 from omapush.ppg.store.statements import Statement
 from omapush.ppg.store.values import (
     control_from,
@@ -41,7 +43,7 @@ from omapush.ppg.store.values import (
     readable,
 )
 
-_P, _D, _N, _E, _R = (
+_P, _D, _N, _E, _R, _X = (
     table.c
     for table in (
         schema.push,
@@ -49,6 +51,7 @@ _P, _D, _N, _E, _R = (
         schema.notification,
         schema.event,
         schema.registration,
+        schema.expansion,
     )
 )
 PURGE_PAGE = 256
@@ -118,6 +121,7 @@ _old_pushes = Statement(
         (
             exists().where(_D.push_key == _P.push_key, _D.due_at.is_not(None))
             | exists().where(_N.push_key == _P.push_key, _N.due_at.is_not(None))
+            | exists().where(_X.push_key == _P.push_key)
         ).label("open"),
     )
     .where(_P.push_key > bindparam("after"))
@@ -148,6 +152,8 @@ def push(connection: Connection, push_id: str, *, timeline: bool = True) -> Push
     received_at = Instant(row.received_at)
     # The first event is the row itself: it costs the acceptance nothing.
     accepted = TimelineEvent(row.push_key, None, received_at, "accepted")
+    placed = [_delivery_record(each) for each in _deliveries.run(connection, key=row.push_key)]
+    in_bulk = [_waiting_record(row.push_key, each) for each in bulk(connection, row.push_key)]
     events = _timeline.run(connection, key=row.push_key) if timeline else ()
     return PushRecord(
         push_key=row.push_key,
@@ -159,9 +165,7 @@ def push(connection: Connection, push_id: str, *, timeline: bool = True) -> Push
         confirmed=bool(row.confirmed),
         notify_url=row.notify_url,
         control=control_from(row.control),
-        deliveries=tuple(
-            _delivery_record(each) for each in _deliveries.run(connection, key=row.push_key)
-        ),
+        deliveries=(*placed, *in_bulk),
         timeline=(
             accepted,
             *(
@@ -261,4 +265,24 @@ def _delivery_record(row: Row[Any]) -> DeliveryRecord:
         confirmed=bool(row.confirmed),
         event_time=instant_or_none(row.event_time),
         recipient=row.recipient,
+        part_of=row.part_of,
+    )
+
+
+def _waiting_record(push_key: str, told: NewDelivery) -> DeliveryRecord:
+    rejection = told.rejection
+    return DeliveryRecord(
+        key=DeliveryKey(push_key, told.position),
+        address=told.address,
+        client_id=told.client_id,
+        state=DeliveryState.REJECTED if rejection else DeliveryState.QUEUED,
+        due_at=None if rejection else told.due_at,
+        attempt=0,
+        sent_attempts=0,
+        code=rejection.code if rejection else None,
+        reason=rejection.reason if rejection else "",
+        confirmed=False,
+        event_time=None,
+        recipient=told.recipient,
+        part_of=told.part_of,
     )

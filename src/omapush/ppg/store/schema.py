@@ -79,6 +79,20 @@ delivery = Table(
     Column("reason", Text, nullable=False),
     Column("confirmed", Boolean, nullable=False),
     Column("event_time", Milliseconds),
+    # Of a group: how many of its parts have not ended. Of a part: the group's position.
+    Column("open_members", Integer),
+    Column("part_of", Integer),
+    sqlite_with_rowid=False,
+)
+
+# Deliveries of a push to very many recipients that have no row of their own yet, some hundreds in
+# each row, as JSON: storing them so costs a push a hundredth of what their rows will.
+expansion = Table(
+    "expansion",
+    metadata,
+    Column("push_key", Key, primary_key=True),
+    Column("first", Integer, primary_key=True, autoincrement=False),
+    Column("deliveries", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 

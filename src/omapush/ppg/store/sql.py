@@ -13,6 +13,7 @@ from omapush.ppg.store import (
     acceptance,
     cancellation,
     deliveries,
+    expansion,
     notifications,
     records,
     routing,
@@ -92,12 +93,17 @@ class SqlStore:
     ) -> list[Accepted | DuplicatePushId | NothingToReplace]:
         return await self._write(acceptance.accept, pushes)
 
+    async def expand(self) -> int:
+        return await self._write_one(expansion.expand)
+
     async def cancel(self, wish: Cancellation) -> list[CancelledDelivery] | None:
         push_key = await self._read(
             lambda connection: cancellation.find(connection, wish.push_id, wish.initiator_id)
         )
         if push_key is None:
             return None
+        while await self._write_one(partial(expansion.expand_push, push_key=push_key)):
+            pass  # every recipient has a row before any is cancelled
         told: list[CancelledDelivery] = []
         after: int | None = -1
         while after is not None:

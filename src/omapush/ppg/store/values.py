@@ -20,9 +20,15 @@ _from_json = json.JSONDecoder().decode
 _ordinals = itertools.count(secrets.randbits(62))
 
 
-def json_text(value: Mapping[str, object] | Iterable[Header] | Mapping[str, Any]) -> str:
-    """Write a control mapping or headers as compact JSON."""
+def json_text(value: Mapping[str, object] | Iterable[object] | Mapping[str, Any]) -> str:
+    """Write a control mapping, headers or deliveries in bulk as compact JSON."""
     return _to_json(value)
+
+
+def array_from(text: str) -> list[list[Any]]:
+    """Read what :func:`json_text` wrote of deliveries in bulk."""
+    array: list[list[Any]] = _from_json(text)
+    return array
 
 
 def control_from(text: str) -> Mapping[str, object]:
