@@ -248,7 +248,7 @@ async def not_early(ground: Ground, push_id: str) -> None:
 async def recorded(ground: Ground, push_id: str) -> None:
     """The ledger says what became of it, from its acceptance on."""
     record = await ground.until(push_id, "delivered")
-    assert [line.event for line in record.timeline][0] == "accepted"
+    assert record.timeline[0].event == "accepted"
     assert record.initiator_id == "anonymous"
 
 
