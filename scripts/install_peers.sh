@@ -8,6 +8,7 @@ set -eu
 peers() {
 	cat <<-'LIST'
 		postgresql-15 /usr/lib/postgresql/15/bin/initdb tests of the ledger on PostgreSQL
+		kannel-extras /usr/lib/kannel/test/test_ppg the gateway's tests with Kannel's initiator
 		kannel /usr/sbin/bearerbox the initiator's tests and the benchmark beside Kannel's gateway
 	LIST
 }

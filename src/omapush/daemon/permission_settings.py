@@ -28,6 +28,11 @@ class ToleranceTable(Table):
     strict_type_param: bool | None = Field(None, description="type parameter of multipart/related")
     strict_doctype: bool | None = Field(None, description="exact identifiers in the DOCTYPE")
     strict_dtd: bool | None = Field(None, description="element tables of PAP; on by default")
+    strict_empty: bool | None = Field(None, description="not even white space in empty elements")
+    strict_application_id: bool | None = Field(
+        None, description="a registered application id must have its scheme"
+    )
+    strict_times: bool | None = Field(None, description="times in the one form of PAP 8.2")
     strict_charset: bool | None = Field(None, description="no guessing of the character set")
     strict_address: bool | None = Field(None, description="address grammar of PPG 6.1")
     bare_msisdn_prefix: str | None = Field(

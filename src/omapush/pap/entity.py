@@ -13,6 +13,7 @@ import quopri
 import re
 from dataclasses import dataclass
 
+from omapush.content.application_id import HEADER, REGISTRY
 from omapush.content.message import Header, PushMessage
 from omapush.core.errors import EncodeError
 from omapush.pap.bad_message import BadMessage
@@ -27,10 +28,12 @@ MAX_HEADER_OCTETS = 8_192
 
 _PARAMETER = re.compile(r';\s*([A-Za-z0-9!#$&+.^_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s"]+))')
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{1,70}")
+_QUOTED_TYPE = re.compile(r';\s*type\s*=\s*"', re.IGNORECASE)
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _NAME = re.compile(rb"[!-9;-~]+")
 _ESCAPED = re.compile(r"\\(.)")
 _DEFAULT = Tolerance()
+_NAMES = frozenset(REGISTRY.values())
 _CONTROL_TYPES = ("application/xml", "text/xml", "")
 
 
@@ -73,12 +76,12 @@ def split(content_type: str, octets: bytes, tolerance: Tolerance = _DEFAULT) -> 
     if media_type != "multipart/related":
         raise BadMessage(f"neither multipart/related nor application/xml: {media_type[:60]!r}")
     given = parameters(content_type)
-    repairs = _check_type(given, tolerance)
+    repairs = _check_type(content_type, given, tolerance)
     boundary = given.get("boundary", "")
     if not _BOUNDARY.fullmatch(boundary) or boundary.endswith(" "):
         raise BadMessage("multipart/related without a legal boundary")
     parts = _parts(octets, boundary.encode("ascii"), tolerance, repairs)
-    return _entity(parts, repairs)
+    return _entity(parts, tolerance, repairs)
 
 
 def join(
@@ -119,13 +122,16 @@ def parameters(value: str) -> dict[str, str]:
     return found
 
 
-def _check_type(given: dict[str, str], tolerance: Tolerance) -> list[str]:
+def _check_type(content_type: str, given: dict[str, str], tolerance: Tolerance) -> list[str]:
     """Judge the ``type`` parameter, which names the media type of the root part (RFC 2387)."""
     named = given.get("type", "")
-    if named.lower() == "application/xml":
+    right = named.lower() == "application/xml"
+    if right and _QUOTED_TYPE.search(content_type):
         return []
     if tolerance.strict_type_param:
         raise BadMessage('multipart/related needs type="application/xml"')
+    if right:
+        return ["unquoted type parameter"]  # RFC 2045 5.1: what holds a "/" is quoted
     return [f"type parameter {named[:60]!r}" if named else "no type parameter"]
 
 
@@ -194,7 +200,7 @@ def _text(octets: bytes) -> str:
         return octets.decode("latin-1")
 
 
-def _entity(parts: list[Part], repairs: list[str]) -> Entity:
+def _entity(parts: list[Part], tolerance: Tolerance, repairs: list[str]) -> Entity:
     if not parts:
         raise BadMessage("the multipart body has no part")
     control = parts[0]
@@ -202,8 +208,12 @@ def _entity(parts: list[Part], repairs: list[str]) -> Entity:
     if named.partition(";")[0].strip().lower() not in _CONTROL_TYPES:
         raise BadMessage(f"the first part is not a control entity: {named[:60]!r}")
     if len(parts) > 3:
+        if tolerance.strict_mime:
+            raise BadMessage(f"{len(parts)} parts; PAP knows three")
         repairs.append(f"{len(parts) - 3} parts too many")
     content = _content(parts[1], repairs) if len(parts) > 1 else None
+    if content is not None and not tolerance.strict_application_id:
+        content = _completed(content, repairs)
     return Entity(
         control=_decoded(control, repairs).body,
         control_charset=parameters(named).get("charset"),
@@ -226,6 +236,15 @@ def _content(part: Part, repairs: list[str]) -> PushMessage:
         elif lower not in ("content-transfer-encoding", "mime-version", "content-length"):
             kept.append((name, value))
     return PushMessage(tuple(kept), decoded.body)
+
+
+def _completed(content: PushMessage, repairs: list[str]) -> PushMessage:
+    """Return the push message, its application id with the scheme that the sender left out."""
+    named = content.get(HEADER)
+    if named is None or ":" in named or f"x-wap-application:{named.lower()}" not in _NAMES:
+        return content
+    repairs.append(f"{HEADER}: {named}")
+    return content.replacing(HEADER, f"x-wap-application:{named.lower()}")
 
 
 def _decoded(part: Part, repairs: list[str]) -> Part:
@@ -279,9 +298,16 @@ def _repaired(octets: bytes, boundary: bytes, repairs: list[str]) -> bytes:
     return (b"\r\n" + delimiter + b"\r\n").join(pieces) + b"\r\n" + delimiter + b"--\r\n"
 
 
+_EARLY_BLANK = re.compile(rb"[ \t\r\n]*[\r\n](?=[ \t]*content-type[ \t]*:)", re.IGNORECASE)
+
+
 def _repaired_part(block: bytes, repairs: list[str]) -> bytes:
     """Return one part, its headers with CRLF and an empty line behind them."""
     rest = re.sub(rb"\A(?:\r\n|\n\r|\n|\r)", b"", block, count=1)
+    early = _EARLY_BLANK.match(rest)
+    if early is not None:
+        repairs.append("empty line before part headers")
+        rest = rest[early.end() :]
     headers = []
     while True:
         found = re.match(rb"[ \t]*([!-9;-~]+:[^\r\n]*)(?:\r\n|\n\r|\n|\r|\Z)", rest)

@@ -20,14 +20,20 @@ class UnknownSwitchError(OmapushError):
 class Tolerance:
     """Switches; ``True`` is the strict position.
 
-    :ivar strict_mime: CRLF line ends, a closing delimiter, an empty line after part headers.
+    :ivar strict_mime: CRLF line ends, a closing delimiter, an empty line after part headers, and
+        three parts at most.
     :ivar strict_type_param: multipart/related must have a well-formed ``type`` parameter.
-    :ivar strict_doctype: a DOCTYPE with the exact identifiers, and the version list inside it.
+    :ivar strict_doctype: a DOCTYPE with the exact identifiers, the version list inside it, and
+        nothing in front.
     :ivar strict_dtd: the element tables to the letter. PAP demands it (PPG 5.1.1), so it is on;
-        off, the order of elements, white space in empty elements, unknown attributes and the case
-        of enumerations are forgiven.
+        off, the order of elements, unknown attributes and the case of enumerations are forgiven.
+    :ivar strict_empty: nothing, not even white space, in an element that the DTD has empty. A
+        switch of its own: Kannel's samples have it, and nothing can be misread.
+    :ivar strict_application_id: X-Wap-Application-Id is a URI or a code; a registered name without
+        its ``x-wap-application:``, as Kannel's tools send it, is not completed.
+    :ivar strict_times: times in the one form that PAP has (PAP 8.2).
     :ivar strict_charset: no falling back when octets are not of the declared character set.
-    :ivar strict_address: the address grammar to the letter.
+    :ivar strict_address: the address grammar to the letter, and a URL for notifications.
     :ivar bare_msisdn_prefix: what stands before a phone number without ``+``, for instance ``+44``,
         or ``+`` where such numbers have their country code; empty: they are no phone numbers.
     :ivar pin_addresses: eight hexadecimal digits alone are an address of type USER (BlackBerry).
@@ -42,6 +48,9 @@ class Tolerance:
     strict_type_param: bool = False
     strict_doctype: bool = False
     strict_dtd: bool = True
+    strict_empty: bool = False
+    strict_application_id: bool = False
+    strict_times: bool = False
     strict_charset: bool = False
     strict_address: bool = False
     bare_msisdn_prefix: str = ""
@@ -82,6 +91,9 @@ PROFILES: dict[str, Tolerance] = {
         strict_type_param=True,
         strict_doctype=True,
         strict_dtd=True,
+        strict_empty=True,
+        strict_application_id=True,
+        strict_times=True,
         strict_charset=True,
         strict_address=True,
     ),

@@ -166,6 +166,8 @@ class _Decoder:
         text = text.removeprefix("\ufeff")
         stripped = text.lstrip()
         if stripped != text:
+            if self._tolerance.strict_doctype:
+                raise BadMessage("white space before the document")
             self._repairs.append("white space before the document")
         return stripped, stripped.encode("utf-8", "replace")
 
@@ -181,6 +183,11 @@ class _Decoder:
             seen = repr(public[:60]) if public else "missing"
             assumed = identifier.version or PAP_1_0
             self._repairs.append(f"public identifier {seen}, read as PAP {assumed}")
+        elif system.lower().rpartition("/")[2] != f"pap_{identifier.version}.dtd":
+            # Where the DTD lies is free; that it is another version's is a contradiction.
+            if self._tolerance.strict_doctype:
+                raise BadMessage("the DOCTYPE's system identifier is not of its PAP version")
+            self._repairs.append(f"system identifier {system[:60]!r}")
         self._version = identifier.version or PAP_1_0
         return identifier.owner
 
@@ -238,9 +245,16 @@ class _Decoder:
 
     def _instant(self, where: str, text: str) -> int:
         try:
-            return parse_utc(text.strip(), strict=False)
+            return parse_utc(text, strict=True)
+        except DecodeError as error:
+            if self._tolerance.strict_times:
+                raise self._fault(f"{where}: {error.reason}") from error
+        try:
+            instant = parse_utc(text.strip(), strict=False)
         except DecodeError as error:
             raise self._fault(f"{where}: {error.reason}") from error
+        self._repairs.append(f"{where}: {text[:40]!r}, read as {format_utc(instant)}")
+        return instant
 
     def _code(self, where: str, text: str) -> int:
         if not re.fullmatch(r"[0-9]{4,5}", text.strip(), re.ASCII):
@@ -290,7 +304,10 @@ class _Decoder:
                 raise self._fault(f"{tag} cannot hold text")
         rule = ELEMENTS.get(tag)
         if rule is not None and not rule.children and element.text:
-            self._forgive(f"white space in the empty element {tag}")
+            reason = f"white space in the empty element {tag}"
+            if self._tolerance.strict_empty:
+                raise self._fault(reason)
+            self._repairs.append(reason)
 
     def _forgive(self, reason: str) -> None:
         if self._tolerance.strict_dtd:

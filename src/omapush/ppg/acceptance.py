@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -62,6 +63,12 @@ from omapush.ppg.store.contract import (
 from omapush.ppg.submission import Found, RejectionError, SubmissionLimits, examine, judge
 
 log = structlog.get_logger(__name__)
+
+_NO_SCHEME = re.compile(r"(?:localhost|(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+):[0-9]{1,5}(?:/\S*)?")
+"""Host and port, which some initiators give as their address."""
+
+MAX_DESC = 400
+"""Characters of what a description names of the repairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,10 @@ class Acceptance:
     async def _operation(
         self, request: PapRequest, entity: Entity, document: Pap, policy: InitiatorPolicy
     ) -> PapAnswer:
+        for repair in (*entity.repairs, *document.repairs):
+            push_id = getattr(document.message, "push_id", None)
+            initiator = request.initiator.initiator_id
+            log.info("tolerated", push_id=push_id, initiator=initiator, repair=repair)
         if not isinstance(document.message, PushMessage):
             refusal = judge_operation(document.message, policy.permissions)
             if refusal is not None:
@@ -179,8 +190,10 @@ class Acceptance:
             audit.info("submission_decided", decision="refused", **facts)
             answer = push_response(document, message, error.code, error.reason, self._identity, now)
             return dataclasses.replace(answer, retry_after_ms=error.retry_after_ms)
-        for repair in (*entity.repairs, *document.repairs):
+        repairs = (*entity.repairs, *document.repairs, *notes.repairs)
+        for repair in repairs:
             notes.add("tolerated", repair)
+        for repair in notes.repairs:
             audit.info("tolerated", repair=repair)
         decision, recipients = "accepted" if fresh else "repeated", len(push.deliveries)
         # The ledger is the record of what was accepted; a second one in the log costs each push.
@@ -195,7 +208,7 @@ class Acceptance:
             document,
             message,
             StatusCode.ACCEPTED_FOR_PROCESSING,
-            "Accepted for processing",
+            _accepted(repairs),
             self._identity,
             now,
             notes.taken,
@@ -279,6 +292,7 @@ class Acceptance:
         judged = judge(message, entity.content, examined, found, permissions)
         deliveries = await self._matched(entity, found, judged.deliveries)
         notes.add("validated", f"{len(found)} recipients")
+        notes.repairs += examined.repairs
         asked, message = message, granted(message, permissions)
         if message is not asked:
             notes.add("quality-of-service", "priority high is not granted")
@@ -325,10 +339,11 @@ class Acceptance:
         if wish is None:
             return None
         if tolerance.notify_default and "://" not in wish:
-            repair = "notification URL is not absolute, the one in the settings is used"
-            notes.add("tolerated", repair)
-            log.info("tolerated", push_id=message.push_id, repair=repair)
+            notes.repairs += ("notification URL is not absolute, the one in the settings is used",)
             wish = tolerance.notify_default
+        elif not tolerance.strict_address and _NO_SCHEME.fullmatch(wish):
+            notes.repairs += (f"notification target {wish[:60]!r} without a scheme",)
+            wish = f"http://{wish}"
         try:
             return self._targets.parse(wish).url
         except TargetForbiddenError as error:
@@ -343,12 +358,13 @@ _NOT_NOW_CANCELLED = CancelResult(
 
 
 class _Notes:
-    """Collects progress notes if the initiator asked for them (PAP 5.1)."""
+    """Collects progress notes if the initiator asked for them (PAP 5.1), and what was forgiven."""
 
     def __init__(self, message: PushMessage, now: Instant) -> None:
         self._wanted = message.progress_notes_requested
         self._now = now
         self.taken: tuple[ProgressNote, ...] = ()
+        self.repairs: tuple[str, ...] = ()
 
     def add(self, stage: str, note: str) -> None:
         if self._wanted:
@@ -377,6 +393,21 @@ def _digest(entity: Entity) -> str:
             digest.update(f"\0{name}:{value}".encode())
         digest.update(b"\0\0" + entity.content.body)
     return digest.hexdigest()
+
+
+def _accepted(repairs: tuple[str, ...]) -> str:
+    """Return the description of 1001; it names what was forgiven, as far as there is room."""
+    if not repairs:
+        return "Accepted for processing"
+    shown, room = [], MAX_DESC
+    for repair in repairs:
+        room -= len(repair) + 2
+        if room < 0:
+            break
+        shown.append(repair)
+    if len(shown) < len(repairs):
+        shown.append(f"{len(repairs) - len(shown)} more")
+    return f"Accepted for processing; tolerated: {'; '.join(shown)}"
 
 
 def _when(due_at: Instant, now: Instant) -> str:

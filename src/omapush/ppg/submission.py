@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from omapush.content.message import PushMessage as ContentMessage
 from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import DAY_MS, MINUTE_MS, Instant, format_utc, later
+from omapush.pap import address as addressing
 from omapush.pap.address import Address
 from omapush.pap.address_reading import read_address
 from omapush.pap.codes import StatusCode
@@ -100,11 +101,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What can be said of a submission before its recipients are looked up."""
+    """What can be said of a submission before its recipients are looked up.
+
+    :ivar repairs: what had to be forgiven of its addresses; each kind once.
+    """
 
     due_at: Instant
     expires_at: Instant
     named: tuple[Named, ...]
+    repairs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,9 @@ def examine(
         )
     insist(permitting.judge_operation(message, permissions))
     due_at, expires_at = _times(message, limits, permissions, now)
-    return Examined(due_at, expires_at, _named(message, limits, permissions, tolerance))
+    repairs: dict[str, None] = {}
+    named = _named(message, limits, permissions, tolerance, repairs)
+    return Examined(due_at, expires_at, named, tuple(repairs))
 
 
 def judge(
@@ -224,7 +231,11 @@ def _times(
 
 
 def _named(
-    message: PushMessage, limits: SubmissionLimits, permissions: Permissions, tolerance: Tolerance
+    message: PushMessage,
+    limits: SubmissionLimits,
+    permissions: Permissions,
+    tolerance: Tolerance,
+    repairs: dict[str, None],
 ) -> tuple[Named, ...]:
     """Return each recipient once, with the initiator's own address string (PPG 6)."""
     total = len(message.addresses)
@@ -236,13 +247,23 @@ def _named(
     for number, element in enumerate(message.addresses, start=1):
         place, text = f"recipient {number} of {total}", element.address_value
         try:
-            address = read_address(text, tolerance)
+            address = _read(text, tolerance, repairs)
         except DecodeError as error:
             reason = f"{place}: {error.reason}"
             raise RejectionError(StatusCode.ADDRESS_ERROR, reason) from error
         insist(permitting.judge_recipient(address, place, permissions))
         named.setdefault(address.recipient_key, Named(place, text, address))
     return tuple(named.values())
+
+
+def _read(text: str, tolerance: Tolerance, repairs: dict[str, None]) -> Address:
+    """Read an address, to the letter first, so that what is forgiven can be named."""
+    try:
+        return addressing.parse(text, tolerant=False)
+    except DecodeError as error:
+        address = read_address(text, tolerance)
+        repairs[f"address not to the letter: {error.reason}"] = None
+        return address
 
 
 def _quality_of_service(wish: QualityOfService | None, clients: list[Client]) -> bool:

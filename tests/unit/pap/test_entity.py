@@ -52,6 +52,8 @@ def test_third_part_is_the_capabilities_entity_and_a_fourth_is_passed_over() -> 
     entity = split(RELATED, body(b"x", capabilities, b"Content-Type: a/b\r\n\r\n?"))
     assert entity.capabilities == b"<rdf:RDF/>"
     assert any("too many" in repair for repair in entity.repairs)
+    with pytest.raises(BadMessage, match="PAP knows three"):
+        split(RELATED, body(b"x", capabilities, b"Content-Type: a/b\r\n\r\n?"), STRICT)
 
 
 @pytest.mark.parametrize("content_type", ["application/xml", "text/xml; charset=iso-8859-1"])
@@ -171,6 +173,29 @@ def test_base64_part_is_decoded_and_artefacts_of_mime_do_not_travel() -> None:
     )  # fmt: skip
     content = split(RELATED, octets).content
     assert content == PushMessage((("Content-Type", "image/gif"), ("X-Kept", "1")), ALL_OCTETS)
+
+
+@pytest.mark.parametrize(
+    ("named", "completed"),
+    [
+        ("mms.ua", "x-wap-application:mms.ua"),
+        ("MMS.ua", "x-wap-application:mms.ua"),
+        ("4", "4"),
+        ("nobody.knows", "nobody.knows"),
+        ("http://www.example.net:mms.ua", "http://www.example.net:mms.ua"),
+    ],
+)
+def test_application_id_without_its_scheme_is_completed_if_it_is_registered(
+    named: str, completed: str
+) -> None:
+    octets = body(b"x").replace(b"x-wap-application:wml.ua", named.encode())
+    entity = split(RELATED, octets)
+    assert entity.content is not None
+    assert entity.content.get("X-Wap-Application-Id") == completed
+    assert bool(entity.repairs) is (named != completed)
+    strict = split(RELATED, octets, Tolerance(strict_application_id=True))
+    assert strict.content is not None
+    assert strict.content.get("X-Wap-Application-Id") == named
 
 
 @pytest.mark.parametrize(

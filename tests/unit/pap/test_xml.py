@@ -295,10 +295,6 @@ FORGIVABLE = {
         '<pap><push-message push-id="a"><quality-of-service priority="high"/>'
         f'<address address-value="{PLMN}"/></push-message></pap>'
     ),
-    "white space": (
-        f'<pap><push-message push-id="a"><address address-value="{PLMN}">\n </address>'
-        "</push-message></pap>"
-    ),
     "unknown attribute": (
         f'<pap><push-message push-id="a" ppg-notifiy-requested-to="x">'
         f'<address address-value="{PLMN}"/></push-message></pap>'
@@ -336,9 +332,44 @@ def test_version_is_found_in_the_doctypes_of_the_field(doctype: str, version: st
     assert str(xml.decode(octets).version) == version
 
 
+def test_white_space_before_the_document_is_forgiven_unless_strict() -> None:
+    octets = b"\r\n  " + document('<pap><statusquery-message push-id="a"/></pap>')
+    assert xml.decode(octets).repairs == ("white space before the document",)
+    with pytest.raises(BadMessage, match="white space before"):
+        xml.decode(octets, tolerance=Tolerance(strict_doctype=True))
+
+
+def test_white_space_in_an_empty_element_is_forgiven_unless_strict() -> None:
+    # The samples of Kannel have it, and nothing can be misread.
+    octets = document(
+        f'<pap><push-message push-id="a"><address address-value="{PLMN}">\n </address>'
+        "</push-message></pap>"
+    )
+    decoded = xml.decode(octets)
+    assert isinstance(decoded.message, model.PushMessage)
+    assert decoded.repairs == ("white space in the empty element address",)
+    with pytest.raises(BadMessage, match="white space"):
+        xml.decode(octets, tolerance=Tolerance(strict_empty=True))
+    text = octets.replace(b"\n </address>", b"x</address>")
+    with pytest.raises(BadMessage, match="text"):
+        xml.decode(text)
+
+
+@pytest.mark.parametrize("text", ["2011-11-22T18:00:00z", "2011-11-22T18:00:00.25Z"])
+def test_time_of_another_form_is_converted_and_named_unless_strict(text: str) -> None:
+    octets = document(
+        f'<pap><push-message push-id="a" deliver-before-timestamp="{text}">'
+        f'<address address-value="{PLMN}"/></push-message></pap>'
+    )
+    (repair,) = xml.decode(octets).repairs
+    assert text in repair
+    with pytest.raises(BadMessage, match="deliver-before-timestamp"):
+        xml.decode(octets, tolerance=Tolerance(strict_times=True))
+
+
 def test_version_list_outside_the_doctype_is_read_unless_strict() -> None:
     octets = (
-        b'<!DOCTYPE pap PUBLIC "-//WAPFORUM//DTD PAP 2.0//EN" "x">'
+        b'<!DOCTYPE pap PUBLIC "-//WAPFORUM//DTD PAP 2.0//EN" "pap_2.0.dtd">'
         b'<?wap-pap-ver supported-versions="2.0,1.*"?>'
         b'<pap><statusquery-message push-id="a"/></pap>'
     )

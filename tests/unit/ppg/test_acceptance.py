@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from omapush.content.message import PushMessage as ContentMessage
 from omapush.core.instants import parse_utc
 from omapush.pap import entity, model, xml
 from omapush.pap.codes import StatusCode
-from omapush.pap.tolerance import Tolerance
+from omapush.pap.tolerance import PROFILES, Tolerance
 from omapush.pap.versions import PapVersion, VersionRange
-from omapush.ppg.acceptance import Acceptance, PapRequest
+from omapush.ppg.acceptance import MAX_DESC, Acceptance, PapRequest
 from omapush.ppg.authentication import Identified
 from omapush.ppg.store.contract import DeliveryState
 from omapush.testing.memory_store import MemoryStore
@@ -268,6 +269,69 @@ async def test_forgiven_faults_are_named_in_progress_notes(new_acceptance: NewAc
     ).message
     assert isinstance(response, model.PushResponse)
     assert "tolerated" in [note.stage for note in response.progress_notes]
+
+
+async def test_forgiven_faults_are_named_in_the_description_of_1001(
+    new_acceptance: NewAcceptance,
+) -> None:
+    good = request(message("a@pi", "+441234567890", "+447700900123"))
+    sloppy = good.content_type.replace("; type=", "; x="), good.body.replace(b"\r\n", b"\n")
+    code, desc = await verdict(new_acceptance(), PapRequest(*sloppy, WEATHER, "x"))
+    assert code == 1001
+    assert desc == (
+        "Accepted for processing; tolerated: no type parameter; multipart line ends or delimiters; "
+        "address not to the letter: an address ends with @ and a gateway"
+    )
+    assert (await verdict(new_acceptance(), request(message("b@pi"))))[1] == (
+        "Accepted for processing"
+    )
+
+
+async def test_notification_target_without_a_scheme_is_of_http_unless_strict(
+    new_acceptance: NewAcceptance, store: MemoryStore
+) -> None:
+    asked = message("a@pi", ppg_notify_requested_to="192.0.2.1:5555")
+    code, desc = await verdict(new_acceptance(), request(asked))
+    assert (code, "192.0.2.1:5555" in desc) == (1001, True)
+    record = await store.push("a@pi")
+    assert record is not None
+    assert record.notify_url == "http://192.0.2.1:5555"
+    asked = message("b@pi", ppg_notify_requested_to="192.0.2.1:5555")
+    assert (await verdict(new_acceptance(PROFILES["strict"]), request(asked)))[0] == 1001
+    record = await store.push("b@pi")
+    assert record is not None
+    assert record.notify_url is None
+
+
+async def test_log_names_what_was_forgiven_of_any_request_whatever_the_verdict(
+    new_acceptance: NewAcceptance,
+) -> None:
+    for asked, content, push_id in (
+        (message("a@pi", "WAPPUSH=nonsense"), SI, "a@pi"),
+        (model.StatusQueryMessage("b@pi"), None, "b@pi"),
+        (model.CancelMessage("c@pi"), None, "c@pi"),
+    ):
+        good = request(asked, content)
+        body = good.body.replace(b"DTD PAP 2.0", b"DTD PAP")
+        with capture_logs() as logs:
+            await new_acceptance().answer(PapRequest(good.content_type, body, WEATHER, "x"))
+        (line,) = [line for line in logs if line["event"] == "tolerated"]
+        assert (line["push_id"], line["initiator"]) == (push_id, "weather")
+        assert "public identifier" in line["repair"]
+
+
+async def test_description_of_1001_is_short_whatever_was_forgiven(
+    new_acceptance: NewAcceptance,
+) -> None:
+    good = request(message())
+    odd = b"".join(b' odd-%d="x"' % number for number in range(60))
+    body = good.body.replace(b' push-id="a@pi"', b' push-id="a@pi"' + odd)
+    acceptance = new_acceptance(Tolerance(strict_dtd=False))
+    code, desc = await verdict(acceptance, PapRequest(good.content_type, body, WEATHER, "x"))
+    assert code == 1001
+    assert "'odd-0'" in desc
+    assert desc.endswith(" more")
+    assert len(desc) < MAX_DESC + 60
 
 
 async def test_document_that_an_initiator_never_sends_is_a_bad_message(
