@@ -7,7 +7,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -32,8 +31,9 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     pytest.fail(f"Kannel does not listen on {port}")
 
 
-@pytest.fixture
-def kannel(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def kannel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    tmp_path = tmp_path_factory.mktemp("kannel")
     try:
         peer = prepare(tmp_path, [free_port() for _ in range(5)])
     except KannelMissing as error:

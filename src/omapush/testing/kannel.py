@@ -15,7 +15,6 @@ admin-port = {admin}
 admin-password = {password}
 smsbox-port = {smsbox}
 wapbox-port = {wapbox}
-wdp-interface-name = "127.0.0.1"
 box-allow-ip = "127.0.0.1"
 log-file = "{folder}/bearerbox.log"
 log-level = 2
