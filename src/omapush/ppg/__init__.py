@@ -6,7 +6,7 @@ Who calls whom::
       │ └──► verifying                                      Argon2, in threads
       └────► acceptance ──► admission ──► store.accept      one commit, then 1001
                  │    │         └─► authorisation ──► limits (pure)      rate, quota
-                 │    └───► cancellation, status_query, capabilities_query ──► store
+                  │    └───► cancellation, status_query, capabilities_query ──► store
                  │ recipients, submission, permissions, capabilities (pure)
     delivery ──► store.claim ──► routing, transform (pure) ──► terminals ──► ota.http.ppg
         └─────── lifecycle (pure) ──► store.settle           one line in the timeline each

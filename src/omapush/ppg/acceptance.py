@@ -7,9 +7,7 @@ PAP document; nothing that an initiator sends raises out of :meth:`Acceptance.an
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -27,7 +25,6 @@ from omapush.pap.model import (
     CancelResult,
     CcqMessage,
     Pap,
-    ProgressNote,
     PushMessage,
     StatusQueryMessage,
 )
@@ -38,34 +35,29 @@ from omapush.ppg.authentication import Identified
 from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
 from omapush.ppg.cancellation import cancel, summary_code
 from omapush.ppg.capabilities_query import query_capabilities, response_to
+from omapush.ppg.composing import Composer, Notes, Submission
 from omapush.ppg.documents import (
     SUPPORTED_VERSIONS,
     Identity,
     PapAnswer,
     answer_in_kind,
     bad_message,
-    control_facts,
     push_response,
     refused,
     unsupported_version,
 )
 from omapush.ppg.finding import Finder
-from omapush.ppg.matching import assumptions, match
-from omapush.ppg.permissions import flags_of, granted, judge_operation
-from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
+from omapush.ppg.permissions import judge_operation
+from omapush.ppg.policy import NotificationTargets
 from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (
-    NewDelivery,
     NewPush,
     Store,
     StoreUnavailable,
 )
-from omapush.ppg.submission import Found, RejectionError, SubmissionLimits, examine, judge
+from omapush.ppg.submission import RejectionError, SubmissionLimits
 
 log = structlog.get_logger(__name__)
-
-_NO_SCHEME = re.compile(r"(?:localhost|(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+):[0-9]{1,5}(?:/\S*)?")
-"""Host and port, which some initiators give as their address."""
 
 MAX_DESC = 400
 """Characters of what a description names of the repairs."""
@@ -110,12 +102,10 @@ class Acceptance:
     ) -> None:
         self._store = store
         self._finder = finder
-        self._targets = targets
         self._identity = identity
-        self._limits = limits
         self._tolerance = tolerance
         self._clock = clock
-        self._new_key = new_key
+        self._composer = Composer(store, finder, targets, limits, new_key)
         self._accepted = accepted
         self._ended = ended
         self._authorisation = authorisation or Authorisation()
@@ -181,9 +171,13 @@ class Acceptance:
             initiator=request.initiator.initiator_id,
             source=request.source,
         )
-        notes = _Notes(message, now)
+        notes = Notes(message, now)
+        tolerance = policy.tolerance or self._tolerance
+        submission = Submission(
+            entity, document, message, request.initiator, policy.permissions, tolerance, now
+        )
         try:
-            push = await self._new_push(request, entity, document, message, policy, notes, now)
+            push = await self._composer.compose(submission, notes)
             fresh = await admit(push, request.initiator, self._store, self._authorisation)
         except RejectionError as error:
             facts = {"code": int(error.code), "rule": error.rule, "reason": error.reason}
@@ -275,100 +269,10 @@ class Acceptance:
         answer = answer_in_kind(document, response, response.code, self._identity)
         return answer if profile is None else answer.with_capabilities(profile)
 
-    async def _new_push(
-        self,
-        request: PapRequest,
-        entity: Entity,
-        document: Pap,
-        message: PushMessage,
-        policy: InitiatorPolicy,
-        notes: _Notes,
-        now: Instant,
-    ) -> NewPush:
-        """Return what is to become durable. :raises RejectionError: nothing is."""
-        permissions, tolerance = policy.permissions, policy.tolerance or self._tolerance
-        examined = examine(message, self._limits, now, permissions, tolerance)
-        found = await self._finder.find(examined.named, permissions)
-        judged = judge(message, entity.content, examined, found, permissions)
-        deliveries = await self._matched(entity, found, judged.deliveries)
-        notes.add("validated", f"{len(found)} recipients")
-        notes.repairs += examined.repairs
-        asked, message = message, granted(message, permissions)
-        if message is not asked:
-            notes.add("quality-of-service", "priority high is not granted")
-        return NewPush(
-            push_key=self._new_key(now),
-            push_id=message.push_id,
-            initiator_id=request.initiator.initiator_id,
-            pap_version=str(document.version),
-            received_at=now,
-            expires_at=judged.expires_at,
-            content_digest=_digest(entity),
-            confirmed=judged.confirmed,
-            flags=flags_of(request.initiator, permissions, judged.content),
-            notify_url=self._notify_url(message, tolerance, notes),
-            control=control_facts(document, message),
-            message=judged.content,
-            deliveries=deliveries,
-            replaces=judged.replaces,
-        )
-
-    async def _matched(
-        self, entity: Entity, found: Sequence[Found], deliveries: tuple[NewDelivery, ...]
-    ) -> tuple[NewDelivery, ...]:
-        """Reject recipients whose clients lack what the initiator assumes, if that is asked for."""
-        if entity.capabilities is None or not self._limits.match_capabilities:
-            return deliveries
-        try:
-            rejections = await match(assumptions(entity.capabilities), found, self._store)
-        except StoreUnavailable as error:
-            log.error("capabilities_not_known", reason=error.reason)
-            reason = "the gateway cannot compare capabilities now"
-            raise RejectionError(StatusCode.INTERNAL_SERVER_ERROR, reason) from error
-        return tuple(
-            dataclasses.replace(each, rejection=rejections.get(each.recipient))
-            for each in deliveries
-        )
-
-    def _notify_url(self, message: PushMessage, tolerance: Tolerance, notes: _Notes) -> str | None:
-        """Return where to send result notifications; an unusable wish is dropped and noted.
-
-        The push itself is accepted all the same: the initiator loses the report, not the push.
-        """
-        wish = message.ppg_notify_requested_to
-        if wish is None:
-            return None
-        if tolerance.notify_default and "://" not in wish:
-            notes.repairs += ("notification URL is not absolute, the one in the settings is used",)
-            wish = tolerance.notify_default
-        elif not tolerance.strict_address and _NO_SCHEME.fullmatch(wish):
-            notes.repairs += (f"notification target {wish[:60]!r} without a scheme",)
-            wish = f"http://{wish}"
-        try:
-            return self._targets.parse(wish).url
-        except TargetForbiddenError as error:
-            log.info("notification_target_refused", push_id=message.push_id, reason=error.reason)
-            notes.add("notification", f"none will be sent: {error.reason}")
-            return None
-
 
 _NOT_NOW_CANCELLED = CancelResult(
     StatusCode.INTERNAL_SERVER_ERROR, "the gateway cannot cancel it now"
 )
-
-
-class _Notes:
-    """Collects progress notes if the initiator asked for them (PAP 5.1), and what was forgiven."""
-
-    def __init__(self, message: PushMessage, now: Instant) -> None:
-        self._wanted = message.progress_notes_requested
-        self._now = now
-        self.taken: tuple[ProgressNote, ...] = ()
-        self.repairs: tuple[str, ...] = ()
-
-    def add(self, stage: str, note: str) -> None:
-        if self._wanted:
-            self.taken += (ProgressNote(stage, note, self._now),)
 
 
 def _with_application(entity: Entity, value: str | None) -> Entity:
@@ -383,16 +287,6 @@ def _with_application(entity: Entity, value: str | None) -> Entity:
         return entity
     repairs = (*entity.repairs, f"{HEADER} of the HTTP request")
     return dataclasses.replace(entity, content=content.replacing(HEADER, value), repairs=repairs)
-
-
-def _digest(entity: Entity) -> str:
-    """Return what tells an identical resubmission: control and content, not MIME around them."""
-    digest = hashlib.sha256(entity.control)
-    if entity.content is not None:
-        for name, value in entity.content.headers:
-            digest.update(f"\0{name}:{value}".encode())
-        digest.update(b"\0\0" + entity.content.body)
-    return digest.hexdigest()
 
 
 def _accepted(repairs: tuple[str, ...]) -> str:
