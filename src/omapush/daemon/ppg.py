@@ -18,7 +18,7 @@ from omapush.core.instants import HOUR_MS, SECOND_MS, Instant, later
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.resolution import resolver_of
 from omapush.daemon.serving import HttpServer, listening_socket
-from omapush.daemon.settings import InitiatorTable, PpgSettings, SettingsError
+from omapush.daemon.settings import InitiatorTable, PpgSettings, RouteTable, SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
 from omapush.daemon.tls import tls_options
 from omapush.ota.http.ppg import HttpPpgSettings
@@ -42,8 +42,9 @@ from omapush.ppg.notification_sender import HttpNotificationSender
 from omapush.ppg.patterns import PatternError
 from omapush.ppg.peer_certificate import PeerCertificateProtocol
 from omapush.ppg.policy import NotificationTargets
-from omapush.ppg.recipients import Client, HttpContact, Recipients
+from omapush.ppg.recipients import Client, Contact, HttpContact, Recipients
 from omapush.ppg.resolution.port import Resolver
+from omapush.ppg.routing import RouteRule
 from omapush.ppg.store.contract import PLACED_AT_ONCE, NewPush, Store, StoreUnavailable
 from omapush.ppg.store.opening import StoreUrlError, open_store
 from omapush.ppg.submission import SubmissionLimits
@@ -301,6 +302,10 @@ def _recipients(settings: PpgSettings) -> Recipients:
             terminal_id=table.terminal_id,
             network=table.network,
             bearer=table.bearer,
+            further=tuple(
+                Contact(HttpContact(*each.ota_http), each.network, each.bearer)
+                for each in table.contacts
+            ),
         )
         for table in settings.clients
     )
@@ -358,6 +363,7 @@ def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
         idle_close_ms=_ms(table.idle_close_seconds),
         registration_age_ms=_ms(table.registration_age_seconds),
         lease_margin_ms=2 * response_ms,
+        rules=tuple(_route_rule(each) for each in settings.routes),
     )
     return DeliverySettings(
         lane=lane,
@@ -365,6 +371,19 @@ def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
         per_client=table.per_client,
         # Long enough for a full lane to be worked off answer by slow answer.
         lease_ms=(table.per_client + 3) * response_ms,
+    )
+
+
+def _route_rule(table: RouteTable) -> RouteRule:
+    return RouteRule(
+        table.name,
+        tuple(table.clients),
+        tuple(table.initiators),
+        tuple(table.content_types),
+        table.min_octets,
+        table.max_octets,
+        table.network,
+        table.bearer,
     )
 
 

@@ -302,6 +302,27 @@ class InitiatorTable(PermissionTable):
         return first_line
 
 
+class ContactTable(_Table):
+    """[[clients.contacts]]"""
+
+    ota_http: EndpointSetting = Field(description="where the client listens for OTA-HTTP (PO-TCP)")
+    network: str | None = Field(None, description="its network by WDP name")
+    bearer: str | None = Field(None, description="its bearer by WDP name")
+
+
+class RouteTable(_Table):
+    """[[routes]]"""
+
+    name: str = Field(pattern=r"[!-~]{1,64}", description="stands in the timeline")
+    clients: list[str] = Field(["*"], description="patterns of client ids")
+    initiators: list[str] = Field(["*"], description="patterns of initiator ids")
+    content_types: list[str] = Field(["*"], description="patterns of media types")
+    min_octets: int = Field(0, ge=0, description="smallest body that it is for")
+    max_octets: int | None = Field(None, ge=0, description="largest body; default: any")
+    network: str | None = Field(None, description="network that is preferred, by WDP name")
+    bearer: str | None = Field(None, description="bearer that is preferred, by WDP name")
+
+
 class ClientTable(_Table):
     """[[clients]]"""
 
@@ -317,6 +338,9 @@ class ClientTable(_Table):
     )
     network: str | None = Field(None, description="its network by WDP name, for network-required")
     bearer: str | None = Field(None, description="its bearer by WDP name, for bearer-required")
+    contacts: list[ContactTable] = Field(
+        [], description="further ways to it, tried in this order when the first fails"
+    )
 
 
 class FileSettings(BaseSettings):
@@ -353,6 +377,7 @@ class PpgSettings(FileSettings):
     initiators: list[InitiatorTable] = []
     clients: list[ClientTable] = []
     groups: list[GroupTable] = []
+    routes: list[RouteTable] = []
     resolvers: list[ResolverTable] = []
 
 

@@ -175,7 +175,8 @@ def result_notification(notification: ClaimedNotification, identity: Identity) -
         code=notification.code,
         address=Address(notification.address),
         quality_of_service=used_quality_of_service(
-            notification.control, confirmed=notification.confirmed
+            notification.control,
+            Used(notification.confirmed, notification.network, notification.bearer),
         ),
         sender_address=identity.address,
         sender_name=identity.name,
@@ -193,23 +194,32 @@ def result_notification(notification: ClaimedNotification, identity: Identity) -
     return xml.encode(document)
 
 
-def used_quality_of_service(
-    control: Mapping[str, object], *, confirmed: bool
-) -> QualityOfService | None:
+@dataclass(frozen=True, slots=True)
+class Used:
+    """How a push was really sent (PAP 8.2.2); network and bearer as far as they have names."""
+
+    confirmed: bool
+    network: str | None = None
+    bearer: str | None = None
+
+
+def used_quality_of_service(control: Mapping[str, object], used: Used) -> QualityOfService | None:
     """Return the quality of service as it was, if the submission had one (PAP 8.2.2).
+
+    What the gateway has no name for is repeated as it was wished.
 
     :param control: what :func:`control_facts` kept of the submission.
     """
     wish = control.get("qos")
     if not isinstance(wish, Mapping):
         return None
-    method = DeliveryMethod.CONFIRMED if confirmed else DeliveryMethod.UNCONFIRMED
+    method = DeliveryMethod.CONFIRMED if used.confirmed else DeliveryMethod.UNCONFIRMED
     return QualityOfService(
         priority=Priority(wish["priority"]),
         delivery_method=method,
-        network=wish["network"],
+        network=used.network or wish["network"],
         network_required=wish["network_required"],
-        bearer=wish["bearer"],
+        bearer=used.bearer or wish["bearer"],
         bearer_required=wish["bearer_required"],
     )
 

@@ -1,4 +1,4 @@
-"""One client's lane: its claimed deliveries, over its one connection, with its own patience.
+"""One client's lane: its claimed deliveries, over its own connections, with its own patience.
 
 A lane lives while its client has work. It keeps a slow or silent client from touching the others:
 what waits in it is bounded by the claim, what is unanswered by the client's own MaxPushReq, and
@@ -8,14 +8,14 @@ after a failure the client's whole backlog is put off in one stroke instead of r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
 
 from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError
-from omapush.core.instants import HOUR_MS, Instant, later
+from omapush.core.instants import HOUR_MS, Instant
 from omapush.ota.interface import (
     BearerUnavailable,
     PoConfirmedPushReq,
@@ -33,23 +33,12 @@ from omapush.ppg.lifecycle import (
     end,
     put_off,
 )
-from omapush.ppg.recipients import Client
-from omapush.ppg.routing import Route, choose_route
-from omapush.ppg.store.contract import (
-    ClaimedDelivery,
-    DeliveryKey,
-    RegistrationRecord,
-    Settlement,
-    Store,
-    TimelineEvent,
-)
-from omapush.ppg.terminals import (
-    RegistrationFailedError,
-    TerminalConnection,
-    Terminals,
-    to_record,
-)
-from omapush.ppg.transform import Unfit, fit, for_the_air
+from omapush.ppg.reach import Reach, ReachSettings
+from omapush.ppg.recipients import Client, Contact
+from omapush.ppg.routing import Route, RouteRule, choose_routes
+from omapush.ppg.store.contract import ClaimedDelivery, Settlement, Store
+from omapush.ppg.terminals import RegistrationFailedError, TerminalConnection, Terminals
+from omapush.ppg.transform import Unfit, for_the_air
 
 log = structlog.get_logger(__name__)
 
@@ -62,12 +51,14 @@ class LaneSettings:
     :ivar registration_age_ms: after this the terminal is registered again on a new connection
         (WAP-235 gives it no way to announce a change by itself).
     :ivar lease_margin_ms: work whose lease ends sooner than this is not begun any more.
+    :ivar rules: the operator's, for the choice among a client's contacts.
     """
 
     retry: RetryPolicy = RetryPolicy()
     idle_close_ms: int = 300_000
     registration_age_ms: int = HOUR_MS
     lease_margin_ms: int = 60_000
+    rules: tuple[RouteRule, ...] = ()
 
 
 class Lane:
@@ -97,11 +88,8 @@ class Lane:
         self._waiting: asyncio.Queue[ClaimedDelivery] = asyncio.Queue()
         self._attempts: set[asyncio.Task[None]] = set()
         self._load = 0
-        self._connection: TerminalConnection | None = None
-        self._opening = asyncio.Lock()
-        self._failures = 0
-        self._not_before = Instant(0)
-        self._failure = ""
+        self._reaches: dict[Contact, Reach] = {}
+        self._deferred_until = Instant(0)
         self._stopping = False
 
     @property
@@ -119,7 +107,7 @@ class Lane:
         self._stopping = True
 
     async def run(self) -> None:
-        """Work until there was nothing to do for the idle time, then close the connection."""
+        """Work until there was nothing to do for the idle time, then close its connections."""
         try:
             while await self._next_attempt():
                 pass
@@ -127,7 +115,8 @@ class Lane:
             for attempt in self._attempts:
                 attempt.cancel()
             await asyncio.gather(*self._attempts, return_exceptions=True)
-            self._retire_connection("no more pushes for now")
+            for reach in self._reaches.values():
+                reach.retire("no more pushes for now")
 
     async def _next_attempt(self) -> bool:
         try:
@@ -147,10 +136,8 @@ class Lane:
         self._load -= 1
 
     def _outstanding_limit(self) -> int:
-        connection = self._connection
-        if connection is None or not connection.usable:
-            return 1  # never pipeline before registration has finished
-        return max(1, min(connection.registration.capabilities.max_push_requests, 64))
+        limits = [reach.outstanding_limit for reach in self._reaches.values()]
+        return max(limits, default=1)
 
     async def _attempt(self, claimed: ClaimedDelivery) -> None:
         bound = log.bind(push_id=claimed.push_id, delivery_id=str(claimed.key))
@@ -174,22 +161,44 @@ class Lane:
         early = self._not_sent(claimed)
         if early is not None:
             return early
-        route = choose_route(self._client)
-        if route is None or self._client is None:
+        routes = choose_routes(self._client, claimed, self._settings.rules)
+        if not routes or self._client is None:
             reason = "no OTA variant leads to this client any more"
             return self._end(claimed, DeliveryEvent.UNREACHABLE, StatusCode.SERVICE_FAILURE, reason)
         try:
             message = for_the_air(claimed.message)
-            connection, verdict = await self._fitting_connection(
-                self._client, route, message, claimed.key
-            )
         except DecodeError as error:
             return self._end(claimed, DeliveryEvent.UNFIT, StatusCode.BAD_REQUEST, str(error))
-        except (BearerUnavailable, RegistrationFailedError) as error:
-            return await self._unreachable(claimed, route, error)
-        if isinstance(verdict, Unfit):
-            return self._end(claimed, DeliveryEvent.UNFIT, verdict.code, verdict.reason)
-        return await self._push(claimed, connection, verdict)
+        return await self._over(self._client, routes, claimed, message)
+
+    async def _over(
+        self,
+        client: Client,
+        routes: Sequence[Route],
+        claimed: ClaimedDelivery,
+        message: PushMessage,
+    ) -> Settlement:
+        """Push over the first of ``routes`` that leads there and whose terminal takes it."""
+        unfit: Unfit | None = None
+        reasons: list[str] = []
+        failure: BearerUnavailable | RegistrationFailedError | None = None
+        for route in routes:
+            reach = self._reach(client, route)
+            try:
+                connection, verdict = await reach.fitting(message, claimed.key)
+            except (BearerUnavailable, RegistrationFailedError) as error:
+                reasons.append(f"{route.reason}: {error.reason}")
+                failure = error
+                continue
+            await self._reached()
+            if not isinstance(verdict, Unfit):
+                return await self._push(claimed, route, reach, connection, verdict)
+            unfit = verdict
+        if failure is None and unfit is not None:
+            return self._end(claimed, DeliveryEvent.UNFIT, unfit.code, unfit.reason)
+        failure = failure or BearerUnavailable("nowhere to go")
+        reaches = [self._reach(client, route) for route in routes]
+        return await self._unreachable(claimed, "; ".join(reasons), failure, reaches)
 
     def _not_sent(self, claimed: ClaimedDelivery) -> Settlement | None:
         """Return the settlement of a delivery that is not to be sent now, or ``None``: send it."""
@@ -204,7 +213,12 @@ class Lane:
         return None
 
     async def _push(
-        self, claimed: ClaimedDelivery, connection: TerminalConnection, message: PushMessage
+        self,
+        claimed: ClaimedDelivery,
+        route: Route,
+        reach: Reach,
+        connection: TerminalConnection,
+        message: PushMessage,
     ) -> Settlement:
         delivery_id, flags = str(claimed.key), PushFlag(claimed.flags)
         request: PpgRequest
@@ -212,97 +226,42 @@ class Lane:
             request = PoConfirmedPushReq(delivery_id, message, flags)
         else:
             request = PoPushReq(delivery_id, message, flags)
-        registration = connection.registration
-        outcome = await connection.push(request)
-        if connection.registration is not registration:
-            await self._remember(connection)
-        reason = f"{outcome.reason}; {connection.route.reason}"
-        told = replace(outcome, reason=reason)
-        return after_attempt(claimed, told, self._clock(), self._settings.retry)
+        outcome = await reach.push(connection, request)
+        told = replace(outcome, reason=f"{outcome.reason}; {route.reason}")
+        settlement = after_attempt(claimed, told, self._clock(), self._settings.retry)
+        contact = route.contact
+        return replace(settlement, network=contact.network, bearer=contact.bearer)
 
-    async def _fitting_connection(
-        self, client: Client, route: Route, message: PushMessage, key: DeliveryKey
-    ) -> tuple[TerminalConnection, PushMessage | Unfit]:
-        """Return a connection, and ``message`` as its terminal takes it.
+    def _reach(self, client: Client, route: Route) -> Reach:
+        reach = self._reaches.get(route.contact)
+        if reach is None:
+            settings = ReachSettings(self._settings.retry, self._settings.registration_age_ms)
+            reach = Reach(client, route, self._store, self._terminals, self._clock, settings)
+            self._reaches[route.contact] = reach
+        return reach
 
-        A refusal by capabilities counts only when they are fresh: the client may have changed
-        since it registered, and has no means to tell (WAP-235 7.2.5).
-        """
-        asked_at = self._clock()
-        connection = await self._registered_connection(client, route, asked_at, key)
-        verdict = fit(message, connection.registration.capabilities)
-        if isinstance(verdict, Unfit) and connection.registered_at < asked_at:
-            self._retire_connection("its capabilities may be out of date")
-            connection = await self._registered_connection(client, route, asked_at, key)
-            verdict = fit(message, connection.registration.capabilities)
-        return connection, verdict
-
-    async def _registered_connection(
-        self, client: Client, route: Route, now: Instant, key: DeliveryKey
-    ) -> TerminalConnection:
-        """Return the lane's connection; ``key`` is the delivery that would see it opened."""
-        async with self._opening:
-            connection = self._connection
-            if connection is not None and connection.usable:
-                if now - connection.registered_at < self._settings.registration_age_ms:
-                    return connection
-                self._retire_connection("its registration has grown old")
-            if now < self._not_before:
-                raise BearerUnavailable(self._failure)
-            remembered = await self._remembered()
-            connection = await self._terminals.open(client, route, remembered)
-            self._connection = connection
-            await self._remember(connection)
-            await self._note_registration(connection, key)
-            if self._failures:
-                self._failures = 0
-                await self._store.hasten(self.client_id, self._clock())
-            return connection
-
-    async def _note_registration(self, connection: TerminalConnection, key: DeliveryKey) -> None:
-        """Leave a line in the timeline of the delivery for which the connection was opened."""
-        registration = connection.registration
-        capabilities = registration.capabilities
-        detail = (
-            f"terminal {registration.terminal_id}, {connection.route.reason}; takes "
-            f"{', '.join(capabilities.accept_app_id[:4])} up to {capabilities.max_message_size} "
-            "octets"
-        )
-        now = self._clock()
-        line = TimelineEvent(key.push_key, key.position, now, "registered", detail)
-        await self._store.record([line])
-
-    async def _remembered(self) -> RegistrationRecord | None:
-        return next(iter(await self._store.registrations(self.client_id)), None)
-
-    async def _remember(self, connection: TerminalConnection) -> None:
-        record = to_record(
-            self.client_id,
-            connection.registration,
-            await self._remembered(),
-            str(connection.route.contact),
-            self._clock(),
-        )
-        await self._store.remember_registration(record)
+    async def _reached(self) -> None:
+        """Bring the client's backlog back, if it was put off while the client was away."""
+        if self._deferred_until:
+            self._deferred_until = Instant(0)
+            await self._store.hasten(self.client_id, self._clock())
 
     async def _unreachable(
         self,
         claimed: ClaimedDelivery,
-        route: Route,
+        reason: str,
         error: BearerUnavailable | RegistrationFailedError,
+        reaches: Iterable[Reach],
     ) -> Settlement:
         """Put off this delivery and, once for each failure, all that waits for the client."""
         now = self._clock()
-        reason = f"{route.reason}: {error.reason}"
         if isinstance(error, RegistrationFailedError) and not error.may_retry:
             return self._refused_for_good(claimed, error.status, reason)
-        if now >= self._not_before:
-            self._failures += 1
-            wait = self._settings.retry.wait_ms(self._failures, self.client_id)
-            self._not_before, self._failure = later(now, wait), error.reason
-            await self._store.defer(self.client_id, self._not_before, now, reason)
-            log.info("client_unreachable", client=self.client_id, reason=reason, wait_ms=wait)
-        return self._put_off(claimed, reason, at_least_ms=self._not_before - now)
+        until = min(reach.not_before for reach in reaches)
+        if until > self._deferred_until:
+            self._deferred_until = until
+            await self._store.defer(self.client_id, until, now, reason)
+        return self._put_off(claimed, reason, at_least_ms=max(0, until - now))
 
     def _refused_for_good(
         self, claimed: ClaimedDelivery, status: int | None, reason: str
@@ -322,8 +281,3 @@ class Lane:
         self, claimed: ClaimedDelivery, event: DeliveryEvent, code: int, reason: str
     ) -> Settlement:
         return end(claimed, event, code, reason, self._clock())
-
-    def _retire_connection(self, reason: str) -> None:
-        if self._connection is not None:
-            self._connection.retire(reason)
-            self._connection = None

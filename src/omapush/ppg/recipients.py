@@ -26,14 +26,23 @@ class HttpContact:
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """A way to reach a client: where, and over which network and bearer (WDP appendix C)."""
+
+    http: HttpContact
+    network: str | None = None
+    bearer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """A client that this gateway serves.
 
     :ivar client_id: the operator's name for it, unique in the settings.
     :ivar addresses: every form in which initiators may address it.
     :ivar terminal_id: what it must say in X-Wap-Terminal-Id; ``None``: anything is accepted.
-    :ivar network: name of its network (WDP appendix C), for ``network-required``.
-    :ivar bearer: name of its bearer, for ``bearer-required``.
+    :ivar network: name of the network of ``ota_http`` (WDP appendix C); ``bearer`` likewise.
+    :ivar further: other ways to it, in the order in which they are tried.
     """
 
     client_id: str
@@ -42,6 +51,14 @@ class Client:
     terminal_id: str | None = None
     network: str | None = None
     bearer: str | None = None
+    further: tuple[Contact, ...] = ()
+
+    @property
+    def contacts(self) -> tuple[Contact, ...]:
+        """Every way to it."""
+        if self.ota_http is None:
+            return self.further
+        return (Contact(self.ota_http, self.network, self.bearer), *self.further)
 
 
 class AmbiguousClientsError(OmapushError):

@@ -13,7 +13,7 @@ from omapush.pap.model import (
     StatusQueryResult,
 )
 from omapush.pap.tolerance import Tolerance
-from omapush.ppg.documents import used_quality_of_service
+from omapush.ppg.documents import Used, used_quality_of_service
 from omapush.ppg.named_recipients import read_named
 from omapush.ppg.store.contract import DeliveryRecord, DeliveryState, PushRecord, Store
 
@@ -66,7 +66,9 @@ def _result(
         message_state=MessageState.PENDING if pending else MessageState(delivery.state.value),
         code=StatusCode.OK if pending else delivery.code or StatusCode.SERVICE_FAILURE,
         addresses=tuple(Address(address) for address in addresses),
-        quality_of_service=used_quality_of_service(record.control, confirmed=delivery.confirmed),
+        quality_of_service=used_quality_of_service(
+            record.control, Used(delivery.confirmed, delivery.network, delivery.bearer)
+        ),
         event_time=delivery.event_time,
         desc=pending or delivery.reason or None,
     )

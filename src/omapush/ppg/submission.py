@@ -9,7 +9,7 @@ answer; a rejected submission leaves nothing behind and does not use up its push
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omapush.content.message import PushMessage as ContentMessage
 from omapush.core.errors import DecodeError, OmapushError
@@ -23,6 +23,7 @@ from omapush.pap.tolerance import Tolerance
 from omapush.ppg import permissions as permitting
 from omapush.ppg.permissions import EVERYTHING, Permissions, Refusal
 from omapush.ppg.recipients import Client
+from omapush.ppg.routing import Wish
 from omapush.ppg.store.contract import NewDelivery, Replacement
 
 _DEFAULT = Tolerance()
@@ -266,14 +267,11 @@ def _read(text: str, tolerance: Tolerance, repairs: dict[str, None]) -> Address:
         return address
 
 
-def _quality_of_service(wish: QualityOfService | None, clients: list[Client]) -> bool:
+def _quality_of_service(wish: QualityOfService | None, clients: Sequence[Client]) -> bool:
     """Check that the wish can be honoured (PAP 8.2.2); return whether the push is confirmed."""
     if wish is None:
         return True
-    if wish.network_required:
-        _require(wish.network, [client.network for client in clients], "network")
-    if wish.bearer_required:
-        _require(wish.bearer, [client.bearer for client in clients], "bearer")
+    _require_ways(wish, clients)
     match wish.delivery_method:
         case DeliveryMethod.ONESHOT:
             raise RejectionError(StatusCode.ONESHOT_NOT_SUPPORTED, "oneshot is not supported")
@@ -289,21 +287,18 @@ def _quality_of_service(wish: QualityOfService | None, clients: list[Client]) ->
             return True
 
 
-def _require(wanted: str | None, served: list[str | None], what: str) -> None:
-    # WDP appendix C: names compare without regard to case; "any" is no constraint. Required
-    # without a name has no meaning.
-    if wanted is None or _name(wanted) == "any":
-        return
-    code = {
-        "network": StatusCode.REQUIRED_NETWORK_NOT_AVAILABLE,
-        "bearer": StatusCode.REQUIRED_BEARER_NOT_AVAILABLE,
-    }[what]
-    if any(name is None or _name(name) != _name(wanted) for name in served):
-        raise RejectionError(code, f"required {what} {wanted!r} is not available")
-
-
-def _name(text: str) -> str:
-    return text.strip().replace(" ", "_").lower()
+def _require_ways(wish: QualityOfService, clients: Sequence[Client]) -> None:
+    """Check that each client has a way over what is required (WDP appendix C)."""
+    network = Wish(wish.network, wish.network_required)
+    both = replace(network, bearer=wish.bearer, bearer_required=wish.bearer_required)
+    for client in clients:
+        over_network = [contact for contact in client.contacts if network.allows(contact)]
+        if not over_network:
+            code = StatusCode.REQUIRED_NETWORK_NOT_AVAILABLE
+            raise RejectionError(code, f"required network {wish.network!r} is not available")
+        if not any(both.allows(contact) for contact in over_network):
+            code = StatusCode.REQUIRED_BEARER_NOT_AVAILABLE
+            raise RejectionError(code, f"required bearer {wish.bearer!r} is not available")
 
 
 def _content(content: ContentMessage | None, permissions: Permissions) -> ContentMessage:

@@ -75,7 +75,7 @@ class TerminalConnection:
         :raises BearerUnavailable: nobody answers there.
         :raises RegistrationFailedError: the terminal answered, but not with a registration.
         """
-        contact = self.route.contact
+        contact = self.route.contact.http
         self._link = await bearer.connect(
             contact.host, contact.port, session, self._indication, self._on_closed, timeout_ms
         )

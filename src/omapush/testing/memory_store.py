@@ -62,6 +62,8 @@ class _Delivery:
     reason: str = ""
     confirmed: bool = False
     event_time: Instant | None = None
+    network: str | None = None
+    bearer: str | None = None
 
     @property
     def lane(self) -> str:
@@ -417,6 +419,8 @@ class MemoryStore:
         delivery.reason = settlement.reason
         delivery.confirmed = final and settlement.confirmed
         delivery.event_time = settlement.at if final else None
+        delivery.network = settlement.network or delivery.network
+        delivery.bearer = settlement.bearer or delivery.bearer
         if final and settlement.notify and delivery.told.part_of is None:
             self._announce(delivery, settlement.at)
         in_doubt = settlement.state is DeliveryState.IN_DOUBT and settlement.sent
@@ -544,6 +548,7 @@ def _claimed_delivery(
         confirmed=push.confirmed,
         flags=push.flags,
         message=push.message,
+        control=push.control,
     )
 
 
@@ -567,6 +572,8 @@ def _claimed_notification(notification: _Notification) -> ClaimedNotification:
         confirmed=delivery.confirmed,
         event_time=delivery.event_time or Instant(0),
         created_at=notification.created_at,
+        network=delivery.network,
+        bearer=delivery.bearer,
     )
 
 
@@ -598,6 +605,8 @@ def _push_record(push: _Push, *, timeline: bool) -> PushRecord:
                 event_time=d.event_time,
                 recipient=d.told.recipient,
                 part_of=d.told.part_of,
+                network=d.network,
+                bearer=d.bearer,
             )
             for d in sorted(push.deliveries, key=lambda each: each.key.position)
         ),

@@ -307,6 +307,7 @@ class ClaimContract:
             confirmed=True,
             flags=3,
             message=push.message,
+            control=push.control,
         )
         record = await known(store, 1)
         assert names(record) == ["accepted", "attempt", "attempt"]
@@ -455,6 +456,19 @@ class LeaseContract:
         assert await store.recover("node", "2", at(5)) == 1
         [again] = await store.claim_notifications("node/2", at(5), LEASE_MS, 1, 1)
         assert again.attempt == 2
+
+    async def test_network_and_bearer_that_were_used_are_kept(self, store: Store) -> None:
+        await store.accept([new_push(1)])
+        [claimed] = await claim(store, 5)
+        sent = settled(claimed, 6, DeliveryState.IN_DOUBT, due=10, notify=False)
+        await store.settle([replace(sent, network="GSM", bearer="GPRS")])
+        [claimed] = await claim(store, 10)
+        assert claimed.control == new_push(1).control
+        await store.settle([settled(claimed, 11, DeliveryState.EXPIRED, sent=False)])
+        delivery = (await known(store, 1)).deliveries[0]
+        assert (delivery.network, delivery.bearer) == ("GSM", "GPRS")
+        [told] = await store.claim_notifications(OWNER, at(12), LEASE_MS, 1, 1)
+        assert (told.network, told.bearer) == ("GSM", "GPRS")
 
 
 class MovingContract:

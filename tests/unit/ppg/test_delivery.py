@@ -31,7 +31,7 @@ from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
 from omapush.ppg.lane import LaneSettings
 from omapush.ppg.lifecycle import InDoubtPolicy, RetryPolicy
 from omapush.ppg.metrics import Metrics
-from omapush.ppg.recipients import Client, HttpContact, Recipients
+from omapush.ppg.recipients import Client, Contact, HttpContact, Recipients
 from omapush.ppg.store.contract import (
     DeliveryRecord,
     DeliveryState,
@@ -432,6 +432,42 @@ async def test_registration_that_fails_ends_the_delivery_or_is_tried_again(
     delivery = await gateway.delivery("a@pi")
     assert (delivery.state, delivery.code) == (state, code)
     assert refusal.reason in delivery.reason
+
+
+async def test_second_contact_is_tried_when_the_first_leads_nowhere(store: MemoryStore) -> None:
+    further = (Contact(HttpContact(BERTA, 4035), "GSM", "GPRS"),)
+    gateway = Gateway(store, Recipients([replace(_client("anna", ANNA), further=further)]))
+    gateway.bearer.terminals[ANNA].away = True
+    gateway.start(DeliverySettings(LaneSettings(RETRY)))
+    await gateway.accept("a@pi")
+    await gateway.rest()
+    delivery = await gateway.delivery("a@pi")
+    assert delivery.state is DeliveryState.DELIVERED
+    assert (delivery.network, delivery.bearer) == ("GSM", "GPRS")  # what is told to the initiator
+    assert "192.0.2.2:4035 (GSM/GPRS)" in delivery.reason
+    await gateway.accept("b@pi")
+    await gateway.rest()
+    assert gateway.bearer.terminals[ANNA].dialled == 1  # not again before its wait is over
+    await gateway.close()
+
+
+async def test_only_when_every_contact_fails_the_backlog_is_put_off(store: MemoryStore) -> None:
+    further = (Contact(HttpContact(BERTA, 4035)),)
+    gateway = Gateway(store, Recipients([replace(_client("anna", ANNA), further=further)]))
+    for terminal in gateway.bearer.terminals.values():
+        terminal.away = True
+    gateway.start(DeliverySettings(LaneSettings(RETRY)))
+    for number in range(20):
+        await gateway.accept(f"{number}@pi")
+    await gateway.rest()
+    assert [each.dialled for each in gateway.bearer.terminals.values()] == [1, 1]
+    reason = (await gateway.delivery("19@pi")).reason
+    assert "192.0.2.1" in reason
+    assert "192.0.2.2" in reason
+    gateway.bearer.terminals[BERTA].away = False
+    await gateway.pass_time(2_000)
+    assert len(gateway.bearer.sent) == 20
+    await gateway.close()
 
 
 async def test_another_terminal_at_the_address_gets_nothing(store: MemoryStore) -> None:

@@ -1,4 +1,4 @@
-"""From an address to a client, and from a client to the way that leads there."""
+"""From an address to a client."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 
 from omapush.pap import address as addressing
 from omapush.ppg.recipients import AmbiguousClientsError, Client, HttpContact, Recipients
-from omapush.ppg.routing import choose_route
 
 
 def client(client_id: str, *addresses: str, host: str | None = "192.0.2.1") -> Client:
@@ -53,16 +52,3 @@ def test_same_address_for_two_is_refused_and_for_one_is_not() -> None:
     Recipients([client("anna", address, address)])
     with pytest.raises(AmbiguousClientsError, match="both 'anna' and 'berta'"):
         Recipients([ANNA, client("berta", address)])
-
-
-def test_route_says_how_and_why() -> None:
-    route = choose_route(ANNA)
-    assert route is not None
-    assert (route.variant, str(route.contact)) == ("OTA-HTTP", "192.0.2.1:4035")
-    assert route.reason == "OTA-HTTP, PO-TCP to 192.0.2.1:4035"
-    assert str(HttpContact("2001:db8::1", 4035)) == "[2001:db8::1]:4035"
-
-
-def test_without_contact_or_client_there_is_no_route() -> None:
-    assert choose_route(client("far", "WAPPUSH=+1/TYPE=PLMN@x.y", host=None)) is None
-    assert choose_route(None) is None

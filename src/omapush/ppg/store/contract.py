@@ -243,6 +243,7 @@ class ClaimedDelivery:
     confirmed: bool
     flags: int
     message: PushMessage
+    control: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +255,8 @@ class Settlement:
     may have got it, the row becomes due again at ``due_at``; ``sent`` tells whether the attempt may
     have reached the client and so counts.
 
+    :ivar network: name of the network over which it was sent, if it was and has one; ``bearer``
+        likewise.
     :ivar code: PAP status code, e.g. 1000.
     :ivar confirmed: the delivery method really used, for a final state.
     :ivar reason: why; stands in the timeline and becomes PAP's ``desc``.
@@ -270,6 +273,8 @@ class Settlement:
     sent: bool = False
     due_at: Instant | None = None
     notify: bool = False
+    network: str | None = None
+    bearer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +305,8 @@ class DeliveryRecord:
     event_time: Instant | None
     recipient: str = ""
     part_of: int | None = None
+    network: str | None = None
+    bearer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +358,8 @@ class ClaimedNotification:
     confirmed: bool
     event_time: Instant
     created_at: Instant
+    network: str | None = None
+    bearer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from omapush.ppg.store.groups import parts_ended
 from omapush.ppg.store.notifications import announce
 from omapush.ppg.store.routing import elsewhere
 from omapush.ppg.store.statements import Insert, Lookup, Statement
-from omapush.ppg.store.values import event_row, headers_from, readable
+from omapush.ppg.store.values import control_from, event_row, headers_from, readable
 
 _D = schema.delivery.c
 _P = schema.push.c
@@ -60,6 +60,7 @@ _pushes = Lookup(
         _P.expires_at,
         _P.confirmed,
         _P.flags,
+        _P.control,
         _P.headers,
         _P.body,
     ).where(those),
@@ -103,6 +104,8 @@ _release = Statement(
         reason=bindparam("new_reason", type_=Text),
         confirmed=bindparam("really_confirmed", type_=Boolean),
         event_time=bindparam("ended_at", type_=BigInteger),
+        network=func.coalesce(bindparam("over_network", type_=Text), _D.network),
+        bearer=func.coalesce(bindparam("over_bearer", type_=Text), _D.bearer),
     )
 )
 _insert_event = Insert(schema.event)
@@ -288,6 +291,7 @@ def _claimed(
         confirmed=bool(push.confirmed),
         flags=push.flags,
         message=message,
+        control=control_from(push.control),
     )
 
 
@@ -308,6 +312,8 @@ def _released(settlement: Settlement, row: Row[Any]) -> dict[str, Any]:
         "new_reason": readable(settlement.reason),
         "really_confirmed": final and settlement.confirmed,
         "ended_at": settlement.at if final else None,
+        "over_network": settlement.network,
+        "over_bearer": settlement.bearer,
     }
 
 

@@ -155,6 +155,8 @@ def _row(
         received_at if rejected else None,
         told.members or None,
         told.part_of,
+        None,
+        None,
     )
 
 

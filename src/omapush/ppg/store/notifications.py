@@ -40,6 +40,8 @@ _facts = Lookup(
             _D.reason,
             _D.confirmed,
             _D.event_time,
+            _D.network,
+            _D.bearer,
             _P.initiator_id,
             _P.push_id,
             _P.pap_version,
@@ -208,6 +210,8 @@ def _claimed(
         confirmed=bool(fact.confirmed),
         event_time=Instant(fact.event_time),
         created_at=Instant(row.created_at),
+        network=fact.network,
+        bearer=fact.bearer,
     )
 
 

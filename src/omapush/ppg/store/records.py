@@ -266,6 +266,8 @@ def _delivery_record(row: Row[Any]) -> DeliveryRecord:
         event_time=instant_or_none(row.event_time),
         recipient=row.recipient,
         part_of=row.part_of,
+        network=row.network,
+        bearer=row.bearer,
     )
 
 

@@ -82,6 +82,9 @@ delivery = Table(
     # Of a group: how many of its parts have not ended. Of a part: the group's position.
     Column("open_members", Integer),
     Column("part_of", Integer),
+    # What the latest attempt that was sent went over; none before.
+    Column("network", Text),
+    Column("bearer", Text),
     sqlite_with_rowid=False,
 )
 
