@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from omapush.daemon.permission_settings import ToleranceTable
-from omapush.daemon.settings import ClientSettings, Endpoint, PpgSettings
+from omapush.daemon.settings import ClientSettings, ContactTable, Endpoint, PpgSettings
 
 PAGE = Path(__file__).parent.parent / "docs/settings.md"
 MARK = "<!-- From here on written by scripts/settings_reference.py -->"
@@ -35,6 +35,7 @@ def main() -> int:
             "",
             *_kind("The gateway: `omapush ppg`", PpgSettings),
             *_keys("`tolerance`, within other tables", ToleranceTable),
+            *_keys("`[[clients.contacts]]`", ContactTable),
             *_kind("The client: `omapush client`", ClientSettings),
         ]
     )
@@ -122,7 +123,7 @@ def _value(annotation: object) -> str:
 def _type_name(kind: type) -> str:
     if kind is Endpoint:
         return "`host:port`"
-    if kind is ToleranceTable:
+    if kind in (ToleranceTable, ContactTable):
         return "table, see below"
     names = {str: "text", int: "number", float: "number", bool: "true or false", SecretStr: "text"}
     if kind in names:

@@ -611,7 +611,8 @@ CASES = (
             Asked(1001, wish=QualityOfService(Priority.MEDIUM), after=2, before=120),
         ),
         (delivered(), not_early),
-        "all are taken and delivered when they are due; priority does not order them yet",
+        "all are taken and delivered when they are due; high overtakes only what waits, and a "
+        "deferred push has its own time",
     ),
     Case(
         "040",

@@ -90,15 +90,15 @@ class Composer:
         """
         message, entity, permissions = submission.message, submission.entity, submission.permissions
         now, tolerance = submission.received_at, submission.tolerance
+        asked, message = message, granted(message, permissions)
+        if message is not asked:
+            notes.add("quality-of-service", "priority high is not granted")
         examined = examine(message, self._limits, now, permissions, tolerance)
         found = await self._finder.find(examined.named, permissions)
         judged = judge(message, entity.content, examined, found, permissions)
         deliveries = await self._matched(entity, found, judged.deliveries)
         notes.add("validated", f"{len(found)} recipients")
         notes.repairs += examined.repairs
-        asked, message = message, granted(message, permissions)
-        if message is not asked:
-            notes.add("quality-of-service", "priority high is not granted")
         return NewPush(
             push_key=self._new_key(now),
             push_id=message.push_id,

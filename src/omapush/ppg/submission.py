@@ -18,7 +18,13 @@ from omapush.pap import address as addressing
 from omapush.pap.address import Address
 from omapush.pap.address_reading import read_address
 from omapush.pap.codes import StatusCode
-from omapush.pap.model import DeliveryMethod, PushMessage, QualityOfService, ReplaceMethod
+from omapush.pap.model import (
+    DeliveryMethod,
+    Priority,
+    PushMessage,
+    QualityOfService,
+    ReplaceMethod,
+)
 from omapush.pap.tolerance import Tolerance
 from omapush.ppg import permissions as permitting
 from omapush.ppg.permissions import EVERYTHING, Permissions, Refusal
@@ -28,6 +34,8 @@ from omapush.ppg.store.contract import NewDelivery, Replacement
 
 _DEFAULT = Tolerance()
 
+HEAD_START_MS = MINUTE_MS
+"""By so much a push of high priority overtakes others; no other waits longer for it than that."""
 GROUP_GRACE_MS = 5 * MINUTE_MS
 """How long after its expiry a group waits for parts that never ended."""
 MAX_PUSH_ID = 1_024
@@ -104,10 +112,13 @@ class Found:
 class Examined:
     """What can be said of a submission before its recipients are looked up.
 
+    :ivar due_at: when it may first be delivered.
+    :ivar queued_at: what it is queued as due at: earlier for priority high, so that it overtakes.
     :ivar repairs: what had to be forgiven of its addresses; each kind once.
     """
 
     due_at: Instant
+    queued_at: Instant
     expires_at: Instant
     named: tuple[Named, ...]
     repairs: tuple[str, ...] = ()
@@ -147,7 +158,11 @@ def examine(
     due_at, expires_at = _times(message, limits, permissions, now)
     repairs: dict[str, None] = {}
     named = _named(message, limits, permissions, tolerance, repairs)
-    return Examined(due_at, expires_at, named, tuple(repairs))
+    wish = message.quality_of_service
+    queued_at = due_at
+    if wish is not None and wish.priority is Priority.HIGH and due_at == now:
+        queued_at = later(due_at, -HEAD_START_MS)
+    return Examined(due_at, queued_at, expires_at, named, tuple(repairs))
 
 
 def judge(
@@ -180,7 +195,7 @@ def _deliveries(found: Sequence[Found], examined: Examined) -> tuple[NewDelivery
     """Return a delivery for each recipient, in order, and behind them the parts of groups."""
     recipients: list[NewDelivery] = []
     parts: list[NewDelivery] = []
-    due_at = examined.due_at
+    due_at = examined.queued_at
     last_resort = later(examined.expires_at, GROUP_GRACE_MS)
     for position, each in enumerate(found):
         text, recipient = each.text, each.recipient

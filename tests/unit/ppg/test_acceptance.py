@@ -118,6 +118,24 @@ async def test_push_for_later_wakes_nobody_and_waits(
     assert woken == []
 
 
+async def test_push_of_high_priority_overtakes_what_waits(
+    new_acceptance: NewAcceptance, store: MemoryStore
+) -> None:
+    acceptance = new_acceptance()
+    high = model.QualityOfService(model.Priority.HIGH)
+    await answer(acceptance, request(message("first@pi")))
+    await answer(acceptance, request(message("urgent@pi", quality_of_service=high)))
+    now = parse_utc("2026-11-21T12:00:00Z")
+    claimed = await store.claim("ppg-1/x", now, 1_000, 10, 10)
+    assert [each.push_id for each in claimed] == ["urgent@pi", "first@pi"]
+    after = parse_utc("2026-11-22T12:00:00Z")
+    deferred = message("later@pi", quality_of_service=high, deliver_after_timestamp=after)
+    await answer(acceptance, request(deferred))
+    record = await store.push("later@pi")
+    assert record is not None
+    assert record.deliveries[0].due_at == after  # never before its time (PAP 8.2)
+
+
 QOS = model.QualityOfService
 CONFIRMED = model.DeliveryMethod.CONFIRMED
 
