@@ -4,12 +4,15 @@ Who calls whom::
 
     http ──► authentication (pure) ──► credentials, passwords, digest, lockout
       │ └──► verifying                                      Argon2, in threads
-      └────► acceptance ──► admission ──► store.accept      one commit, then 1001
-                 │    │         └─► authorisation ──► limits (pure)      rate, quota
-                  │    └───► cancellation, status_query, capabilities_query ──► store
-                 │ recipients, submission, permissions, capabilities (pure)
-    delivery ──► store.claim ──► routing, transform (pure) ──► terminals ──► ota.http.ppg
-        └─────── lifecycle (pure) ──► store.settle           one line in the timeline each
+      └────► acceptance ──► composing ──► submission, permissions, matching (pure)
+                 │    │         └───────► finding ──► resolution ──► tables, databases, services
+                 │    ├───► admission ──► store.accept      one commit, then 1001
+                 │    │         └───────► authorisation ──► limits (pure)      rate, quota
+                 │    └───► cancellation, status_query, capabilities_query ──► store
+    expanding ──► store.expand                              pushes to very many recipients
+    delivery ──► store.claim ──► lane ──► routing, transform (pure)
+        │                         └─────► reach ──► terminals ──► ota.http.ppg
+        └─────── lifecycle (pure) ──► store.settle          one line in the timeline each
     notification ──► store.claim_notifications ──► HTTP POST to the initiator
 
 On failure: a request that proves nothing is refused by its HTTP status alone. One that cannot be
