@@ -24,8 +24,14 @@ from omapush.daemon.settings_file import load_settings
 from omapush.initiator.client import PushInitiator
 from omapush.pap.codes import MessageState
 from omapush.pap.model import StatusQueryResponse
-from omapush.ppg.store.contract import PushRecord
+from omapush.ppg.store.contract import DeliveryRecord, PushRecord
 from omapush.ppg.store.opening import StoreUrlError, open_existing_store
+
+
+SHOWN = 50
+"""Recipients of one push that are shown to people."""
+SHOWN_LINES = 500
+"""Lines of one timeline that are shown to people."""
 
 
 def status(
@@ -111,11 +117,18 @@ def to_json(record: PushRecord) -> dict[str, object]:
             {
                 "delivery_id": str(delivery.key),
                 "address": delivery.address,
-                "client": delivery.client_id,
+                "client": delivery.client_id or None,
+                "part_of": (
+                    f"{record.push_key}.{delivery.part_of}"
+                    if delivery.part_of is not None
+                    else None
+                ),
                 "state": delivery.state.value,
                 "code": delivery.code,
                 "reason": delivery.reason,
                 "attempts": delivery.attempt,
+                "network": delivery.network,
+                "bearer": delivery.bearer,
                 "event_time": format_utc(delivery.event_time) if delivery.event_time else None,
                 "next_attempt": format_utc(delivery.due_at) if delivery.due_at else None,
             }
@@ -141,23 +154,32 @@ def show(record: PushRecord, console: Console) -> None:
         f"received {format_utc(record.received_at)}, expires {format_utc(record.expires_at)}",
         soft_wrap=True,
     )
-    for delivery in record.deliveries:
+    for delivery in record.deliveries[:SHOWN]:
         code = f" {delivery.code}" if delivery.code is not None else ""
         console.print(
-            f"  {delivery.key.position + 1}. {delivery.address} → {delivery.client_id}: "
+            f"{_whom(delivery)}: "
             f"[bold]{delivery.state.value}[/bold]{code} {delivery.reason}".rstrip(),
             soft_wrap=True,
         )
+    if len(record.deliveries) > SHOWN:
+        console.print(f"  and {len(record.deliveries) - SHOWN} more; --json shows all")
     table = Table(box=None, pad_edge=False)
     for name in ("time (UTC)", "to", "event"):
         table.add_column(name, no_wrap=True)
     table.add_column("detail")
-    for line in record.timeline:
+    for line in record.timeline[:SHOWN_LINES]:
         recipient = "" if line.position is None else str(line.position + 1)
         # A whole date in each line would leave no room for what happened.
         time = _to_the_millisecond(line.at).replace("T", " ")[5:-1]
         table.add_row(time, recipient, line.event.replace("_", " "), line.detail)
     console.print(table)
+
+
+def _whom(delivery: DeliveryRecord) -> str:
+    number = delivery.key.position + 1
+    if delivery.part_of is not None:
+        return f"     {number}. {delivery.client_id}, of {delivery.part_of + 1}"
+    return f"  {number}. {delivery.address} → {delivery.client_id or 'a group'}"
 
 
 def _to_the_millisecond(instant: Instant) -> str:
