@@ -27,7 +27,6 @@ from omapush.pap.model import StatusQueryResponse
 from omapush.ppg.store.contract import DeliveryRecord, PushRecord
 from omapush.ppg.store.opening import StoreUrlError, open_existing_store
 
-
 SHOWN = 50
 """Recipients of one push that are shown to people."""
 SHOWN_LINES = 500
@@ -173,6 +172,8 @@ def show(record: PushRecord, console: Console) -> None:
         time = _to_the_millisecond(line.at).replace("T", " ")[5:-1]
         table.add_row(time, recipient, line.event.replace("_", " "), line.detail)
     console.print(table)
+    if len(record.timeline) > SHOWN_LINES:
+        console.print(f"and {len(record.timeline) - SHOWN_LINES} lines more; --json shows all")
 
 
 def _whom(delivery: DeliveryRecord) -> str:
