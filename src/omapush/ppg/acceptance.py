@@ -176,7 +176,7 @@ class Acceptance:
                 return await self._capabilities_query(request, document, document.message, policy)
             case _:
                 reason = "an initiator does not send this message"
-                return bad_message(BadMessage(reason), self._identity, self._clock())
+                return refused(document, StatusCode.BAD_REQUEST, reason, self._identity)
 
     async def _submission(
         self,

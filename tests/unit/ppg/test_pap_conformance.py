@@ -109,6 +109,32 @@ async def test_gateway_notifies_in_the_version_of_the_submission(desk: Desk, ver
 
 
 @pytest.mark.parametrize(
+    ("version", "listed", "answered"),
+    [("1.0", "", False), ("1.0", "1.0", False), ("1.0", "1.0,2.0", True), ("2.1", "", True)],
+)
+@pytest.mark.parametrize("operation", ["push-message", "statusquery-message"])
+@pytest.mark.parametrize("fault", ["", "<surprise/>"])
+async def test_gateway_lists_its_versions_to_those_who_speak_more_than_1_0(
+    desk: Desk, version: str, listed: str, answered: bool, operation: str, fault: str
+) -> None:
+    address = f'<address address-value="{PLMN}"/>'
+    control = (
+        f'<!DOCTYPE pap PUBLIC "-//OMA//DTD PAP {version}//EN" "pap_{version}.dtd" '
+        f'[<?wap-pap-ver supported-versions="{listed}"?>]><pap><{operation} push-id="a@pi"'
+        f' ppg-notify-requested-to="{URL}">{address}{fault}</{operation}></pap>'
+    )
+    if operation != "push-message":
+        control = control.replace(f' ppg-notify-requested-to="{URL}"', "")
+    answer = await desk.post(control.encode(), CONTENT)
+    assert (str(answer.version), bool(answer.supported_versions)) == (version, answered)
+    assert answer.owner == ("WAPFORUM" if version == "1.0" else "OMA")
+    for claimed in await desk.claim():
+        await desk.end(claimed, DeliveryState.DELIVERED, 1000)
+    for document in await desk.notifications():
+        assert (str(document.version), bool(document.supported_versions)) == (version, answered)
+
+
+@pytest.mark.parametrize(
     "body",
     [
         '<push-message push-id="a" surprise="1"><address address-value="x"/></push-message>',
