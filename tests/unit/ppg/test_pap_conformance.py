@@ -292,18 +292,20 @@ async def test_gateway_tells_every_end_by_notification_and_status_alike(
 
 async def test_gateway_tells_of_cancelled_and_rejected_too(desk: Desk) -> None:
     await desk.push("old@pi", PLMN, OTHER)
+    (sent,) = await desk.store.claim(OWNER, NOW, 60_000, 1, 1)
+    assert sent.address == PLMN
     replaced = {"replace_push_id": "old@pi", "replace_method": model.ReplaceMethod.PENDING_ONLY}
-    first, _second = await desk.claim()
-    await desk.end(first, DeliveryState.DELIVERED, 1000)
-    assert await desk.push("later@pi", PLMN) == 1001
-    control = xml.encode(model.Pap(model.CancelMessage("later@pi"), PapVersion(2, 0)))
-    await desk.post(control)
-    assert await desk.push("new@pi", PLMN, OTHER, **replaced) == 2008
-    found = {(each.push_id, each.message_state, each.code) for each in await desk.told()}
+    assert await desk.push("new@pi", PLMN, OTHER, **replaced) == 1001
+    control = xml.encode(model.Pap(model.CancelMessage("new@pi"), PapVersion(2, 0)))
+    assert isinstance((await desk.post(control)).message, model.CancelResponse)
+    told = await desk.told()
+    found = {(m.push_id, m.address.address_value, m.message_state.value, m.code) for m in told}
     assert found == {
-        ("old@pi", MessageState.DELIVERED, 1000),
-        ("later@pi", MessageState.CANCELLED, 1000),
+        ("old@pi", OTHER, "cancelled", 1000),  # replaced
+        ("new@pi", PLMN, "rejected", 2008),
+        ("new@pi", OTHER, "cancelled", 1000),  # cancelled
     }
+    assert all(each.desc and each.event_time == NOW for each in told)
 
 
 def test_every_final_state_has_its_name_in_pap() -> None:
