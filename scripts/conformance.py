@@ -39,6 +39,9 @@ LEVELS = {
     "mandatory": "a mandatory item of the static conformance table",
     "optional": "an optional item of the static conformance table",
     "informative": "explains, binds nobody",
+    "rule": "binds, and is told here without the key word of the document",
+    "own": "our order and our answers, where the document leaves them open",
+    "case": "what every implementation should be tried with, by our own list",
 }
 
 # Which keys a requirement needs in each state, beyond those that all need.
@@ -52,6 +55,7 @@ NEEDED = {
 COMMON = ("id", "documents", "clause", "level", "requirement", "state")
 LISTS = ("documents", "where", "tests", "by")
 OPTIONAL = ("note",)
+TEST_PLACES = ("tests/", "src/omapush/testing/")
 
 
 class DataFault(Exception):
@@ -174,10 +178,13 @@ def _module_faults(reference: str, root: Path) -> Iterator[str]:
 
 
 def _test_faults(reference: str, root: Path) -> Iterator[str]:
-    """``tests/unit/pap/test_xml.py``, or with ``::test_name``, must exist."""
+    """``tests/unit/pap/test_xml.py``, or with ``::test_name``, must exist.
+
+    So must a test of the suites that ``omapush.testing`` holds and the contract tests run.
+    """
     file, _, name = reference.partition("::")
     path = root / file
-    if not file.startswith("tests/") or not path.is_file():
+    if not file.startswith(TEST_PLACES) or not path.is_file():
         yield f"there is no test file {file}"
     elif name and name not in _names(path):
         yield f"there is no {name} in {file}"
@@ -227,6 +234,11 @@ HEAD = """\
 
 Every requirement of the founding documents of OMA Push, in our own words, with what became of it.
 The documents themselves are published by the Open Mobile Alliance and decide in case of doubt.
+
+Of PAP 2.0, the PPG service and the push message, on which they build, this page has the items of
+the static conformance tables, and as rows of our own the rules that are broken most often
+(PAP-RULE), the checks of a submission in their order (PPG-CHECK), and the cases that every
+implementation should be tried with (PAP-CASE).
 """
 
 
@@ -274,7 +286,7 @@ def _legend(data: Conformance) -> str:
     text = [
         "*implemented*: in the modules named, tested by the tests named. *partial*: what is named",
         "is missing. *planned*: by the coming part named. *refused*: on purpose, with the reason.",
-        "*not applicable*: binds no implementation.",
+        "*not applicable*: binds no implementation, or none that does what this one does.",
         "",
         "Levels in capitals are the key words of RFC 2119. The others:",
         "",

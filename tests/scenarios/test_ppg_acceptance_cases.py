@@ -714,6 +714,26 @@ async def test_initiator_that_speaks_http_1_0_is_answered(ground: Ground) -> Non
     await ground.until_delivered("in HTTP 1.0", 1)
 
 
+@pytest.mark.asyncio(loop_scope="module")
+async def test_initiator_that_sends_in_chunks_is_answered(ground: Ground) -> None:
+    control = Asked(1001).control(ground, "in chunks")
+    content = ContentMessage((("Content-Type", "text/plain"),), b"[in chunks]")
+    content_type, body = entity.join(control, content)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        # Cut anywhere, also within a delimiter and within a header.
+        for start in range(0, len(body), 7):
+            yield body[start : start + 7]
+
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        headers = {"Content-Type": content_type}
+        answer = await client.post(ground.url, content=chunks(), headers=headers)
+    assert answer.request.headers["Transfer-Encoding"] == "chunked"
+    assert answer.status_code == 202
+    assert b'code="1001"' in answer.content
+    await ground.until_delivered("in chunks", 1)
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case.number for case in CASES])
 def test_case_is_in_the_table_for_reading(case: Case) -> None:
     page = Path(__file__).parents[2] / "docs" / "pap-acceptance.md"

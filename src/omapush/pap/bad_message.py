@@ -6,7 +6,7 @@ import re
 
 from omapush.core.errors import DecodeError
 from omapush.pap.codes import StatusCode
-from omapush.pap.versions import PAP_1_0, PapVersion
+from omapush.pap.versions import PAP_1_0, PapVersion, VersionRange
 
 MAX_FRAGMENT = 256
 """Characters of the offending text that are sent back."""
@@ -21,7 +21,9 @@ class BadMessage(DecodeError):
     :ivar fragment: the offending text, or ``None``.
     :ivar operation: name of the message element, when it could be read; and
     :ivar message_id: its push-id or query-id: then the answer can be the operation's own response.
-    :ivar version: the PAP version of the message, as far as it was found out.
+    :ivar version: the PAP version of the message, as far as it was found out; likewise
+    :ivar owner: whom its DOCTYPE names, and
+    :ivar supported_versions: the versions that its sender lists.
     """
 
     code = StatusCode.BAD_REQUEST
@@ -35,12 +37,16 @@ class BadMessage(DecodeError):
         operation: str | None = None,
         message_id: str | None = None,
         version: PapVersion = PAP_1_0,
+        owner: str = "WAPFORUM",
+        supported_versions: tuple[VersionRange, ...] = (),
     ) -> None:
         super().__init__(reason, position)
         self.fragment = fragment
         self.operation = operation
         self.message_id = message_id
         self.version = version
+        self.owner = owner
+        self.supported_versions = supported_versions
 
 
 def fragment_around(text: str, position: int) -> str:

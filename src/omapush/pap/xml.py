@@ -108,6 +108,8 @@ class _Decoder:
         self._tolerance = tolerance
         self._repairs: list[str] = []
         self._version = PAP_1_0
+        self._owner = "WAPFORUM"
+        self._listed: tuple[VersionRange, ...] = ()
         self._operation: str | None = None
         self._push_id: str | None = None
 
@@ -121,8 +123,8 @@ class _Decoder:
         if unknown is not None:
             raise BadMessage("not well-formed XML: an entity that is not declared", unknown.start())
         root = _parsed(text, utf_8)
-        identifier = self._identifier(root)
-        listed = self._listed(text)
+        self._identify(root)
+        self._listed = self._version_list(text)
         if root.tag != "pap":
             raise self._fault(f"the document element is {_shown(root.tag)}, not pap")
         messages = [child for child in root if isinstance(child.tag, str)]
@@ -137,8 +139,8 @@ class _Decoder:
         return Pap(
             message=message,
             version=self._version,
-            owner=identifier,
-            supported_versions=listed,
+            owner=self._owner,
+            supported_versions=self._listed,
             product_name=root.get("product-name"),
             repairs=tuple(self._repairs),
         )
@@ -171,8 +173,8 @@ class _Decoder:
             self._repairs.append("white space before the document")
         return stripped, stripped.encode("utf-8", "replace")
 
-    def _identifier(self, root: Any) -> str:  # noqa: ANN401 - lxml's element type is private
-        """Find out the version; return the owner that the DOCTYPE names."""
+    def _identify(self, root: Any) -> None:  # noqa: ANN401 - lxml's element type is private
+        """Find out the version, and the owner that the DOCTYPE names."""
         info = root.getroottree().docinfo
         public, system = (info.public_id or "")[:MAX_ID], (info.system_url or "")[:MAX_ID]
         identifier = identify(public, system)
@@ -189,9 +191,9 @@ class _Decoder:
                 raise BadMessage("the DOCTYPE's system identifier is not of its PAP version")
             self._repairs.append(f"system identifier {system[:60]!r}")
         self._version = identifier.version or PAP_1_0
-        return identifier.owner
+        self._owner = identifier.owner
 
-    def _listed(self, text: str) -> tuple[VersionRange, ...]:
+    def _version_list(self, text: str) -> tuple[VersionRange, ...]:
         """Return the version list, wherever before the document element it stands."""
         prologue = text[: max(0, text.find("<pap"))]
         found = _INSTRUCTION.search(prologue)
@@ -317,7 +319,12 @@ class _Decoder:
     def _fault(self, reason: str) -> BadMessage:
         """Return an error that carries what is known of the message, for answering in kind."""
         return BadMessage(
-            reason, operation=self._operation, message_id=self._push_id, version=self._version
+            reason,
+            operation=self._operation,
+            message_id=self._push_id,
+            version=self._version,
+            owner=self._owner,
+            supported_versions=self._listed,
         )
 
 

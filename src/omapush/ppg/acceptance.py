@@ -120,15 +120,26 @@ class Acceptance:
                 entity.control, charset=entity.control_charset, tolerance=tolerance
             )
         except BadMessage as error:
+            # What is not valid here may be so in its own version: that is judged first (PAP 9.3).
+            refusal = self._other_version(error, request.source)
+            if refusal is not None:
+                return refusal
             log.info("bad_message", source=request.source, reason=str(error))
             return bad_message(error, self._identity, self._clock())
-        negotiation = negotiate(document.version, document.supported_versions, SUPPORTED_VERSIONS)
-        if not negotiation.supported:
-            log.info("version_not_supported", source=request.source, version=str(document.version))
-            return unsupported_version(document, negotiation, self._identity)
+        refusal = self._other_version(document, request.source)
+        if refusal is not None:
+            return refusal
         if tolerance.http_appid_fallback:
             entity = _with_application(entity, request.application_id)
         return await self._operation(request, entity, document, policy)
+
+    def _other_version(self, asked: Pap | BadMessage, source: str) -> PapAnswer | None:
+        """Return the answer to a version that is not spoken here, or ``None``: it is."""
+        negotiation = negotiate(asked.version, asked.supported_versions, SUPPORTED_VERSIONS)
+        if negotiation.supported:
+            return None
+        log.info("version_not_supported", source=source, version=str(asked.version))
+        return unsupported_version(asked, negotiation, self._identity)
 
     async def _operation(
         self, request: PapRequest, entity: Entity, document: Pap, policy: InitiatorPolicy
@@ -155,7 +166,7 @@ class Acceptance:
                 return await self._capabilities_query(request, document, document.message, policy)
             case _:
                 reason = "an initiator does not send this message"
-                return bad_message(BadMessage(reason), self._identity, self._clock())
+                return refused(document, StatusCode.BAD_REQUEST, reason, self._identity)
 
     async def _submission(
         self,

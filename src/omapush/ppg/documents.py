@@ -91,7 +91,10 @@ def push_response(
 
 
 def refused(document: Pap, code: StatusCode, desc: str, identity: Identity) -> PapAnswer:
-    """Refuse an operation other than a submission as a whole, in its own response (PAP 8.14)."""
+    """Refuse an operation other than a submission as a whole, in its own response (PAP 8.14).
+
+    What is no operation of an initiator's has none, and is answered by badmessage-response.
+    """
     response: Message
     match document.message:
         case CancelMessage(push_id=push_id):
@@ -107,37 +110,53 @@ def refused(document: Pap, code: StatusCode, desc: str, identity: Identity) -> P
 
 
 def bad_message(error: BadMessage, identity: Identity, now: Instant) -> PapAnswer:
-    """Answer what was not understood (PAP 8.12).
+    """Answer what was not understood, in a version that is spoken here (PAP 8.12).
 
-    A push-message whose push-id could be read is refused by its own response (PPG 5.1.1), anything
-    else by a badmessage-response.
+    A submission, cancellation or status query whose push-id could be read is refused by its own
+    response (PPG 5.1.1, PAP 8.14), anything else by a badmessage-response.
     """
-    desc = str(error)
-    version = error.version if error.version in SUPPORTED_VERSIONS else PAP_1_0
-    response: Message
-    if error.operation == "push-message" and error.message_id:
-        response = PushResponse(
-            error.message_id,
-            ResponseResult(error.code, desc),
-            sender_address=identity.address,
-            sender_name=identity.name,
-            reply_time=now,
-        )
-    else:
-        response = BadMessageResponse(error.code, desc, error.fragment)
-    listed = _OUR_LIST if version > PAP_1_0 else ()
-    document = Pap(response, version, supported_versions=listed, product_name=identity.product_name)
+    response = _refusal_in_kind(error, identity, now) if error.message_id else None
+    if response is None:
+        response = BadMessageResponse(error.code, str(error), error.fragment)
+    document = Pap(response, error.version, error.owner, _list_for(error), identity.product_name)
     return PapAnswer(xml.encode(document), NAMES[type(response)], error.code)
 
 
-def unsupported_version(document: Pap, negotiation: Negotiation, identity: Identity) -> PapAnswer:
-    """Answer a version that this gateway does not speak (PAP 9.3)."""
+def _refusal_in_kind(error: BadMessage, identity: Identity, now: Instant) -> Message | None:
+    """Return the response of the operation that was not valid, if its push-id suffices for one."""
+    push_id, desc = error.message_id or "", str(error)
+    match error.operation:
+        case "push-message":
+            return PushResponse(
+                push_id,
+                ResponseResult(error.code, desc),
+                sender_address=identity.address,
+                sender_name=identity.name,
+                reply_time=now,
+            )
+        case "cancel-message":
+            return CancelResponse(push_id, (CancelResult(error.code, desc),))
+        case "statusquery-message":
+            result = StatusQueryResult(MessageState.UNKNOWN, error.code, desc=desc)
+            return StatusQueryResponse(push_id, (result,))
+        case _:
+            return None
+
+
+def unsupported_version(
+    asked: Pap | BadMessage, negotiation: Negotiation, identity: Identity
+) -> PapAnswer:
+    """Answer a version that this gateway does not speak (PAP 9.3).
+
+    :param asked: the document, or what could be read of it: the rules of another version are not
+        known here.
+    """
     code = StatusCode.VERSION_NOT_SUPPORTED
-    response = BadMessageResponse(code, f"PAP {document.version} is not supported")
+    response = BadMessageResponse(code, f"PAP {asked.version} is not supported")
     answer = Pap(
         response,
         negotiation.version,
-        document.owner,
+        asked.owner,
         _OUR_LIST if negotiation.with_list else (),
         identity.product_name,
     )
@@ -151,7 +170,7 @@ def control_facts(document: Pap, message: PushMessage) -> dict[str, object]:
     and spelling (PAP 9.5).
     """
     facts: dict[str, object] = {"owner": document.owner}
-    if document.version > PAP_1_0 or document.supported_versions:
+    if _list_for(document):
         facts["listed"] = True
     if message.source_reference is not None:
         facts["source_reference"] = message.source_reference
@@ -229,15 +248,20 @@ def answer_in_kind(document: Pap, response: Message, code: int, identity: Identi
 
     :param code: for counting; it stands in the response already.
     """
-    above = document.version > PAP_1_0 or any(v.above_1_0 for v in document.supported_versions)
     answer = Pap(
         response,
         document.version,
         document.owner,
-        _OUR_LIST if above else (),
+        _list_for(document),
         identity.product_name,
     )
     return PapAnswer(xml.encode(answer), NAMES[type(response)], code)
+
+
+def _list_for(asked: Pap | BadMessage) -> tuple[VersionRange, ...]:
+    """Return our version list, for those alone who are known to speak more than 1.0 (PAP 9.2)."""
+    above = asked.version > PAP_1_0 or any(each.above_1_0 for each in asked.supported_versions)
+    return _OUR_LIST if above else ()
 
 
 _OUR_LIST = tuple(VersionRange(version.major, version.minor) for version in SUPPORTED_VERSIONS)

@@ -93,5 +93,12 @@ def test_answer_follows_the_table(
     assert found == Negotiation(supported, V(answer), with_list)
 
 
+def test_best_common_version_is_found_by_number_and_not_by_letter() -> None:
+    ours = tuple(V(text) for text in ("2.10", "2.4", "1.0"))
+    found = negotiate(V("4.0"), listed("4.*,2.*"), ours)
+    assert found == Negotiation(supported=False, version=V("2.10"), with_list=True)
+    assert negotiate(V("4.0"), listed("2.1"), ours).version == V("1.0")  # 2.1 is not 2.10
+
+
 def test_gateway_of_1_0_alone_never_lists() -> None:
     assert negotiate(V("2.0"), listed("2.0"), (V("1.0"),)) == Negotiation(False, V("1.0"), False)

@@ -356,7 +356,9 @@ async def test_document_that_an_initiator_never_sends_is_a_bad_message(
     new_acceptance: NewAcceptance,
 ) -> None:
     asked = model.ResultNotificationResponse("a@pi", 1000, model.Address(PLMN))
-    response = (await answer(new_acceptance(), request(asked, None))).message
+    document = await answer(new_acceptance(), request(asked, None))
+    assert document.version == V2
+    response = document.message
     assert isinstance(response, model.BadMessageResponse)
     assert response.code == 2000
 

@@ -56,6 +56,12 @@ def response(code: int) -> bytes:
             "delivered",
             "taken, with an unexpected document",
         ),
+        (
+            202,
+            xml.encode(model.Pap(model.BadMessageResponse(2000, "what?"), PapVersion(1, 0))),
+            "delivered",
+            "taken, but the initiator says 2000",
+        ),
         (500, b"", "pending", "HTTP 500"),
         (503, b"", "pending", "HTTP 503"),
         (429, b"", "pending", "HTTP 429"),

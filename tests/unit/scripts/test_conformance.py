@@ -123,6 +123,20 @@ def test_generator_refuses_entry_that_cannot_be_true(
     assert any(fault in line for line in found), found
 
 
+def test_generator_knows_the_suites_that_contract_tests_run(
+    conformance: ModuleType, project: Path
+) -> None:
+    suite = "src/omapush/testing/door_contract.py"
+    write(project, suite, "class DoorContract:\n    def test_opens(self): ...\n")
+    for name, expected in (
+        ("opens", []),
+        ("shuts", [f"there is no DoorContract::test_shuts in {suite}"]),
+    ):
+        reference = f"{suite}::DoorContract::test_{name}"
+        data = FRAME + GOOD.replace("tests/unit/test_door.py::test_door_opens", reference)
+        assert faults(conformance, project, data) == [f"AD-6.1-1: {fault}" for fault in expected]
+
+
 def test_generator_refuses_id_used_twice(conformance: ModuleType, project: Path) -> None:
     assert "AD-6.1-1: used 2 times" in faults(conformance, project, FRAME + GOOD + GOOD)
 
