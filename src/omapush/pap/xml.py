@@ -12,8 +12,6 @@ import re
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from lxml import etree
-
 from omapush.core.errors import DecodeError
 from omapush.core.instants import format_utc, parse_utc
 from omapush.pap.bad_message import BadMessage, fragment_around, printable
@@ -30,6 +28,7 @@ from omapush.pap.versions import (
     public_id,
     system_id,
 )
+from omapush.protocols import xml
 
 __all__ = ["BadMessage", "decode", "encode"]
 
@@ -40,33 +39,8 @@ MAX_ID = 256
 """Characters of a DOCTYPE's identifiers that are looked at."""
 
 _DEFAULT = Tolerance()
-_PARSER = etree.XMLParser(
-    encoding="utf-8",
-    resolve_entities=False,
-    no_network=True,
-    load_dtd=False,
-    dtd_validation=False,
-    attribute_defaults=False,
-    remove_comments=True,
-    remove_pis=True,
-    huge_tree=False,
-)
-_BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-_DECLARED = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
-_ENCODINGS = {
-    "utf-8": "utf-8",
-    "utf8": "utf-8",
-    "utf-16": "utf-16",
-    "us-ascii": "us-ascii",
-    "ascii": "us-ascii",
-    "iso-8859-1": "iso-8859-1",
-    "latin-1": "iso-8859-1",
-    "windows-1252": "windows-1252",
-    "cp1252": "windows-1252",
-}
 _PLAIN = re.compile("[ !#-%'-;=?-~]*")
 """Text that stands in an attribute as it is; most does."""
-_UNKNOWN_ENTITY = re.compile("&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
 _INSTRUCTION = re.compile(r"<\?wap-pap-ver\s+([^?]{0,1000})\?>")
 
 
@@ -115,14 +89,7 @@ class _Decoder:
 
     def document(self, octets: bytes, charset: str | None) -> Pap:
         text, utf_8 = self._text(octets, charset)
-        # In the very characters that the parser will see, so no encoding hides it.
-        if "<!ENTITY" in text:
-            raise BadMessage("the document declares an entity", text.find("<!ENTITY"))
-        # With a DOCTYPE that is not read the parser would drop what it cannot expand.
-        unknown = _UNKNOWN_ENTITY.search(text)
-        if unknown is not None:
-            raise BadMessage("not well-formed XML: an entity that is not declared", unknown.start())
-        root = _parsed(text, utf_8)
+        root = _root(text, utf_8)
         self._identify(root)
         self._listed = self._version_list(text)
         if root.tag != "pap":
@@ -147,13 +114,10 @@ class _Decoder:
 
     def _text(self, octets: bytes, charset: str | None) -> tuple[str, bytes]:
         """Return the document as text and as UTF-8."""
-        encoding = next((name for mark, name in _BYTE_ORDER_MARKS if octets.startswith(mark)), None)
-        if encoding is None:
-            declared = _DECLARED.match(octets[:256].lstrip())
-            named = charset or (declared[1].decode("ascii") if declared else "utf-8")
-            encoding = _ENCODINGS.get(named.lower())
-            if encoding is None:
-                raise BadMessage(f"the character set {named[:40]!r} is not taken")
+        try:
+            encoding = xml.encoding_of(octets, charset)
+        except xml.XmlError as error:
+            raise BadMessage(error.reason) from error
         try:
             text = octets.decode(encoding)
         except UnicodeDecodeError as error:
@@ -328,19 +292,14 @@ class _Decoder:
         )
 
 
-def _parsed(text: str, utf_8: bytes) -> Any:  # noqa: ANN401
+def _root(text: str, utf_8: bytes) -> Any:  # noqa: ANN401
     try:
-        return etree.fromstring(utf_8, _PARSER)
-    except etree.XMLSyntaxError as error:
-        lines = text.split("\n", error.lineno or 1)
-        offset = sum(len(line) + 1 for line in lines[: (error.lineno or 1) - 1])
-        position = offset + max(0, (error.offset or 1) - 1)
-        reason = (error.msg or "not well-formed").partition(", line ")[0]
-        raise BadMessage(
-            f"not well-formed XML: {reason}", position, fragment=fragment_around(text, position)
-        ) from error
-    except (ValueError, LookupError, RecursionError) as error:
-        raise BadMessage("not an XML document") from error
+        xml.refuse_expansion(text)
+        return xml.parse(text, utf_8)
+    except xml.XmlError as error:
+        position = error.position
+        fragment = fragment_around(text, position) if isinstance(position, int) else None
+        raise BadMessage(error.reason, position, fragment=fragment) from error
 
 
 def _shown(name: object) -> str:

@@ -1,6 +1,7 @@
 """What carries: protocols that have never heard of Push; octets and ``now`` in, octets out.
 
 * ``http``: HTTP/1.1 on an open stream, in either role.
+* ``xml``: documents from strangers, without anything fetched, expanded or defaulted.
 
 A codec raises :class:`~omapush.core.errors.DecodeError` for what a peer got wrong; it never blocks,
 sleeps, logs or opens anything.

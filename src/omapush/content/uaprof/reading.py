@@ -11,11 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lxml import etree
-
 from omapush.content.uaprof.profile import Bag, Component, Profile, Seq, Value, resolved
 from omapush.content.uaprof.vocabulary import NAME, RDF_NAMES, is_attribute
 from omapush.core.errors import DecodeError, LimitError
+from omapush.protocols import xml
 
 MAX_OCTETS = 1 << 18
 """Octets of a document that is read, unless the caller says otherwise."""
@@ -26,34 +25,6 @@ MAX_COMPONENTS = 64
 _XML = "http://www.w3.org/XML/1998/namespace"
 _CONTAINERS: dict[str, type[Bag | Seq]] = {"Bag": Bag, "Seq": Seq, "Alt": Seq}
 
-_PARSER = etree.XMLParser(
-    encoding="utf-8",
-    resolve_entities=False,
-    no_network=True,
-    load_dtd=False,
-    dtd_validation=False,
-    attribute_defaults=False,
-    remove_comments=True,
-    remove_pis=True,
-    huge_tree=False,
-)
-_BYTE_ORDER_MARKS = (
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-)
-_DECLARED = re.compile(rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
-_ENCODINGS = {
-    "utf-8": "utf-8",
-    "utf8": "utf-8",
-    "us-ascii": "us-ascii",
-    "ascii": "us-ascii",
-    "iso-8859-1": "iso-8859-1",
-    "windows-1252": "windows-1252",
-}
-# An attribute default would be copied into every element: as bad as an entity.
-_DECLARATION = re.compile("<!(?:ENTITY|ATTLIST)")
-_UNKNOWN_ENTITY = re.compile("&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
 _WHITE_SPACE = re.compile("[ \t\r\n]+")
 
 
@@ -74,7 +45,7 @@ def read_profile(octets: bytes, *, max_octets: int = MAX_OCTETS) -> Profile:
     """
     if len(octets) > max_octets:
         raise LimitError(f"a profile of {len(octets)} octets, {max_octets} are taken")
-    root = _parsed(_text(octets))
+    root = _root(octets)
     _bound(root)
     if not _is_rdf(root, "RDF") and not _is_rdf(root, "Description"):
         raise ProfileError(f"the document element is {_shown(root)}, not rdf:RDF")
@@ -207,37 +178,17 @@ def _items(container: Any) -> tuple[str, ...]:  # noqa: ANN401
     return tuple(item for item in items if item)
 
 
-def _text(octets: bytes) -> str:
-    """Return the document as text, which is free of declarations that could expand."""
-    encoding = next((name for mark, name in _BYTE_ORDER_MARKS if octets.startswith(mark)), None)
-    if encoding is None:
-        declared = _DECLARED.match(octets[:300])
-        named = declared[1].decode("ascii") if declared else "utf-8"
-        encoding = _ENCODINGS.get(named.lower())
-        if encoding is None:
-            raise ProfileError(f"the character set {named!r} is not taken")
+def _root(octets: bytes) -> Any:  # noqa: ANN401
+    """Return the document element; nothing in the document could expand."""
     try:
-        text = octets.decode(encoding).strip(" \t\r\n")
+        encoding = xml.encoding_of(octets)
+        text = octets.decode(encoding).strip("\ufeff \t\r\n")
+        xml.refuse_expansion(text)
+        return xml.parse(text, text.encode("utf-8", "replace"))
     except UnicodeDecodeError as error:
-        raise ProfileError(f"not {encoding}", error.start) from error
-    declaration = _DECLARATION.search(text)
-    if declaration is not None:
-        raise ProfileError("the document declares an entity or a default", declaration.start())
-    # With a DOCTYPE that is not read the parser would drop what it cannot expand.
-    unknown = _UNKNOWN_ENTITY.search(text)
-    if unknown is not None:
-        raise ProfileError("an entity that is not declared", unknown.start())
-    return text
-
-
-def _parsed(text: str) -> Any:  # noqa: ANN401
-    try:
-        return etree.fromstring(text.encode("utf-8", "replace"), _PARSER)
-    except etree.XMLSyntaxError as error:
-        reason = (error.msg or "not well-formed").partition(", line ")[0]
-        raise ProfileError(f"not well-formed XML: {reason}", f"line {error.lineno}") from error
-    except (ValueError, LookupError) as error:
-        raise ProfileError("not an XML document") from error
+        raise ProfileError(f"not {error.encoding}", error.start) from error
+    except xml.XmlError as error:
+        raise ProfileError(error.reason, error.position) from error
 
 
 def _bound(root: Any) -> None:  # noqa: ANN401
