@@ -41,7 +41,7 @@ from omapush.ppg.notification import NotificationLoop, NotificationSettings
 from omapush.ppg.notification_sender import HttpNotificationSender
 from omapush.ppg.patterns import PatternError
 from omapush.ppg.peer_certificate import PeerCertificateProtocol
-from omapush.ppg.policy import NotificationTargets
+from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.recipients import Client, HttpContact, Recipients
 from omapush.ppg.resolution.port import Resolver
 from omapush.ppg.store.contract import PLACED_AT_ONCE, NewPush, Store, StoreUnavailable
@@ -62,7 +62,7 @@ class Policies:
 
     initiators: Initiators
     recipients: Recipients
-    targets: NotificationTargets
+    targets: OutboundPolicy
     authorisation: Authorisation
     resolver: Resolver
 
@@ -315,9 +315,9 @@ def _address(client_id: str, text: str) -> addressing.Address:
         ) from error
 
 
-def _targets(settings: PpgSettings) -> NotificationTargets:
+def _targets(settings: PpgSettings) -> OutboundPolicy:
     table = settings.notification
-    return NotificationTargets(_networks(table.forbid), _networks(table.allow))
+    return OutboundPolicy(_networks(table.forbid), _networks(table.allow))
 
 
 def _networks(

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 from omapush.core.instants import Instant
 from omapush.pap import address as addressing
 from omapush.pap.address import Address, AddressError
-from omapush.ppg.policy import DEFAULT_FORBIDDEN_TARGETS, NotificationTargets
+from omapush.ppg.policy import DEFAULT_FORBIDDEN_TARGETS, OutboundPolicy
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.resolution.bounded import LookUpLimits
 from omapush.ppg.resolution.cache import CacheLimits, CachingResolver
@@ -165,7 +165,7 @@ def _backend(table: ResolverTable) -> Resolver:
     url = table.url.get_secret_value()
     if table.kind == "sql":
         return SqlResolver(url, Queries(table.query or "", table.members_query), limits)
-    targets = NotificationTargets(_networks(table.forbid), _networks(table.allow))
+    targets = OutboundPolicy(_networks(table.forbid), _networks(table.allow))
     return HttpResolver(Service(url, table.secret()), targets, limits)
 
 

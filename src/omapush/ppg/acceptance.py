@@ -52,7 +52,7 @@ from omapush.ppg.documents import (
 from omapush.ppg.finding import Finder
 from omapush.ppg.matching import assumptions, match
 from omapush.ppg.permissions import flags_of, granted, judge_operation
-from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
+from omapush.ppg.policy import OutboundPolicy, TargetForbiddenError
 from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (
     NewDelivery,
@@ -98,7 +98,7 @@ class Acceptance:
         self,
         store: Store,
         finder: Finder,
-        targets: NotificationTargets,
+        targets: OutboundPolicy,
         identity: Identity,
         limits: SubmissionLimits,
         tolerance: Tolerance,

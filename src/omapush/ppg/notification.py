@@ -25,7 +25,7 @@ from omapush.ppg.notification_sender import (
     NotificationFailedError,
     NotificationSender,
 )
-from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
+from omapush.ppg.policy import OutboundPolicy, TargetForbiddenError
 from omapush.ppg.store.contract import (
     ClaimedNotification,
     NotificationSettlement,
@@ -102,7 +102,7 @@ class NotificationLoop:
         self,
         store: Store,
         sender: NotificationSender,
-        targets: NotificationTargets,
+        targets: OutboundPolicy,
         identity: Identity,
         metrics: Metrics,
         clock: Callable[[], Instant],
@@ -193,7 +193,7 @@ class NotificationLoop:
         document = result_notification(notification, self._identity)
         try:
             target = self._targets.parse(notification.url)
-            return judge(await self._sender.post(target, document))
+            return judge(await self._sender.post(target, document, notification.initiator_id))
         except TargetForbiddenError as error:
             return Verdict(NotificationState.FAILED, error.reason)
         except NotificationFailedError as error:

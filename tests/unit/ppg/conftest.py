@@ -14,7 +14,7 @@ from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.authorisation import Authorisation
 from omapush.ppg.documents import Identity
 from omapush.ppg.finding import Finder
-from omapush.ppg.policy import NotificationTargets
+from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.recipients import Client, HttpContact, Recipients
 from omapush.ppg.resolution.static import Group, StaticResolver
 from omapush.ppg.submission import SubmissionLimits
@@ -70,7 +70,7 @@ def new_acceptance(
         return Acceptance(
             store,
             Finder(StaticResolver(recipients, groups), recipients),
-            NotificationTargets(),
+            OutboundPolicy(),
             IDENTITY,
             limits or SubmissionLimits(max_recipients=3),
             tolerance or Tolerance(),

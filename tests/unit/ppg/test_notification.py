@@ -16,7 +16,7 @@ from omapush.ppg.documents import Identity
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.notification import NotificationLoop, NotificationSettings, judge
 from omapush.ppg.notification_sender import NotificationAnswer, NotificationFailedError
-from omapush.ppg.policy import NotificationTarget, NotificationTargets, TargetForbiddenError
+from omapush.ppg.policy import OutboundPolicy, Target, TargetForbiddenError
 from omapush.ppg.store.contract import (
     ClaimedNotification,
     DeliveryState,
@@ -81,7 +81,8 @@ class Listener:
         self.answers: list[NotificationAnswer | Exception] = []
         self.gate: asyncio.Event | None = None
 
-    async def post(self, target: NotificationTarget, document: bytes) -> NotificationAnswer:
+    async def post(self, target: Target, document: bytes, initiator_id: str) -> NotificationAnswer:
+        assert initiator_id == "weather"
         self.posted.append((target.url, document))
         if self.gate is not None:
             await self.gate.wait()
@@ -118,7 +119,7 @@ class Outbox:
         self.loop = NotificationLoop(
             ledger,
             self.listener,
-            NotificationTargets(),
+            OutboundPolicy(),
             IDENTITY,
             self.metrics,
             self.clock,
@@ -224,7 +225,7 @@ async def test_listener_that_took_the_request_and_never_answered_is_asked_once_m
 
 
 async def test_forbidden_target_is_not_asked_again(outbox: Outbox) -> None:
-    outbox.listener.answers = [TargetForbiddenError("policy forbids notifications to 10.0.0.1")]
+    outbox.listener.answers = [TargetForbiddenError("policy forbids calling 10.0.0.1")]
     await outbox.ended()
     await outbox.ended("b@pi", "http://169.254.169.254/latest/")  # not even given to the sender
     await outbox.rest()

@@ -16,9 +16,9 @@ from omapush.ppg.notification_sender import (
     HttpNotificationSender,
     NotificationFailedError,
 )
-from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
+from omapush.ppg.policy import OutboundPolicy, TargetForbiddenError
 
-LOOPBACK = NotificationTargets(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
+LOOPBACK = OutboundPolicy(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
 DOCUMENT = b"<?xml version='1.0'?><pap/>"
 
 
@@ -63,7 +63,7 @@ async def listening(*answers: bytes | None) -> AsyncIterator[Listener]:
 
 @contextlib.asynccontextmanager
 async def sending(
-    targets: NotificationTargets = LOOPBACK, timeout_ms: int = 10_000
+    targets: OutboundPolicy = LOOPBACK, timeout_ms: int = 10_000
 ) -> AsyncIterator[HttpNotificationSender]:
     sender = HttpNotificationSender(targets, timeout_ms)
     yield sender
@@ -104,8 +104,8 @@ async def test_name_is_judged_by_every_address_behind_it(monkeypatch: pytest.Mon
         return [(*kind, ("192.0.2.1", port)), (*kind, ("169.254.169.254", port))]
 
     monkeypatch.setattr(loop, "getaddrinfo", resolves)
-    async with sending(NotificationTargets()) as sender:
-        target = NotificationTargets().parse("http://metadata.example.net/")
+    async with sending(OutboundPolicy()) as sender:
+        target = OutboundPolicy().parse("http://metadata.example.net/")
         with pytest.raises(TargetForbiddenError):
             await sender.post(target, DOCUMENT)
 
