@@ -6,7 +6,8 @@ import asyncio
 import gc
 import ipaddress
 import secrets
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -20,7 +21,7 @@ from omapush.daemon.resolution import resolver_of
 from omapush.daemon.serving import HttpServer, listening_socket
 from omapush.daemon.settings import InitiatorTable, PpgSettings, SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
-from omapush.daemon.tls import tls_options
+from omapush.daemon.tls import listener_context, tls_options
 from omapush.ota.http.ppg import HttpPpgSettings
 from omapush.pap import address as addressing
 from omapush.ppg.acceptance import Acceptance
@@ -38,7 +39,7 @@ from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.lockout import LockoutSettings
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.notification import NotificationLoop, NotificationSettings
-from omapush.ppg.notification_sender import HttpNotificationSender
+from omapush.ppg.notification_sender import HttpNotificationSender, ListenerCredentials
 from omapush.ppg.patterns import PatternError
 from omapush.ppg.peer_certificate import PeerCertificateProtocol
 from omapush.ppg.policy import OutboundPolicy
@@ -65,6 +66,8 @@ class Policies:
     targets: OutboundPolicy
     authorisation: Authorisation
     resolver: Resolver
+    listeners: Mapping[str, ListenerCredentials]
+    listener_tls: ssl.SSLContext
 
 
 def policies(settings: PpgSettings, clock: Callable[[], Instant]) -> Policies:
@@ -77,6 +80,8 @@ def policies(settings: PpgSettings, clock: Callable[[], Instant]) -> Policies:
             _targets(settings),
             _authorisation(settings),
             resolver_of(settings.groups, settings.resolvers, recipients, clock),
+            _listeners(settings),
+            listener_context(settings.notification.ca_file),
         )
     except SettingsError:
         raise
@@ -107,7 +112,7 @@ async def run_ppg(settings: PpgSettings) -> None:
     rules = policies(settings, clock)
     store = _ledger(settings)
     await store.open()
-    sender = HttpNotificationSender(rules.targets, _ms(settings.notification.timeout_seconds))
+    sender = _sender(settings, rules)
     try:
         await _run(settings, rules, clock, store, sender)
     finally:
@@ -326,6 +331,20 @@ def _networks(
     return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
 
 
+def _listeners(settings: PpgSettings) -> dict[str, ListenerCredentials]:
+    credentials = {}
+    for table in settings.initiators:
+        password = table.notify_secret()
+        if table.notify_username is not None and password is not None:
+            credentials[table.id] = ListenerCredentials(table.notify_username, password)
+    return credentials
+
+
+def _sender(settings: PpgSettings, rules: Policies) -> HttpNotificationSender:
+    timeout_ms = _ms(settings.notification.timeout_seconds)
+    return HttpNotificationSender(rules.targets, timeout_ms, rules.listeners, rules.listener_tls)
+
+
 def _identity(settings: PpgSettings) -> Identity:
     default = f"{settings.pap.origin}{settings.pap.paths[0]}"
     address = settings.gateway.address or default
@@ -373,7 +392,9 @@ def _notification_settings(settings: PpgSettings) -> NotificationSettings:
     # A redirected request may take the patience twice.
     lease_ms = 3 * _ms(table.timeout_seconds)
     return NotificationSettings(
-        retry_ms=tuple(_ms(seconds) for seconds in table.retry_seconds), lease_ms=lease_ms
+        retry_ms=tuple(_ms(seconds) for seconds in table.retry_seconds),
+        lease_ms=lease_ms,
+        max_age_ms=round(table.max_age_hours * HOUR_MS),
     )
 
 
