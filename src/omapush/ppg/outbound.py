@@ -151,6 +151,9 @@ class OutboundClient:
                     return await self._read(request, response)
                 finally:
                     await response.aclose()
+        except (httpx2.LocalProtocolError, UnicodeError):
+            # Its own words repeat the header, which may be a secret.
+            raise OutboundError("the request cannot be written", written=False) from None
         except httpx2.ReadTimeout as error:
             raise OutboundError("no answer in time", written=True) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError) as error:

@@ -213,6 +213,31 @@ async def test_listener_that_is_away_is_tried_again_until_patience_ends(outbox: 
     assert len(outbox.listener.posted) == 3
 
 
+async def test_notification_that_has_grown_too_old_has_failed(outbox: Outbox) -> None:
+    outbox.listener.answers = [NotificationFailedError("refused", written=False)] * 9
+    outbox.loop._settings = NotificationSettings(
+        retry_ms=(10_000,) * 9, in_flight=4, per_url=2, max_age_ms=25_000
+    )
+    await outbox.ended()
+    await outbox.rest()
+    for _ in range(9):
+        await outbox.pass_time(10_000)
+    assert outbox.states == ["pending", "pending", "failed"]
+    assert outbox.ledger.settled[-1].reason == "expired: refused"
+    assert len(outbox.listener.posted) == 3
+
+
+async def test_notification_that_grew_too_old_while_the_gateway_was_away_is_not_sent(
+    outbox: Outbox,
+) -> None:
+    await outbox.ended()
+    outbox.clock.advance(24 * HOUR_MS)
+    await outbox.rest()
+    assert outbox.states == ["failed"]
+    assert outbox.ledger.settled[-1].reason == "expired before it could be told"
+    assert outbox.listener.posted == []
+
+
 async def test_listener_that_took_the_request_and_never_answered_is_asked_once_more(
     outbox: Outbox,
 ) -> None:
