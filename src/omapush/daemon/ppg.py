@@ -17,6 +17,7 @@ from omapush.bearers.tcp import TcpBearer
 from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import HOUR_MS, SECOND_MS, Instant, later
 from omapush.daemon.clock import SystemClock
+from omapush.daemon.profile_settings import profiles_of
 from omapush.daemon.resolution import resolver_of
 from omapush.daemon.serving import HttpServer, listening_socket
 from omapush.daemon.settings import InitiatorTable, PpgSettings, SettingsError
@@ -43,6 +44,7 @@ from omapush.ppg.notification_sender import HttpNotificationSender, ListenerCred
 from omapush.ppg.patterns import PatternError
 from omapush.ppg.peer_certificate import PeerCertificateProtocol
 from omapush.ppg.policy import OutboundPolicy
+from omapush.ppg.profiles import Profiles
 from omapush.ppg.recipients import Client, HttpContact, Recipients
 from omapush.ppg.resolution.port import Resolver
 from omapush.ppg.store.contract import PLACED_AT_ONCE, NewPush, Store, StoreUnavailable
@@ -113,9 +115,12 @@ async def run_ppg(settings: PpgSettings) -> None:
     store = _ledger(settings)
     await store.open()
     sender = _sender(settings, rules)
+    profiles = profiles_of(settings.profiles, clock)
     try:
-        await _run(settings, rules, clock, store, sender)
+        await _run(settings, rules, clock, store, sender, profiles)
     finally:
+        if profiles is not None:
+            await profiles.close()
         await sender.close()
         await rules.resolver.close()
         await store.close()
@@ -127,6 +132,7 @@ async def _run(
     clock: SystemClock,
     store: Store,
     sender: HttpNotificationSender,
+    profiles: Profiles | None,
 ) -> None:
     incarnation = secrets.token_hex(8)
     node = settings.gateway.node
@@ -147,7 +153,7 @@ async def _run(
     deliveries = DeliveryLoop(
         store,
         rules.recipients,
-        _terminals(settings, clock),
+        _terminals(settings, clock, profiles),
         metrics,
         notifications.wake,
         clock,
@@ -177,6 +183,7 @@ async def _run(
         accepted,
         notifications.wake,
         rules.authorisation,
+        profiles,
     )
     front_door = PapOverHttp(acceptance, rules.initiators, metrics, _http_settings(settings), clock)
     pap = HttpServer(
@@ -357,10 +364,11 @@ def _http_settings(settings: PpgSettings) -> PapHttpSettings:
     return PapHttpSettings(tuple(pap.paths), pap.max_entity, read_timeout_ms, pap.success_status)
 
 
-def _terminals(settings: PpgSettings, clock: SystemClock) -> Terminals:
+def _terminals(settings: PpgSettings, clock: SystemClock, profiles: Profiles | None) -> Terminals:
     table = settings.delivery
     session = HttpPpgSettings(response_timeout_ms=_ms(table.response_timeout_seconds))
-    return Terminals(TcpBearer(clock), session, clock, _ms(table.connect_timeout_seconds))
+    connect_timeout_ms = _ms(table.connect_timeout_seconds)
+    return Terminals(TcpBearer(clock), session, clock, connect_timeout_ms, profiles)
 
 
 def _delivery_settings(settings: PpgSettings) -> DeliverySettings:

@@ -29,6 +29,7 @@ from omapush.daemon.credential_settings import (
 )
 from omapush.daemon.logs import LogFormat, LogLevel
 from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
+from omapush.daemon.profile_settings import ProfilesTable
 from omapush.daemon.resolution import GroupTable, ResolverTable
 from omapush.daemon.settings_table import NetworkSetting
 from omapush.daemon.settings_table import Table as _Table
@@ -377,6 +378,7 @@ class PpgSettings(FileSettings):
     admin: AdminTable = AdminTable()
     delivery: DeliveryTable = DeliveryTable()
     notification: NotificationTable = NotificationTable()
+    profiles: ProfilesTable = ProfilesTable()
     log: LogTable = LogTable()
     anonymous: AnonymousTable = AnonymousTable()
     initiators: list[InitiatorTable] = []

@@ -53,6 +53,7 @@ from omapush.ppg.finding import Finder
 from omapush.ppg.matching import assumptions, match
 from omapush.ppg.permissions import flags_of, granted, judge_operation
 from omapush.ppg.policy import OutboundPolicy, TargetForbiddenError
+from omapush.ppg.profiles import Profiles
 from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (
     NewDelivery,
@@ -92,6 +93,7 @@ class Acceptance:
     :param accepted: is told after the commit of a push that is due.
     :param ended: is told after a commit that deliveries have ended, and notifications are due.
     :param authorisation: what each initiator may do; default: everything but provisioning.
+    :param profiles: completes what registrations told of clients; default: that counts alone.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Acceptance:
         accepted: Callable[[NewPush], None],
         ended: Callable[[], None],
         authorisation: Authorisation | None = None,
+        profiles: Profiles | None = None,
     ) -> None:
         self._store = store
         self._finder = finder
@@ -119,6 +122,7 @@ class Acceptance:
         self._accepted = accepted
         self._ended = ended
         self._authorisation = authorisation or Authorisation()
+        self._profiles = profiles
 
     async def answer(self, request: PapRequest) -> PapAnswer:
         """Return the PAP document that answers ``request``."""
@@ -265,6 +269,7 @@ class Acceptance:
                 self._store,
                 policy.tolerance or self._tolerance,
                 policy.permissions,
+                self._profiles,
             )
         except StoreUnavailable as error:
             log.error("capabilities_not_known", reason=error.reason)
