@@ -325,7 +325,9 @@ class Acceptance:
         if entity.capabilities is None or not self._limits.match_capabilities:
             return deliveries
         try:
-            rejections = await match(assumptions(entity.capabilities), found, self._store)
+            rejections = await match(
+                assumptions(entity.capabilities), found, self._store, self._profiles
+            )
         except StoreUnavailable as error:
             log.error("capabilities_not_known", reason=error.reason)
             reason = "the gateway cannot compare capabilities now"
