@@ -380,18 +380,19 @@ def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
         in_doubt=table.in_doubt,
     )
     response_ms = _ms(table.response_timeout_seconds)
+    profile_ms = _ms(settings.profiles.timeout_seconds) if settings.profiles.fetch else 0
     lane = LaneSettings(
         retry=retry,
         idle_close_ms=_ms(table.idle_close_seconds),
         registration_age_ms=_ms(table.registration_age_seconds),
-        lease_margin_ms=2 * response_ms,
+        lease_margin_ms=2 * response_ms + profile_ms,
     )
     return DeliverySettings(
         lane=lane,
         in_flight=table.in_flight,
         per_client=table.per_client,
         # Long enough for a full lane to be worked off answer by slow answer.
-        lease_ms=(table.per_client + 3) * response_ms,
+        lease_ms=(table.per_client + 3) * (response_ms + profile_ms),
     )
 
 
