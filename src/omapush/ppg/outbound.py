@@ -17,9 +17,9 @@ import ipaddress
 import socket
 import ssl
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import httpx2
@@ -30,6 +30,7 @@ from omapush.ppg.policy import OutboundPolicy, Target
 MAX_IDLE_NAMES = 32
 """Names of TLS servers whose connections are kept open while nobody uses them."""
 
+_Found = Sequence[tuple[Any, Any, Any, Any, Any]]
 _MOVED = {"GET": (301, 302, 303, 307, 308), "POST": (307, 308)}
 
 
@@ -51,11 +52,14 @@ class OutboundLimits:
     :ivar timeout_ms: patience for a whole call, redirections included.
     :ivar max_octets: octets of an answer's body that are read.
     :ivar connections: open at a time; of TLS servers, to each of them.
+    :ivar look_ups: names resolved at a time; a look-up that nobody waits for any more counts until
+        it ends.
     """
 
     timeout_ms: int
     max_octets: int
     connections: int = 128
+    look_ups: int = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ class OutboundClient:
         self._policy = policy
         self._limits = limits
         self._connections = _Connections(limits, context or ssl.create_default_context())
+        self._look_ups = asyncio.Semaphore(limits.look_ups)
+        self._looking_up: set[asyncio.Task[_Found]] = set()
 
     async def call(
         self, request: OutboundRequest, *, redirections: int = 0, elsewhere: bool = False
@@ -125,10 +131,15 @@ class OutboundClient:
         :raises TargetForbiddenError: policy forbids an address that the host has.
         :raises OutboundError: the host's name cannot be resolved.
         """
-        loop = asyncio.get_running_loop()
+        await self._look_ups.acquire()
+        look_up = asyncio.create_task(_look_up(target))
+        self._looking_up.add(look_up)
+        look_up.add_done_callback(self._looked_up)
         try:
-            found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
+            # It cannot be called off: a thread of the process works on it until it ends. So its
+            # place stays taken, lest names that never resolve take all threads.
+            found = await asyncio.shield(look_up)
+        except (OSError, ValueError) as error:
             said = getattr(error, "strerror", None) or error
             reason = f"cannot resolve {target.host}: {said}"
             raise OutboundError(reason, written=False) from error
@@ -136,6 +147,12 @@ class OutboundClient:
         for address in addresses:
             self._policy.check(ipaddress.ip_address(address.partition("%")[0]))
         return addresses[0]
+
+    def _looked_up(self, look_up: asyncio.Task[_Found]) -> None:
+        self._looking_up.discard(look_up)
+        self._look_ups.release()
+        if not look_up.cancelled():
+            look_up.exception()  # seen, even if nobody waits any more
 
     async def call_at(self, address: str, request: OutboundRequest) -> OutboundAnswer:
         """Make a call at an address from :meth:`judged_address`; redirections are not followed.
@@ -162,6 +179,8 @@ class OutboundClient:
 
     async def close(self) -> None:
         """Close connections."""
+        for look_up in self._looking_up:
+            look_up.cancel()
         await self._connections.close()
 
     async def _read(self, request: OutboundRequest, response: httpx2.Response) -> OutboundAnswer:
@@ -197,6 +216,11 @@ class OutboundClient:
             if name.lower() != "authorization"
         }
         return replace(request, target=moved, headers=headers)
+
+
+async def _look_up(target: Target) -> _Found:
+    loop = asyncio.get_running_loop()
+    return await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
 
 
 def _prepared(client: httpx2.AsyncClient, address: str, request: OutboundRequest) -> httpx2.Request:

@@ -37,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 REDIRECTIONS = 3
 """Followed for one document, to other hosts as well; each is judged."""
+LOOK_UPS = 2
+"""Names resolved at a time: terminals choose them, and the gateway needs the threads elsewhere."""
 MAX_UNDER_WAY = 256
 """Documents that are being fetched or wait for it; with more, headers count alone."""
 _HEADERS = {"Accept": "text/xml, application/xml, application/rdf+xml, */*;q=0.1"}
@@ -70,7 +72,9 @@ class Profiles:
         self._policy = policy
         self._settings = settings
         self._clock = clock
-        limits = OutboundLimits(settings.timeout_ms, settings.max_octets, settings.at_a_time)
+        limits = OutboundLimits(
+            settings.timeout_ms, settings.max_octets, settings.at_a_time, LOOK_UPS
+        )
         self._client = OutboundClient(policy, limits)
         self._places = asyncio.Semaphore(settings.at_a_time)
         self._remembered: OrderedDict[str | bytes, tuple[Instant, Profile | None]] = OrderedDict()

@@ -130,11 +130,11 @@ async def test_secret_that_cannot_be_written_is_not_repeated(
     assert server.heads == []
 
 
-@pytest.mark.parametrize("host", ["a" * 70 + ".example", "nowhere.invalid"])
+@pytest.mark.parametrize("host", ["a" * 70 + ".example", "nul\0.example", "nowhere.invalid"])
 async def test_name_that_cannot_be_resolved_is_an_error_of_ours(
     client: OutboundClient, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if len(host) < 64:
+    if host == "nowhere.invalid":
 
         async def resolves(*_asked: object, **_more: object) -> list[Any]:
             raise OSError("Name or service not known")
@@ -142,6 +142,37 @@ async def test_name_that_cannot_be_resolved_is_an_error_of_ours(
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolves)
     with pytest.raises(OutboundError, match="cannot resolve"):
         await client.call(get(f"http://{host}/"))
+
+
+async def test_look_ups_that_nobody_waits_for_keep_their_places(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, gate, begun = asyncio.get_running_loop(), asyncio.Event(), []
+    resolve = loop.getaddrinfo
+
+    async def slow(host: str, port: int, **more: Any) -> Any:
+        if host == "localhost":
+            begun.append(host)
+            await gate.wait()
+        return await resolve(host, port, **more)
+
+    monkeypatch.setattr(loop, "getaddrinfo", slow)
+    client = OutboundClient(POLICY, OutboundLimits(10_000, 64, look_ups=2))
+    target = POLICY.parse(f"http://localhost:{server.port}/")
+    calls = [asyncio.create_task(client.judged_address(target)) for _ in range(5)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    late = asyncio.create_task(client.judged_address(target))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(begun) == 2
+    gate.set()
+    assert await late in ("127.0.0.1", "::1")
+    assert len(begun) == 3
+    await client.close()
 
 
 def certificate(directory: Path, *names: str) -> Path:

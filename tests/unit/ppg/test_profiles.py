@@ -8,8 +8,11 @@ import contextlib
 import hashlib
 import ipaddress
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from omapush.content.message import Header
@@ -282,3 +285,27 @@ async def test_newest_registration_that_says_something_is_completed(
     assert found.max_message_size == 9_000
     assert await known_capabilities([spoken], None) == NOTHING_ADDED
     assert await known_capabilities([silent], new_profiles()) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(host=st.text(max_size=20), path=st.text(max_size=20), body=st.binary(max_size=40))
+def test_whatever_a_terminal_names_ends_in_capabilities(host: str, path: str, body: bytes) -> None:
+    async def run() -> ClientCapabilities:
+        loop = asyncio.get_running_loop()
+        resolve = loop.getaddrinfo
+
+        async def to_loopback(_host: str, port: int, **more: Any) -> Any:
+            return await resolve("127.0.0.1", port, **more)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "getaddrinfo", to_loopback)
+            profiles = Profiles(OutboundPolicy(), SETTINGS, lambda: Instant(0))
+            headers = naming(f"http://{host}:1/{path}", differences=[body.hex().encode()])
+            try:
+                return await profiles.complete(NOTHING_ADDED, headers)
+            finally:
+                await profiles.close()
+
+    with capture_logs() as logs:
+        assert asyncio.run(run()) == NOTHING_ADDED
+    assert all(line["event"] == "profile_unavailable" for line in logs)
