@@ -113,17 +113,20 @@ class OutboundClient:
         :raises TargetForbiddenError: policy does not let it go there.
         :raises OutboundError: no answer, or redirected to another origin.
         """
+        progress = _Progress()
         try:
             async with asyncio.timeout(self._limits.timeout_ms / 1000):
                 while True:
+                    progress.written = False
                     address = await self.judged_address(request.target)
-                    answer = await self.call_at(address, request)
+                    answer = await self._call_at(address, request, progress)
                     if answer.location is None or not redirections:
                         return answer
                     redirections -= 1
                     request = self._moved(request, answer.location, elsewhere=elsewhere)
         except TimeoutError as error:
-            raise OutboundError("no answer in time", written=True) from error
+            reason = "no answer in time" if progress.written else "no connection in time"
+            raise OutboundError(reason, written=progress.written) from error
 
     async def judged_address(self, target: Target) -> str:
         """Return the IP address to connect to. The caller bounds the time.
@@ -157,13 +160,19 @@ class OutboundClient:
     async def call_at(self, address: str, request: OutboundRequest) -> OutboundAnswer:
         """Make a call at an address from :meth:`judged_address`; redirections are not followed.
 
-        The caller bounds the time, or takes it that the limit holds for each step alone.
+        The caller bounds the whole time; the limit here holds for each step alone.
 
         :raises OutboundError: no answer.
         """
+        return await self._call_at(address, request, _Progress())
+
+    async def _call_at(
+        self, address: str, request: OutboundRequest, progress: _Progress
+    ) -> OutboundAnswer:
         try:
             async with self._connections.to(request.target) as client:
-                response = await client.send(_prepared(client, address, request), stream=True)
+                prepared = _prepared(client, address, request, progress)
+                response = await client.send(prepared, stream=True)
                 try:
                     return await self._read(request, response)
                 finally:
@@ -179,8 +188,6 @@ class OutboundClient:
 
     async def close(self) -> None:
         """Close connections."""
-        for look_up in self._looking_up:
-            look_up.cancel()
         await self._connections.close()
 
     async def _read(self, request: OutboundRequest, response: httpx2.Response) -> OutboundAnswer:
@@ -218,12 +225,25 @@ class OutboundClient:
         return replace(request, target=moved, headers=headers)
 
 
+class _Progress:
+    """Hears from the library how far a request has come."""
+
+    def __init__(self) -> None:
+        self.written = False
+
+    async def __call__(self, event: str, _facts: object) -> None:
+        if event.endswith("send_request_body.complete"):
+            self.written = True
+
+
 async def _look_up(target: Target) -> _Found:
     loop = asyncio.get_running_loop()
     return await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
 
 
-def _prepared(client: httpx2.AsyncClient, address: str, request: OutboundRequest) -> httpx2.Request:
+def _prepared(
+    client: httpx2.AsyncClient, address: str, request: OutboundRequest, progress: _Progress
+) -> httpx2.Request:
     target, parts = request.target, urlsplit(request.target.url)
     authority = f"[{address}]:{target.port}" if ":" in address else f"{address}:{target.port}"
     return client.build_request(
@@ -231,7 +251,7 @@ def _prepared(client: httpx2.AsyncClient, address: str, request: OutboundRequest
         urlunsplit((target.scheme, authority, parts.path or "/", parts.query, "")),
         content=request.body,
         headers={**request.headers, "Host": parts.netloc, "Accept-Encoding": "identity"},
-        extensions={"sni_hostname": target.host},
+        extensions={"sni_hostname": target.host, "trace": progress},
     )
 
 

@@ -144,6 +144,26 @@ async def test_name_that_cannot_be_resolved_is_an_error_of_ours(
         await client.call(get(f"http://{host}/"))
 
 
+async def test_time_that_ran_out_before_the_request_was_written_is_told_apart(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = OutboundClient(POLICY, OutboundLimits(timeout_ms=100, max_octets=64))
+    request = get(f"http://127.0.0.1:{server.port}/")
+    server.answers["/"] = ""  # nothing, and the connection stays open
+    with pytest.raises(OutboundError, match="no answer in time") as caught:
+        await client.call(request)
+    assert caught.value.written
+
+    async def never(*_asked: object, **_more: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
+    with pytest.raises(OutboundError, match="no connection in time") as caught:
+        await client.call(request)
+    assert not caught.value.written
+    await client.close()
+
+
 async def test_look_ups_that_nobody_waits_for_keep_their_places(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
