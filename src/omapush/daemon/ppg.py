@@ -6,7 +6,8 @@ import asyncio
 import gc
 import ipaddress
 import secrets
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -16,11 +17,12 @@ from omapush.bearers.tcp import TcpBearer
 from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import HOUR_MS, SECOND_MS, Instant, later
 from omapush.daemon.clock import SystemClock
+from omapush.daemon.profile_settings import profiles_of
 from omapush.daemon.resolution import resolver_of
 from omapush.daemon.serving import HttpServer, listening_socket
 from omapush.daemon.settings import InitiatorTable, PpgSettings, RouteTable, SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
-from omapush.daemon.tls import tls_options
+from omapush.daemon.tls import listener_context, tls_options
 from omapush.ota.http.ppg import HttpPpgSettings
 from omapush.pap import address as addressing
 from omapush.ppg.acceptance import Acceptance
@@ -38,10 +40,11 @@ from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.lockout import LockoutSettings
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.notification import NotificationLoop, NotificationSettings
-from omapush.ppg.notification_sender import HttpNotificationSender
+from omapush.ppg.notification_sender import HttpNotificationSender, ListenerCredentials
 from omapush.ppg.patterns import PatternError
 from omapush.ppg.peer_certificate import PeerCertificateProtocol
-from omapush.ppg.policy import NotificationTargets
+from omapush.ppg.policy import OutboundPolicy
+from omapush.ppg.profiles import Profiles
 from omapush.ppg.recipients import Client, Contact, HttpContact, Recipients
 from omapush.ppg.resolution.port import Resolver
 from omapush.ppg.routing import RouteRule
@@ -63,9 +66,11 @@ class Policies:
 
     initiators: Initiators
     recipients: Recipients
-    targets: NotificationTargets
+    targets: OutboundPolicy
     authorisation: Authorisation
     resolver: Resolver
+    listeners: Mapping[str, ListenerCredentials]
+    listener_tls: ssl.SSLContext
 
 
 def policies(settings: PpgSettings, clock: Callable[[], Instant]) -> Policies:
@@ -78,6 +83,8 @@ def policies(settings: PpgSettings, clock: Callable[[], Instant]) -> Policies:
             _targets(settings),
             _authorisation(settings),
             resolver_of(settings.groups, settings.resolvers, recipients, clock),
+            _listeners(settings),
+            listener_context(settings.notification.ca_file),
         )
     except SettingsError:
         raise
@@ -108,10 +115,13 @@ async def run_ppg(settings: PpgSettings) -> None:
     rules = policies(settings, clock)
     store = _ledger(settings)
     await store.open()
-    sender = HttpNotificationSender(rules.targets, _ms(settings.notification.timeout_seconds))
+    sender = _sender(settings, rules)
+    profiles = profiles_of(settings.profiles, clock)
     try:
-        await _run(settings, rules, clock, store, sender)
+        await _run(settings, rules, clock, store, sender, profiles)
     finally:
+        if profiles is not None:
+            await profiles.close()
         await sender.close()
         await rules.resolver.close()
         await store.close()
@@ -123,6 +133,7 @@ async def _run(
     clock: SystemClock,
     store: Store,
     sender: HttpNotificationSender,
+    profiles: Profiles | None,
 ) -> None:
     incarnation = secrets.token_hex(8)
     node = settings.gateway.node
@@ -143,7 +154,7 @@ async def _run(
     deliveries = DeliveryLoop(
         store,
         rules.recipients,
-        _terminals(settings, clock),
+        _terminals(settings, clock, profiles),
         metrics,
         notifications.wake,
         clock,
@@ -173,6 +184,7 @@ async def _run(
         accepted,
         notifications.wake,
         rules.authorisation,
+        profiles,
     )
     front_door = PapOverHttp(acceptance, rules.initiators, metrics, _http_settings(settings), clock)
     pap = HttpServer(
@@ -320,15 +332,29 @@ def _address(client_id: str, text: str) -> addressing.Address:
         ) from error
 
 
-def _targets(settings: PpgSettings) -> NotificationTargets:
+def _targets(settings: PpgSettings) -> OutboundPolicy:
     table = settings.notification
-    return NotificationTargets(_networks(table.forbid), _networks(table.allow))
+    return OutboundPolicy(_networks(table.forbid), _networks(table.allow))
 
 
 def _networks(
     texts: list[str],
 ) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+
+
+def _listeners(settings: PpgSettings) -> dict[str, ListenerCredentials]:
+    credentials = {}
+    for table in settings.initiators:
+        password = table.notify_secret()
+        if table.notify_username is not None and password is not None:
+            credentials[table.id] = ListenerCredentials(table.notify_username, password)
+    return credentials
+
+
+def _sender(settings: PpgSettings, rules: Policies) -> HttpNotificationSender:
+    timeout_ms = _ms(settings.notification.timeout_seconds)
+    return HttpNotificationSender(rules.targets, timeout_ms, rules.listeners, rules.listener_tls)
 
 
 def _identity(settings: PpgSettings) -> Identity:
@@ -343,10 +369,11 @@ def _http_settings(settings: PpgSettings) -> PapHttpSettings:
     return PapHttpSettings(tuple(pap.paths), pap.max_entity, read_timeout_ms, pap.success_status)
 
 
-def _terminals(settings: PpgSettings, clock: SystemClock) -> Terminals:
+def _terminals(settings: PpgSettings, clock: SystemClock, profiles: Profiles | None) -> Terminals:
     table = settings.delivery
     session = HttpPpgSettings(response_timeout_ms=_ms(table.response_timeout_seconds))
-    return Terminals(TcpBearer(clock), session, clock, _ms(table.connect_timeout_seconds))
+    connect_timeout_ms = _ms(table.connect_timeout_seconds)
+    return Terminals(TcpBearer(clock), session, clock, connect_timeout_ms, profiles)
 
 
 def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
@@ -358,11 +385,12 @@ def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
         in_doubt=table.in_doubt,
     )
     response_ms = _ms(table.response_timeout_seconds)
+    profile_ms = _ms(settings.profiles.timeout_seconds) if settings.profiles.fetch else 0
     lane = LaneSettings(
         retry=retry,
         idle_close_ms=_ms(table.idle_close_seconds),
         registration_age_ms=_ms(table.registration_age_seconds),
-        lease_margin_ms=2 * response_ms,
+        lease_margin_ms=2 * response_ms + profile_ms,
         rules=tuple(_route_rule(each) for each in settings.routes),
     )
     return DeliverySettings(
@@ -370,7 +398,7 @@ def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
         in_flight=table.in_flight,
         per_client=table.per_client,
         # Long enough for a full lane to be worked off answer by slow answer.
-        lease_ms=(table.per_client + 3) * response_ms,
+        lease_ms=(table.per_client + 3) * (response_ms + profile_ms),
     )
 
 
@@ -392,7 +420,9 @@ def _notification_settings(settings: PpgSettings) -> NotificationSettings:
     # A redirected request may take the patience twice.
     lease_ms = 3 * _ms(table.timeout_seconds)
     return NotificationSettings(
-        retry_ms=tuple(_ms(seconds) for seconds in table.retry_seconds), lease_ms=lease_ms
+        retry_ms=tuple(_ms(seconds) for seconds in table.retry_seconds),
+        lease_ms=lease_ms,
+        max_age_ms=round(table.max_age_hours * HOUR_MS),
     )
 
 

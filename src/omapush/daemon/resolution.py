@@ -8,14 +8,16 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from omapush.core.instants import Instant
+from omapush.daemon.settings_table import NetworkSetting
+from omapush.daemon.settings_table import Table as _Table
 from omapush.pap import address as addressing
 from omapush.pap.address import Address, AddressError
-from omapush.ppg.policy import DEFAULT_FORBIDDEN_TARGETS, NotificationTargets
+from omapush.ppg.policy import DEFAULT_FORBIDDEN_TARGETS, OutboundPolicy
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.resolution.bounded import LookUpLimits
 from omapush.ppg.resolution.cache import CacheLimits, CachingResolver
@@ -25,18 +27,6 @@ from omapush.ppg.resolution.known import KnownClientsResolver
 from omapush.ppg.resolution.port import ClientFound, Member, Resolver, ResolverMisconfigured
 from omapush.ppg.resolution.sql import Queries, SqlResolver
 from omapush.ppg.resolution.static import Group, StaticResolver
-
-
-def _network(value: str) -> str:
-    ipaddress.ip_network(value, strict=False)
-    return value
-
-
-_Network = Annotated[str, AfterValidator(_network)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class GroupTable(_Table):
@@ -74,11 +64,11 @@ class ResolverTable(_Table):
     )
     token: SecretStr | None = Field(None, description="http: bearer token, or ...")
     token_file: Path | None = Field(None, description="... a file whose first line is it")
-    forbid: list[_Network] = Field(
+    forbid: list[NetworkSetting] = Field(
         [str(network) for network in DEFAULT_FORBIDDEN_TARGETS],
         description="http: networks where the service may not be",
     )
-    allow: list[_Network] = Field([], description="http: exceptions from forbid")
+    allow: list[NetworkSetting] = Field([], description="http: exceptions from forbid")
     timeout_seconds: float = Field(
         5, gt=0, le=60, description="patience for the look-ups of one push; then 3000"
     )
@@ -165,7 +155,7 @@ def _backend(table: ResolverTable) -> Resolver:
     url = table.url.get_secret_value()
     if table.kind == "sql":
         return SqlResolver(url, Queries(table.query or "", table.members_query), limits)
-    targets = NotificationTargets(_networks(table.forbid), _networks(table.allow))
+    targets = OutboundPolicy(_networks(table.forbid), _networks(table.allow))
     return HttpResolver(Service(url, table.secret()), targets, limits)
 
 

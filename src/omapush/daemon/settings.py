@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -31,7 +29,9 @@ from omapush.daemon.credential_settings import (
 )
 from omapush.daemon.logs import LogFormat, LogLevel
 from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
+from omapush.daemon.profile_settings import ProfilesTable
 from omapush.daemon.resolution import GroupTable, ResolverTable
+from omapush.daemon.settings_table import NetworkSetting
 from omapush.daemon.settings_table import Table as _Table
 from omapush.ppg.authentication import ANONYMOUS
 from omapush.ppg.credentials import Scheme
@@ -65,14 +65,8 @@ def _endpoint(value: object) -> object:
     return parse_endpoint(value) if isinstance(value, str) else value
 
 
-def _network(value: str) -> str:
-    ipaddress.ip_network(value, strict=False)
-    return value
-
-
 # The environment gives an endpoint as plain text, not as JSON.
 EndpointSetting = Annotated[Endpoint, NoDecode, BeforeValidator(_endpoint)]
-NetworkSetting = Annotated[str, AfterValidator(_network)]
 
 
 class LogTable(_Table):
@@ -217,6 +211,13 @@ class NotificationTable(_Table):
     retry_seconds: list[float] = Field(
         [10, 60, 300, 1800, 7200, 21600], description="wait before each repetition"
     )
+    max_age_hours: float = Field(
+        24, gt=0, description="a notification that has not arrived by then has failed"
+    )
+    ca_file: Path | None = Field(
+        None,
+        description="authorities in PEM whose listeners are believed, beside those of the system",
+    )
 
 
 class AnonymousTable(PermissionTable):
@@ -260,6 +261,14 @@ class InitiatorTable(PermissionTable):
     idempotent_resubmission: bool = Field(
         default=False, description="answer 1001 again to the same push-id with the same content"
     )
+    notify_username: str | None = Field(
+        None,
+        min_length=1,
+        pattern="^[^:]*$",
+        description="user name that its listener for result notifications wants, by HTTP Basic",
+    )
+    notify_password: SecretStr | None = Field(None, description="the password for it, or ...")
+    notify_password_file: Path | None = Field(None, description="... a file whose first line is it")
 
     @model_validator(mode="after")
     def _means(self) -> Self:
@@ -282,6 +291,15 @@ class InitiatorTable(PermissionTable):
             raise ValueError("require_all needs a certificate, and either a password or API keys")
         return self
 
+    @model_validator(mode="after")
+    def _listener(self) -> Self:
+        if self.notify_password is not None and self.notify_password_file is not None:
+            raise ValueError("has either notify_password or notify_password_file")
+        has_password = self.notify_password is not None or self.notify_password_file is not None
+        if has_password != (self.notify_username is not None):
+            raise ValueError("notify_username and a notify_password need each other")
+        return self
+
     def secret(self) -> str | None:
         """Return the password, in clear or as a hash, or ``None`` if it has none.
 
@@ -291,14 +309,26 @@ class InitiatorTable(PermissionTable):
             return self.password.get_secret_value()
         if self.password_hash is not None:
             return self.password_hash.get_secret_value()
-        if self.password_file is None:
+        return self._first_line("password_file", self.password_file)
+
+    def notify_secret(self) -> str | None:
+        """Return the password for its listener, or ``None`` if that wants none.
+
+        :raises SettingsError: its file cannot be read or is empty.
+        """
+        if self.notify_password is not None:
+            return self.notify_password.get_secret_value()
+        return self._first_line("notify_password_file", self.notify_password_file)
+
+    def _first_line(self, key: str, path: Path | None) -> str | None:
+        if path is None:
             return None
         try:
-            first_line = self.password_file.read_text().partition("\n")[0].rstrip("\r")
+            first_line = path.read_text().partition("\n")[0].rstrip("\r")
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"password_file of initiator {self.id!r}: {error}") from error
+            raise SettingsError(f"{key} of initiator {self.id!r}: {error}") from error
         if not first_line:
-            raise SettingsError(f"password_file of initiator {self.id!r} is empty")
+            raise SettingsError(f"{key} of initiator {self.id!r} is empty")
         return first_line
 
 
@@ -372,6 +402,7 @@ class PpgSettings(FileSettings):
     admin: AdminTable = AdminTable()
     delivery: DeliveryTable = DeliveryTable()
     notification: NotificationTable = NotificationTable()
+    profiles: ProfilesTable = ProfilesTable()
     log: LogTable = LogTable()
     anonymous: AnonymousTable = AnonymousTable()
     initiators: list[InitiatorTable] = []

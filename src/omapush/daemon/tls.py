@@ -1,8 +1,9 @@
-"""TLS for what a daemon serves."""
+"""TLS for what a daemon serves, and for what it calls."""
 
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 from typing import Any
 
 from omapush.daemon.settings import PapTable, SettingsError
@@ -30,6 +31,21 @@ def tls_options(table: PapTable) -> dict[str, Any]:
         # Whether an initiator needs one is asked later: others have passwords.
         context.verify_mode = ssl.CERT_OPTIONAL
     return {"ssl_context_factory": lambda _config, _default: context}
+
+
+def listener_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Return TLS towards listeners of initiators: the system's authorities, and those of a file.
+
+    :raises SettingsError: the file cannot be read or holds no certificates.
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 9325 3.1.1
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"notification.ca_file: {_said(error)}") from error
+    return context
 
 
 def _said(error: Exception) -> str:

@@ -12,11 +12,13 @@ Who calls whom::
     expanding ──► store.expand                              pushes to very many recipients
     delivery ──► store.claim ──► lane ──► routing, transform (pure)
         │                         └─────► reach ──► terminals ──► ota.http.ppg
-        └─────── lifecycle (pure) ──► store.settle          one line in the timeline each
-    notification ──► store.claim_notifications ──► HTTP POST to the initiator
+        ├─────── lifecycle (pure) ──► store.settle          one line in the timeline each
+        └─────── profiles ──► outbound                      UAProf documents, in bounded time
+    notification ──► store.claim_notifications ──► notification_sender ──► outbound
 
 On failure: a request that proves nothing is refused by its HTTP status alone. One that cannot be
 stored is answered 3000 and nothing is kept. A delivery whose process dies is claimed again when its
 lease ends and is marked in doubt. A notification is a row like any other work and survives the same
-way. The loops never stop for one bad row: they log it, leave it to its lease, and go on.
+way. A profile that cannot be had leaves a client with what it said itself. The loops never stop for
+one bad row: they log it, leave it to its lease, and go on.
 """

@@ -48,7 +48,8 @@ from omapush.ppg.documents import (
 )
 from omapush.ppg.finding import Finder
 from omapush.ppg.permissions import judge_operation
-from omapush.ppg.policy import NotificationTargets
+from omapush.ppg.policy import OutboundPolicy
+from omapush.ppg.profiles import Profiles
 from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (
     NewPush,
@@ -84,13 +85,14 @@ class Acceptance:
     :param accepted: is told after the commit of a push that is due.
     :param ended: is told after a commit that deliveries have ended, and notifications are due.
     :param authorisation: what each initiator may do; default: everything but provisioning.
+    :param profiles: completes what registrations told of clients; default: that counts alone.
     """
 
     def __init__(
         self,
         store: Store,
         finder: Finder,
-        targets: NotificationTargets,
+        targets: OutboundPolicy,
         identity: Identity,
         limits: SubmissionLimits,
         tolerance: Tolerance,
@@ -99,16 +101,18 @@ class Acceptance:
         accepted: Callable[[NewPush], None],
         ended: Callable[[], None],
         authorisation: Authorisation | None = None,
+        profiles: Profiles | None = None,
     ) -> None:
         self._store = store
         self._finder = finder
         self._identity = identity
         self._tolerance = tolerance
         self._clock = clock
-        self._composer = Composer(store, finder, targets, limits, new_key)
+        self._composer = Composer(store, finder, targets, limits, new_key, profiles)
         self._accepted = accepted
         self._ended = ended
         self._authorisation = authorisation or Authorisation()
+        self._profiles = profiles
 
     async def answer(self, request: PapRequest) -> PapAnswer:
         """Return the PAP document that answers ``request``."""
@@ -270,6 +274,7 @@ class Acceptance:
                 self._store,
                 policy.tolerance or self._tolerance,
                 policy.permissions,
+                self._profiles,
             )
         except StoreUnavailable as error:
             log.error("capabilities_not_known", reason=error.reason)

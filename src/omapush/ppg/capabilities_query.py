@@ -1,6 +1,7 @@
 """Client capabilities query: what does a client take? (PAP 5.5, 8.10, 8.11)
 
-Told is what is known without asking the client: what its latest registration said.
+Told is what is known without asking the client: what its latest registration said, completed by
+the profile that it named where profiles are fetched.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from omapush.pap.address_reading import read_address
 from omapush.pap.codes import StatusCode
 from omapush.pap.model import CcqMessage, CcqResponse
 from omapush.pap.tolerance import Tolerance
-from omapush.ppg.capabilities import capabilities_of, to_profile
+from omapush.ppg.capabilities import to_profile
 from omapush.ppg.finding import Finder
 from omapush.ppg.permissions import Permissions, judge_recipient
+from omapush.ppg.profiles import Profiles, known_capabilities
 from omapush.ppg.store.contract import Store
 from omapush.ppg.submission import Named, RejectionError, insist
 
@@ -24,11 +26,13 @@ async def query_capabilities(
     store: Store,
     tolerance: Tolerance,
     permissions: Permissions,
+    profiles: Profiles | None = None,
 ) -> tuple[CcqResponse, bytes | None]:
     """Return the response to ``message`` and, on success, the UAProf document beside it (PAP 7.3).
 
     :param tolerance: how far the address may be off the grammar.
     :param permissions: whoever may not push to a client is not told about it either.
+    :param profiles: completes what registrations said; ``None``: that counts alone.
     :raises StoreUnavailable: the ledger cannot tell.
     """
     try:
@@ -45,8 +49,7 @@ async def query_capabilities(
         reason = "a group has no capabilities of its own"
         return response_to(message, StatusCode.CAPABILITIES_NOT_AVAILABLE, reason), None
     registrations = await store.registrations(found.clients[0].client_id)
-    # The newest that says something: an older one on another bearer may know more, but not better.
-    known = next(filter(None, map(capabilities_of, registrations)), None)
+    known = await known_capabilities(registrations, profiles)
     if known is None:
         reason = "the client is known, its capabilities are not"
         return response_to(message, StatusCode.CAPABILITIES_NOT_AVAILABLE, reason), None

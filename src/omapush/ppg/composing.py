@@ -24,7 +24,8 @@ from omapush.ppg.documents import control_facts
 from omapush.ppg.finding import Finder
 from omapush.ppg.matching import assumptions, match
 from omapush.ppg.permissions import Permissions, flags_of, granted
-from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
+from omapush.ppg.policy import OutboundPolicy, TargetForbiddenError
+from omapush.ppg.profiles import Profiles
 from omapush.ppg.store.contract import NewDelivery, NewPush, Store, StoreUnavailable
 from omapush.ppg.submission import Found, RejectionError, SubmissionLimits, examine, judge
 
@@ -72,15 +73,17 @@ class Composer:
         self,
         store: Store,
         finder: Finder,
-        targets: NotificationTargets,
+        targets: OutboundPolicy,
         limits: SubmissionLimits,
         new_key: Callable[[Instant], str],
+        profiles: Profiles | None = None,
     ) -> None:
         self._store = store
         self._finder = finder
         self._targets = targets
         self._limits = limits
         self._new_key = new_key
+        self._profiles = profiles
 
     async def compose(self, submission: Submission, notes: Notes) -> NewPush:
         """Return what is to become durable.
@@ -123,7 +126,9 @@ class Composer:
         if entity.capabilities is None or not self._limits.match_capabilities:
             return deliveries
         try:
-            rejections = await match(assumptions(entity.capabilities), found, self._store)
+            rejections = await match(
+                assumptions(entity.capabilities), found, self._store, self._profiles
+            )
         except StoreUnavailable as error:
             log.error("capabilities_not_known", reason=error.reason)
             reason = "the gateway cannot compare capabilities now"

@@ -5,12 +5,14 @@ Each recipient is judged alone (PAP 6.1). A client of which nothing is known con
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from omapush.content.uaprof import Profile, read_profile
 from omapush.core.errors import DecodeError
 from omapush.pap.codes import StatusCode
-from omapush.ppg.capabilities import assumed_mismatch, capabilities_of
+from omapush.ppg.capabilities import assumed_mismatch
+from omapush.ppg.profiles import Profiles, known_capabilities
 from omapush.ppg.store.contract import Rejection, Store
 from omapush.ppg.submission import Found, RejectionError
 
@@ -26,25 +28,24 @@ def assumptions(octets: bytes) -> Profile:
         raise RejectionError(StatusCode.BAD_REQUEST, reason) from error
 
 
-async def match(assumed: Profile, found: Sequence[Found], store: Store) -> dict[str, Rejection]:
+async def match(
+    assumed: Profile, found: Sequence[Found], store: Store, profiles: Profiles | None = None
+) -> dict[str, Rejection]:
     """Return the recipients whose clients lack what ``assumed`` says, each with the reason.
 
+    :param profiles: completes what registrations said, within one timeout for all recipients.
     :raises RejectionError: every recipient does.
     :raises StoreUnavailable: what is known cannot be told.
     """
+    # The members of a group differ; each is judged when it is served.
+    single = [each for each in found if not each.is_group]
+    told = [await store.registrations(each.clients[0].client_id) for each in single]
+    known = await asyncio.gather(*(known_capabilities(each, profiles) for each in told))
     rejections: dict[str, Rejection] = {}
-    for each in found:
-        if each.is_group:
-            continue  # its members differ; each is judged when it is served
-        shortfall = await _shortfall(assumed, each.clients[0].client_id, store)
-        if shortfall is not None:
+    for each, capabilities in zip(single, known, strict=True):
+        shortfall = capabilities and assumed_mismatch(assumed, capabilities)
+        if shortfall:
             rejections[each.recipient] = Rejection(CODE, shortfall)
     if len(rejections) == len(found):
         raise RejectionError(CODE, next(iter(rejections.values())).reason)
     return rejections
-
-
-async def _shortfall(assumed: Profile, client_id: str, store: Store) -> str | None:
-    registrations = await store.registrations(client_id)
-    known = next(filter(None, map(capabilities_of, registrations)), None)
-    return assumed_mismatch(assumed, known) if known is not None else None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from omapush.core.errors import OmapushError
-from omapush.core.instants import HOUR_MS, MINUTE_MS, SECOND_MS, Instant, later
+from omapush.core.instants import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Instant, later
 from omapush.pap import xml
 from omapush.pap.codes import StatusCode
 from omapush.pap.model import BadMessageResponse, ResultNotificationResponse
@@ -25,7 +25,7 @@ from omapush.ppg.notification_sender import (
     NotificationFailedError,
     NotificationSender,
 )
-from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
+from omapush.ppg.policy import OutboundPolicy, TargetForbiddenError
 from omapush.ppg.store.contract import (
     ClaimedNotification,
     NotificationSettlement,
@@ -42,6 +42,7 @@ class NotificationSettings:
     """How the outbox behaves.
 
     :ivar retry_ms: the wait before each repetition; when it is used up the notification has failed.
+    :ivar max_age_ms: counted from when it was to be told; then it has failed, whatever the reason.
     :ivar in_flight: at most so many at a time; ``per_url`` of them to one URL.
     """
 
@@ -53,6 +54,7 @@ class NotificationSettings:
         2 * HOUR_MS,
         6 * HOUR_MS,
     )
+    max_age_ms: int = DAY_MS
     in_flight: int = 128
     per_url: int = 8
     lease_ms: int = MINUTE_MS
@@ -102,7 +104,7 @@ class NotificationLoop:
         self,
         store: Store,
         sender: NotificationSender,
-        targets: NotificationTargets,
+        targets: OutboundPolicy,
         identity: Identity,
         metrics: Metrics,
         clock: Callable[[], Instant],
@@ -190,15 +192,20 @@ class NotificationLoop:
             self._wake.set()
 
     async def _attempt(self, notification: ClaimedNotification) -> Verdict:
+        if self._clock() >= self._expires_at(notification):
+            return Verdict(NotificationState.FAILED, "expired before it could be told")
         document = result_notification(notification, self._identity)
         try:
             target = self._targets.parse(notification.url)
-            return judge(await self._sender.post(target, document))
+            return judge(await self._sender.post(target, document, notification.initiator_id))
         except TargetForbiddenError as error:
             return Verdict(NotificationState.FAILED, error.reason)
         except NotificationFailedError as error:
             # A listener that never answers has probably read it: repeat once at most.
             return Verdict(NotificationState.PENDING, error.reason, 1 if error.written else None)
+
+    def _expires_at(self, notification: ClaimedNotification) -> Instant:
+        return later(notification.created_at, self._settings.max_age_ms)
 
     def _settlement(
         self, notification: ClaimedNotification, verdict: Verdict
@@ -212,6 +219,8 @@ class NotificationLoop:
                 state, reason = NotificationState.FAILED, f"given up: {reason}"
             else:
                 due_at = later(now, waits[notification.attempt - 1])
+                if due_at >= self._expires_at(notification):
+                    state, reason, due_at = NotificationState.FAILED, f"expired: {reason}", None
         return NotificationSettlement(
             notification.key,
             notification.owner,

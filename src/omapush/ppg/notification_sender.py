@@ -1,23 +1,15 @@
-"""Posts result notifications over HTTP, only to addresses that policy allows.
-
-The host name is resolved here, every address it has is judged, and the connection goes to the very
-address that was judged: a name that resolves differently a moment later changes nothing.
-"""
+"""Posts result notifications over HTTP, with the credentials that an initiator's listener wants."""
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
-import socket
+import base64
 import ssl
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import urljoin, urlsplit, urlunsplit
 
-import httpx2
-
-from omapush.core.errors import OmapushError
-from omapush.ppg.policy import NotificationTarget, NotificationTargets
+from omapush.ppg.outbound import OutboundClient, OutboundError, OutboundLimits, OutboundRequest
+from omapush.ppg.policy import OutboundPolicy, Target
 
 MAX_ANSWER_OCTETS = 65_536
 """An initiator's answer is a few hundred octets; more than this is not read."""
@@ -31,22 +23,32 @@ class NotificationAnswer:
     body: bytes
 
 
-class NotificationFailedError(OmapushError):
+@dataclass(frozen=True, slots=True)
+class ListenerCredentials:
+    """What an initiator's listener wants of the gateway, by HTTP Basic (RFC 7617)."""
+
+    username: str
+    password: str = field(repr=False)
+
+    @property
+    def authorization(self) -> str:
+        """Value of the header; a secret."""
+        pair = f"{self.username}:{self.password}".encode()
+        return f"Basic {base64.b64encode(pair).decode()}"
+
+
+class NotificationFailedError(OutboundError):
     """No answer came.
 
     :ivar written: the request had been written completely, so the initiator may have taken it.
     """
 
-    def __init__(self, reason: str, *, written: bool) -> None:
-        super().__init__(reason)
-        self.written = written
-
 
 class NotificationSender(Protocol):
     """Port: brings one document to one target."""
 
-    async def post(self, target: NotificationTarget, document: bytes) -> NotificationAnswer:
-        """Post ``document`` and return the answer.
+    async def post(self, target: Target, document: bytes, initiator_id: str) -> NotificationAnswer:
+        """Post ``document``, meant for this initiator, and return the answer.
 
         :raises TargetForbiddenError: policy does not let it go there.
         :raises NotificationFailedError: no answer.
@@ -57,89 +59,38 @@ class NotificationSender(Protocol):
 
 
 class HttpNotificationSender:
-    """The sender of a running gateway."""
+    """The sender of a running gateway.
 
-    def __init__(self, targets: NotificationTargets, timeout_ms: int) -> None:
-        self._targets = targets
-        self._timeout = timeout_ms / 1000
-        limits = httpx2.Limits(max_connections=128, max_keepalive_connections=32)
-        self._client = httpx2.AsyncClient(
-            timeout=self._timeout,
-            limits=limits,
-            trust_env=False,
-            verify=ssl.create_default_context(),
-        )
+    :param credentials: by initiator id; the others' listeners get none.
+    :param context: for TLS; default: the authorities that the system believes.
+    """
 
-    async def post(self, target: NotificationTarget, document: bytes) -> NotificationAnswer:
+    def __init__(
+        self,
+        policy: OutboundPolicy,
+        timeout_ms: int,
+        credentials: Mapping[str, ListenerCredentials] | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        limits = OutboundLimits(timeout_ms, MAX_ANSWER_OCTETS)
+        self._client = OutboundClient(policy, limits, context)
+        self._credentials = dict(credentials or {})
+
+    async def post(
+        self, target: Target, document: bytes, initiator_id: str = ""
+    ) -> NotificationAnswer:
         """Post, following at most one redirection on the same host (PAP has no rule; RFC 9110)."""
+        headers = {"Content-Type": "application/xml; charset=UTF-8"}
+        credentials = self._credentials.get(initiator_id)
+        if credentials is not None:
+            headers["Authorization"] = credentials.authorization
+        request = OutboundRequest(target, "POST", headers, document)
         try:
-            async with asyncio.timeout(self._timeout):
-                answer, location = await self._post_once(target, document)
-                if location is not None:
-                    answer, _ = await self._post_once(self._moved(target, location), document)
-                return answer
-        except TimeoutError as error:
-            raise NotificationFailedError("no answer in time", written=True) from error
+            answer = await self._client.call(request, redirections=1)
+        except OutboundError as error:
+            raise NotificationFailedError(error.reason, written=error.written) from error
+        return NotificationAnswer(answer.status, answer.body)
 
     async def close(self) -> None:
         """Close connections."""
-        await self._client.aclose()
-
-    async def _post_once(
-        self, target: NotificationTarget, document: bytes
-    ) -> tuple[NotificationAnswer, str | None]:
-        address = await self._judged_address(target)
-        authority = f"[{address}]" if ":" in address else address
-        parts = urlsplit(target.url)
-        url = urlunsplit(
-            (target.scheme, f"{authority}:{target.port}", parts.path or "/", parts.query, "")
-        )
-        request = self._client.build_request(
-            "POST",
-            url,
-            content=document,
-            headers={"Host": parts.netloc, "Content-Type": "application/xml; charset=UTF-8"},
-            extensions={"sni_hostname": target.host},
-        )
-        try:
-            response = await self._client.send(request, stream=True)
-            try:
-                return await _read(response), _redirection(response)
-            finally:
-                await response.aclose()
-        except httpx2.ReadTimeout as error:
-            raise NotificationFailedError("no answer in time", written=True) from error
-        except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError) as error:
-            reason = f"{type(error).__name__}: {error}".strip(": ")
-            raise NotificationFailedError(reason, written=False) from error
-
-    async def _judged_address(self, target: NotificationTarget) -> str:
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            reason = f"cannot resolve {target.host}: {error.strerror or error}"
-            raise NotificationFailedError(reason, written=False) from error
-        addresses = [str(entry[4][0]) for entry in found]
-        for address in addresses:
-            self._targets.check(ipaddress.ip_address(address.partition("%")[0]))
-        return addresses[0]
-
-    def _moved(self, target: NotificationTarget, location: str) -> NotificationTarget:
-        moved = self._targets.parse(urljoin(target.url, location))
-        if (moved.scheme, moved.host, moved.port) != (target.scheme, target.host, target.port):
-            raise NotificationFailedError("redirected to another host", written=True)
-        return moved
-
-
-async def _read(response: httpx2.Response) -> NotificationAnswer:
-    body = bytearray()
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > MAX_ANSWER_OCTETS:
-            break
-    return NotificationAnswer(response.status_code, bytes(body[:MAX_ANSWER_OCTETS]))
-
-
-def _redirection(response: httpx2.Response) -> str | None:
-    return response.headers.get("Location") if response.status_code in (307, 308) else None
+        await self._client.close()

@@ -1,7 +1,7 @@
-"""Where the gateway itself may connect to. Pure decisions.
+"""Where the gateway itself may connect to over HTTP. Pure decisions.
 
-:class:`NotificationTargets` says which addresses result notifications may go to. An initiator names
-the URL, so without this rule it could make the gateway call anything in the operator's network.
+An initiator names the URL of its result notifications, and a terminal that of its profile. Without
+these rules either could make the gateway call anything in the operator's network.
 """
 
 from __future__ import annotations
@@ -28,31 +28,36 @@ DEFAULT_FORBIDDEN_TARGETS: tuple[Network, ...] = tuple(
         "ff00::/8",  # multicast
     )
 )
-"""What notifications may never go to unless the settings say otherwise."""
+"""Where the gateway never connects to unless the settings say otherwise."""
 
 
 class TargetForbiddenError(OmapushError):
-    """Policy does not let a result notification go there."""
+    """Policy does not let the gateway connect to there."""
 
 
 @dataclass(frozen=True, slots=True)
-class NotificationTarget:
-    """A result notification URL taken apart."""
+class Target:
+    """A URL to call, taken apart."""
 
     scheme: str
     host: str
     port: int
     url: str
 
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port (RFC 6454, 4)."""
+        return self.scheme, self.host, self.port
+
 
 @dataclass(frozen=True, slots=True)
-class NotificationTargets:
-    """Which targets notifications may go to; ``allowed`` are exceptions from ``forbidden``."""
+class OutboundPolicy:
+    """Which targets may be called; ``allowed`` are exceptions from ``forbidden``."""
 
     forbidden: tuple[Network, ...] = DEFAULT_FORBIDDEN_TARGETS
     allowed: tuple[Network, ...] = ()
 
-    def parse(self, url: str) -> NotificationTarget:
+    def parse(self, url: str) -> Target:
         """Take ``url`` apart.
 
         :raises TargetForbiddenError: not an absolute http(s) URL with a host, or a forbidden one.
@@ -65,9 +70,9 @@ class NotificationTargets:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise TargetForbiddenError(f"not an absolute http or https URL: {url[:80]!r}")
         if parts.username or parts.password:
-            raise TargetForbiddenError("a notification URL may not hold credentials")
+            raise TargetForbiddenError("a URL to be called may not hold credentials")
         default = 443 if parts.scheme == "https" else 80
-        target = NotificationTarget(parts.scheme, parts.hostname, port or default, url)
+        target = Target(parts.scheme, parts.hostname, port or default, url)
         literal = ip_address(target.host)
         if literal is not None:
             self.check(literal)
@@ -80,4 +85,4 @@ class NotificationTargets:
             return
         for network in self.forbidden:
             if address in network:
-                raise TargetForbiddenError(f"policy forbids notifications to {address} ({network})")
+                raise TargetForbiddenError(f"policy forbids calling {address} ({network})")

@@ -93,11 +93,11 @@ class Reach:
         """
         asked_at = self._clock()
         connection = await self._registered(asked_at, key)
-        verdict = fit(message, connection.registration.capabilities)
+        verdict = fit(message, await self._terminals.capabilities(connection))
         if isinstance(verdict, Unfit) and connection.registered_at < asked_at:
             self.retire("its capabilities may be out of date")
             connection = await self._registered(asked_at, key)
-            verdict = fit(message, connection.registration.capabilities)
+            verdict = fit(message, await self._terminals.capabilities(connection))
         return connection, verdict
 
     async def push(self, connection: TerminalConnection, request: PpgRequest) -> PushOutcome:
@@ -143,10 +143,9 @@ class Reach:
 
     async def _note_registration(self, connection: TerminalConnection, key: DeliveryKey) -> None:
         """Leave a line in the timeline of the delivery for which the connection was opened."""
-        registration = connection.registration
-        capabilities = registration.capabilities
+        capabilities = await self._terminals.capabilities(connection)
         detail = (
-            f"terminal {registration.terminal_id}, {connection.route.reason}; takes "
+            f"terminal {connection.registration.terminal_id}, {connection.route.reason}; takes "
             f"{', '.join(capabilities.accept_app_id[:4])} up to {capabilities.max_message_size} "
             "octets"
         )

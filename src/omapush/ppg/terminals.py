@@ -14,6 +14,7 @@ from omapush.core.instants import Instant
 from omapush.ota.http.ppg import HttpPpgSession, HttpPpgSettings
 from omapush.ota.interface import (
     BearerUnavailable,
+    ClientCapabilities,
     OutcomeKind,
     PpgIndication,
     PpgRequest,
@@ -23,6 +24,7 @@ from omapush.ota.interface import (
     StreamBearer,
     StreamLink,
 )
+from omapush.ppg.profiles import Profiles
 from omapush.ppg.recipients import Client
 from omapush.ppg.routing import Route
 from omapush.ppg.store.contract import RegistrationRecord
@@ -132,7 +134,10 @@ class TerminalConnection:
 
 
 class Terminals:
-    """Opens connections to terminals, with what is remembered about each."""
+    """Opens connections to terminals, with what is remembered about each.
+
+    :param profiles: completes what terminals say that they take; default: that counts alone.
+    """
 
     def __init__(
         self,
@@ -140,11 +145,20 @@ class Terminals:
         settings: HttpPpgSettings,
         clock: Callable[[], Instant],
         connect_timeout_ms: int,
+        profiles: Profiles | None = None,
     ) -> None:
         self._bearer = bearer
         self._settings = settings
         self._clock = clock
         self._connect_timeout_ms = connect_timeout_ms
+        self._profiles = profiles
+
+    async def capabilities(self, connection: TerminalConnection) -> ClientCapabilities:
+        """Return what the terminal takes: its own words, then those of its profile."""
+        registration = connection.registration
+        if self._profiles is None:
+            return registration.capabilities
+        return await self._profiles.complete(registration.capabilities, registration.cpi)
 
     async def open(
         self, client: Client, route: Route, remembered: RegistrationRecord | None

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from omapush.daemon.ppg import check_ppg_settings
+from omapush.daemon.clock import SystemClock
+from omapush.daemon.ppg import check_ppg_settings, policies
 from omapush.daemon.settings import ClientSettings, Endpoint, PpgSettings, SettingsError
 from omapush.daemon.settings_file import kind_of, load_settings, read_toml
 
@@ -238,3 +239,30 @@ def test_settings_that_contradict_each_other_are_refused(
     settings = load_settings(PpgSettings, written(tmp_path, text))
     with pytest.raises(SettingsError, match=said):
         check_ppg_settings(settings)
+
+
+def test_credentials_for_a_listener_are_whole_or_absent_and_never_shown(tmp_path: Path) -> None:
+    file = tmp_path / "listener"
+    file.write_text("s3cret\nrest\n")
+    for line in ('notify_password = "s3cret"', f"notify_password_file = '{file}'"):
+        text = f'{INITIATOR}notify_username = "ppg"\n{line}\n'
+        settings = load_settings(PpgSettings, written(tmp_path, text))
+        assert settings.initiators[0].notify_secret() == "s3cret"
+        assert "s3cret" not in repr(settings) + repr(policies(settings, SystemClock()))
+    base = INITIATOR
+    for lines in ('notify_username = "ppg"', 'notify_password = "s3cret"'):
+        said = fault(tmp_path, f"{base}{lines}\n")
+        assert "need each other" in said
+        assert "s3cret" not in said
+    file.write_text("")
+    text = f"{base}notify_username = 'ppg'\nnotify_password_file = '{file}'\n"
+    with pytest.raises(SettingsError, match=r"notify_password_file of initiator .* is empty"):
+        check_ppg_settings(load_settings(PpgSettings, written(tmp_path, text)))
+
+
+def test_authorities_for_listeners_that_are_no_good_are_said(tmp_path: Path) -> None:
+    (tmp_path / "nonsense.pem").write_text("nonsense")
+    for name in ("nonsense.pem", "nothing.pem"):
+        text = f"[notification]\nca_file = '{tmp_path / name}'\n"
+        with pytest.raises(SettingsError, match=r"notification\.ca_file: "):
+            check_ppg_settings(load_settings(PpgSettings, written(tmp_path, text)))

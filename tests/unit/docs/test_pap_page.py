@@ -26,7 +26,7 @@ from omapush.ppg.documents import Identity
 from omapush.ppg.finding import Finder
 from omapush.ppg.http import PapHttpSettings, PapOverHttp
 from omapush.ppg.metrics import Metrics
-from omapush.ppg.policy import NotificationTargets
+from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.recipients import Client, HttpContact, Recipients
 from omapush.ppg.resolution.static import StaticResolver
 from omapush.ppg.submission import SubmissionLimits
@@ -59,7 +59,7 @@ def acceptance(store: MemoryStore) -> Acceptance:
     return Acceptance(
         store,
         Finder(StaticResolver(Recipients([ANNA]), []), Recipients([ANNA])),
-        NotificationTargets(),
+        OutboundPolicy(),
         Identity("omapush", "http://127.0.0.1:8080/pap", "omapush"),
         SubmissionLimits(),
         Tolerance(),

@@ -14,7 +14,8 @@ from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.authorisation import Authorisation
 from omapush.ppg.documents import Identity
 from omapush.ppg.finding import Finder
-from omapush.ppg.policy import NotificationTargets
+from omapush.ppg.policy import OutboundPolicy
+from omapush.ppg.profiles import Profiles
 from omapush.ppg.recipients import Client, HttpContact, Recipients
 from omapush.ppg.resolution.static import Group, StaticResolver
 from omapush.ppg.submission import SubmissionLimits
@@ -65,12 +66,13 @@ def new_acceptance(
         authorisation: Authorisation | None = None,
         groups: Sequence[Group] = (),
         limits: SubmissionLimits | None = None,
+        profiles: Profiles | None = None,
     ) -> Acceptance:
         keys = itertools.count(1)
         return Acceptance(
             store,
             Finder(StaticResolver(recipients, groups), recipients),
-            NotificationTargets(),
+            OutboundPolicy(),
             IDENTITY,
             limits or SubmissionLimits(max_recipients=3),
             tolerance or Tolerance(),
@@ -79,6 +81,7 @@ def new_acceptance(
             lambda _push: woken.append(True),
             lambda: None,
             authorisation,
+            profiles,
         )
 
     return make

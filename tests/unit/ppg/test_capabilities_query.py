@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable
 
 import pytest
 
-from omapush.content.uaprof import push_characteristics, read_profile
+from omapush.content.uaprof import (
+    PushCharacteristics,
+    profile_of,
+    push_characteristics,
+    read_profile,
+    write_profile,
+)
 from omapush.core.instants import parse_utc
 from omapush.pap import entity, model, xml
 from omapush.pap.versions import PapVersion
 from omapush.ppg.acceptance import Acceptance, PapRequest
 from omapush.ppg.authentication import Identified
+from omapush.ppg.policy import OutboundPolicy
+from omapush.ppg.profiles import Profiles, ProfileSettings
 from omapush.ppg.store.contract import RegistrationRecord
 from omapush.testing.memory_store import MemoryStore
 
@@ -93,3 +103,22 @@ async def test_ledger_that_is_away_is_3000(
     store.unavailable = "disk full"
     response, _ = await ask(new_acceptance())
     assert response.code == 3000
+
+
+async def test_profile_completes_what_registration_told(
+    new_acceptance: Callable[..., Acceptance], store: MemoryStore
+) -> None:
+    document = write_profile(
+        profile_of(PushCharacteristics(accept=("a/b",), accept_charset=("utf-16",)))
+    )
+    digest = base64.b64encode(hashlib.md5(document, usedforsecurity=False).digest()).decode()
+    named = (("x-wap-profile", f'"1-{digest}"'), ("x-wap-profile-diff", f"1;{document.decode()}"))
+    record = RegistrationRecord("anna", "00", NOW, "6000", "tag", {"tag": (*CPI, *named)})
+    await store.remember_registration(record)
+    profiles = Profiles(OutboundPolicy(), ProfileSettings(), lambda: NOW)
+    _, answer = await ask(new_acceptance(profiles=profiles))
+    await profiles.close()
+    assert answer is not None
+    told = push_characteristics(read_profile(answer))
+    assert told.accept_charset == ("utf-16",)
+    assert told.accept == ("text/vnd.wap.si", "image/png")  # the headers' own words stand before

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import itertools
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -10,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from omapush.content.message import PushMessage
+from omapush.content.message import Header, PushMessage
+from omapush.content.uaprof import PushCharacteristics, profile_of, write_profile
 from omapush.core.instants import HOUR_MS, later
 from omapush.ota.http.ppg import HttpPpgSettings
 from omapush.ota.interface import (
@@ -31,6 +34,8 @@ from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
 from omapush.ppg.lane import LaneSettings
 from omapush.ppg.lifecycle import InDoubtPolicy, RetryPolicy
 from omapush.ppg.metrics import Metrics
+from omapush.ppg.policy import OutboundPolicy
+from omapush.ppg.profiles import Profiles, ProfileSettings
 from omapush.ppg.recipients import Client, Contact, HttpContact, Recipients
 from omapush.ppg.store.contract import (
     DeliveryRecord,
@@ -143,8 +148,8 @@ class Gateway:
         self._push_keys = (f"{number:032x}" for number in itertools.count(1))
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, settings: DeliverySettings) -> None:
-        terminals = Terminals(self.bearer, HttpPpgSettings(), self.clock, 1_000)
+    def start(self, settings: DeliverySettings, profiles: Profiles | None = None) -> None:
+        terminals = Terminals(self.bearer, HttpPpgSettings(), self.clock, 1_000, profiles)
         self.loop = DeliveryLoop(
             self.store,
             self._recipients,
@@ -594,3 +599,52 @@ async def test_stopping_lets_what_is_under_way_end_and_queues_the_rest(
 def _client(client_id: str, host: str) -> Client:
     only = (address.parse(f"WAPPUSH={client_id}/TYPE=USER@ppg.example.net"),)
     return Client(client_id, only, HttpContact(host, 4035))
+
+
+def in_difference(characteristics: PushCharacteristics) -> tuple[Header, ...]:
+    """Return CPI headers that say so in a difference, for which nothing needs to be fetched."""
+    document = write_profile(profile_of(characteristics))
+    digest = base64.b64encode(hashlib.md5(document, usedforsecurity=False).digest()).decode()
+    return (
+        ("x-wap-profile", f'"1-{digest}"'),
+        ("x-wap-profile-diff", f"1;{document.decode()}"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "state"), [(20_000, DeliveryState.DELIVERED), (1_000, DeliveryState.UNDELIVERABLE)]
+)
+async def test_what_fits_is_judged_by_the_profile_where_headers_are_silent(
+    store: MemoryStore, recipients: Recipients, size: int, state: DeliveryState
+) -> None:
+    gateway = Gateway(store, recipients)
+    told = in_difference(PushCharacteristics(accept=("text/plain",), msg_size=size))
+    silent = RegistrationInd("6000", "00", "dGFn", ClientCapabilities(), told)
+    gateway.bearer.terminals[ANNA].registration = silent
+    profiles = Profiles(OutboundPolicy(), ProfileSettings(), gateway.clock)
+    gateway.start(DeliverySettings(LaneSettings(RETRY)), profiles)
+    await gateway.accept("a@pi", message=replace(MESSAGE, body=b"x" * 5_000))
+    await gateway.rest()
+    delivery = await gateway.delivery("a@pi")
+    assert delivery.state is state
+    registered = next(
+        line for line in (await gateway.push("a@pi")).timeline if line.event == "registered"
+    )
+    assert f"up to {size} octets" in registered.detail
+    await gateway.close()
+    await profiles.close()
+
+
+async def test_profile_that_cannot_be_had_fails_no_push(
+    store: MemoryStore, recipients: Recipients
+) -> None:
+    gateway = Gateway(store, recipients)
+    named = (("X-Wap-Push-Accept", "*/*"), ("x-wap-profile", '"http://169.254.169.254/p"'))
+    gateway.bearer.terminals[ANNA].registration = RegistrationInd("6000", "00", "t", TAKES, named)
+    profiles = Profiles(OutboundPolicy(), ProfileSettings(), gateway.clock)
+    gateway.start(DeliverySettings(LaneSettings(RETRY)), profiles)
+    await gateway.accept("a@pi")
+    await gateway.rest()
+    assert (await gateway.delivery("a@pi")).state is DeliveryState.DELIVERED
+    await gateway.close()
+    await profiles.close()

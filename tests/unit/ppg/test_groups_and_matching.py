@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable
 
 from omapush.content.message import PushMessage as ContentMessage
@@ -15,6 +17,8 @@ from omapush.ppg.authentication import Identified
 from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
 from omapush.ppg.patterns import Filter
 from omapush.ppg.permissions import Permissions
+from omapush.ppg.policy import OutboundPolicy
+from omapush.ppg.profiles import Profiles, ProfileSettings
 from omapush.ppg.resolution.port import ClientFound
 from omapush.ppg.resolution.static import Group
 from omapush.ppg.store.contract import DeliveryState, RegistrationRecord
@@ -164,3 +168,18 @@ async def test_capabilities_entity_that_is_none_is_2000_when_matching_is_on(
 ) -> None:
     acceptance = new_acceptance(limits=MATCHING)
     assert (await submit(acceptance, PLMN, capabilities=b"no RDF at all"))[0] == 2000
+
+
+async def test_assumption_is_compared_with_the_profile_as_well(
+    new_acceptance: NewAcceptance, store: MemoryStore
+) -> None:
+    document = write_profile(profile_of(PushCharacteristics(accept=("image/png",))))
+    digest = base64.b64encode(hashlib.md5(document, usedforsecurity=False).digest()).decode()
+    named = (("x-wap-profile", f'"1-{digest}"'), ("x-wap-profile-diff", f"1;{document.decode()}"))
+    record = RegistrationRecord("anna", "00", NOW, "1", "tag", {"tag": named})
+    await store.remember_registration(record)
+    profiles = Profiles(OutboundPolicy(), ProfileSettings(), lambda: NOW)
+    for known, code in ((None, 2005), (profiles, 1001)):
+        acceptance = new_acceptance(limits=MATCHING, profiles=known)
+        assert (await submit(acceptance, PLMN, capabilities=assuming("image/png")))[0] == code
+    await profiles.close()

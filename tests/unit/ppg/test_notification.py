@@ -16,7 +16,7 @@ from omapush.ppg.documents import Identity
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.notification import NotificationLoop, NotificationSettings, judge
 from omapush.ppg.notification_sender import NotificationAnswer, NotificationFailedError
-from omapush.ppg.policy import NotificationTarget, NotificationTargets, TargetForbiddenError
+from omapush.ppg.policy import OutboundPolicy, Target, TargetForbiddenError
 from omapush.ppg.store.contract import (
     ClaimedNotification,
     DeliveryState,
@@ -87,7 +87,8 @@ class Listener:
         self.answers: list[NotificationAnswer | Exception] = []
         self.gate: asyncio.Event | None = None
 
-    async def post(self, target: NotificationTarget, document: bytes) -> NotificationAnswer:
+    async def post(self, target: Target, document: bytes, initiator_id: str) -> NotificationAnswer:
+        assert initiator_id == "weather"
         self.posted.append((target.url, document))
         if self.gate is not None:
             await self.gate.wait()
@@ -124,7 +125,7 @@ class Outbox:
         self.loop = NotificationLoop(
             ledger,
             self.listener,
-            NotificationTargets(),
+            OutboundPolicy(),
             IDENTITY,
             self.metrics,
             self.clock,
@@ -218,6 +219,31 @@ async def test_listener_that_is_away_is_tried_again_until_patience_ends(outbox: 
     assert len(outbox.listener.posted) == 3
 
 
+async def test_notification_that_has_grown_too_old_has_failed(outbox: Outbox) -> None:
+    outbox.listener.answers = [NotificationFailedError("refused", written=False)] * 9
+    outbox.loop._settings = NotificationSettings(
+        retry_ms=(10_000,) * 9, in_flight=4, per_url=2, max_age_ms=25_000
+    )
+    await outbox.ended()
+    await outbox.rest()
+    for _ in range(9):
+        await outbox.pass_time(10_000)
+    assert outbox.states == ["pending", "pending", "failed"]
+    assert outbox.ledger.settled[-1].reason == "expired: refused"
+    assert len(outbox.listener.posted) == 3
+
+
+async def test_notification_that_grew_too_old_while_the_gateway_was_away_is_not_sent(
+    outbox: Outbox,
+) -> None:
+    await outbox.ended()
+    outbox.clock.advance(24 * HOUR_MS)
+    await outbox.rest()
+    assert outbox.states == ["failed"]
+    assert outbox.ledger.settled[-1].reason == "expired before it could be told"
+    assert outbox.listener.posted == []
+
+
 async def test_listener_that_took_the_request_and_never_answered_is_asked_once_more(
     outbox: Outbox,
 ) -> None:
@@ -230,7 +256,7 @@ async def test_listener_that_took_the_request_and_never_answered_is_asked_once_m
 
 
 async def test_forbidden_target_is_not_asked_again(outbox: Outbox) -> None:
-    outbox.listener.answers = [TargetForbiddenError("policy forbids notifications to 10.0.0.1")]
+    outbox.listener.answers = [TargetForbiddenError("policy forbids calling 10.0.0.1")]
     await outbox.ended()
     await outbox.ended("b@pi", "http://169.254.169.254/latest/")  # not even given to the sender
     await outbox.rest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import ipaddress
 import socket
@@ -14,11 +15,12 @@ import pytest
 from omapush.ppg.notification_sender import (
     MAX_ANSWER_OCTETS,
     HttpNotificationSender,
+    ListenerCredentials,
     NotificationFailedError,
 )
-from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
+from omapush.ppg.policy import OutboundPolicy, TargetForbiddenError
 
-LOOPBACK = NotificationTargets(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
+LOOPBACK = OutboundPolicy(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
 DOCUMENT = b"<?xml version='1.0'?><pap/>"
 
 
@@ -63,9 +65,11 @@ async def listening(*answers: bytes | None) -> AsyncIterator[Listener]:
 
 @contextlib.asynccontextmanager
 async def sending(
-    targets: NotificationTargets = LOOPBACK, timeout_ms: int = 10_000
+    targets: OutboundPolicy = LOOPBACK,
+    timeout_ms: int = 10_000,
+    credentials: dict[str, ListenerCredentials] | None = None,
 ) -> AsyncIterator[HttpNotificationSender]:
-    sender = HttpNotificationSender(targets, timeout_ms)
+    sender = HttpNotificationSender(targets, timeout_ms, credentials)
     yield sender
     await sender.close()
 
@@ -104,8 +108,8 @@ async def test_name_is_judged_by_every_address_behind_it(monkeypatch: pytest.Mon
         return [(*kind, ("192.0.2.1", port)), (*kind, ("169.254.169.254", port))]
 
     monkeypatch.setattr(loop, "getaddrinfo", resolves)
-    async with sending(NotificationTargets()) as sender:
-        target = NotificationTargets().parse("http://metadata.example.net/")
+    async with sending(OutboundPolicy()) as sender:
+        target = OutboundPolicy().parse("http://metadata.example.net/")
         with pytest.raises(TargetForbiddenError):
             await sender.post(target, DOCUMENT)
 
@@ -180,3 +184,33 @@ async def test_redirection_to_elsewhere_is_not_followed(
         with pytest.raises(error):
             await sender.post(LOOPBACK.parse(f"http://127.0.0.1:{listener.port}/"), DOCUMENT)
     assert len(listener.requests) == 1
+
+
+async def test_credentials_go_to_the_listener_of_their_initiator_only() -> None:
+    weather = {"weather": ListenerCredentials("ppg", "s3cret:\u00e9")}
+    moved = reply("307 Temporary Redirect", b"", "Location: /there")
+    taken = reply("202 Accepted")
+    async with (
+        listening(moved, taken) as listener,
+        sending(credentials=weather) as sender,
+    ):
+        target = LOOPBACK.parse(f"http://127.0.0.1:{listener.port}/here")
+        await sender.post(target, DOCUMENT, "weather")
+        await sender.post(target, DOCUMENT, "sports")
+    pair = base64.b64encode("ppg:s3cret:\u00e9".encode())
+    wanted = b"Authorization: Basic " + pair + b"\r\n"
+    assert [wanted in request for request in listener.requests] == [True, True, False]
+    assert b"Authorization" not in listener.requests[2]
+    assert "s3cret" not in repr(weather)
+
+
+async def test_credentials_do_not_follow_to_another_port() -> None:
+    weather = {"weather": ListenerCredentials("ppg", "s3cret")}
+    async with listening(reply("202 Accepted")) as other:
+        moved = reply("308 Moved", b"", f"Location: http://127.0.0.1:{other.port}/")
+        async with listening(moved) as listener, sending(credentials=weather) as sender:
+            target = LOOPBACK.parse(f"http://127.0.0.1:{listener.port}/")
+            with pytest.raises(NotificationFailedError) as failed:
+                await sender.post(target, DOCUMENT, "weather")
+    assert other.requests == []
+    assert "s3cret" not in str(failed.value)

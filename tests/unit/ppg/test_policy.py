@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
+from omapush.ppg.policy import OutboundPolicy, TargetForbiddenError
 
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 
@@ -22,7 +22,7 @@ LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
     ],
 )
 def test_target_in_the_open_is_allowed(url: str) -> None:
-    assert NotificationTargets().parse(url).url == url
+    assert OutboundPolicy().parse(url).url == url
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ def test_target_in_the_open_is_allowed(url: str) -> None:
 )
 def test_target_link_local_metadata_or_no_url_is_forbidden(url: str) -> None:
     with pytest.raises(TargetForbiddenError):
-        NotificationTargets().parse(url)
+        OutboundPolicy().parse(url)
 
 
 def test_target_is_judged_by_what_it_resolved_to() -> None:
     with pytest.raises(TargetForbiddenError, match=r"169\.254\.0\.0/16"):
-        NotificationTargets().check(ipaddress.ip_address("169.254.10.1"))
+        OutboundPolicy().check(ipaddress.ip_address("169.254.10.1"))
 
 
 def test_exception_opens_one_network_and_not_its_neighbours() -> None:
-    targets = NotificationTargets(allowed=(ipaddress.ip_network("169.254.7.0/24"),))
+    targets = OutboundPolicy(allowed=(ipaddress.ip_network("169.254.7.0/24"),))
     targets.check(ipaddress.ip_address("169.254.7.1"))
     with pytest.raises(TargetForbiddenError):
         targets.check(ipaddress.ip_address("169.254.8.1"))
@@ -70,4 +70,4 @@ def test_exception_opens_one_network_and_not_its_neighbours() -> None:
 
 def test_operator_can_forbid_loopback_too() -> None:
     with pytest.raises(TargetForbiddenError):
-        NotificationTargets(forbidden=(LOOPBACK,)).parse("http://127.0.0.1/")
+        OutboundPolicy(forbidden=(LOOPBACK,)).parse("http://127.0.0.1/")

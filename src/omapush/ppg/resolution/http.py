@@ -7,28 +7,30 @@ The URL is a template: ``{address}`` (the value, unescaped and normalised, then 
     {"group": ["WAPPUSH=+1555/TYPE=PLMN@ppg.example.net", {"client": "id"}], "name": "for logs"}
     404 or 410: the address is not served
 
-Anything else, a redirection too, is no answer. As with result notifications, the host's name is
-resolved here, every address that it has is judged, and the connection goes to one that was judged.
+Anything else, a redirection too, is no answer. Where the service may be is a matter of policy, as
+for all that the gateway calls (``outbound``).
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import ipaddress
 import json
 import re
-import socket
-import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
-
-import httpx2
+from urllib.parse import quote
 
 from omapush.pap.address import Address
-from omapush.ppg.policy import NotificationTarget, NotificationTargets, TargetForbiddenError
+from omapush.ppg.outbound import (
+    OutboundAnswer,
+    OutboundClient,
+    OutboundError,
+    OutboundLimits,
+    OutboundRequest,
+)
+from omapush.ppg.policy import OutboundPolicy, Target, TargetForbiddenError
 from omapush.ppg.resolution.bounded import BoundedLookUps, LookUpLimits
 from omapush.ppg.resolution.members import member_of
 from omapush.ppg.resolution.port import (
@@ -67,76 +69,51 @@ class HttpResolver:
     :raises ResolverMisconfigured: the URL is not of a known form, or policy forbids it.
     """
 
-    def __init__(
-        self, service: Service, targets: NotificationTargets, limits: LookUpLimits
-    ) -> None:
+    def __init__(self, service: Service, policy: OutboundPolicy, limits: LookUpLimits) -> None:
         self._template = _checked_template(service.url)
-        self._targets = targets
         try:
-            self._target = targets.parse(_PLACE.sub("x", service.url))
+            self._target = policy.parse(_PLACE.sub("x", service.url))
         except TargetForbiddenError as error:
             raise ResolverMisconfigured(f"url of a resolver: {error.reason}") from error
-        self._headers = {
-            "Host": urlsplit(self._target.url).netloc,
-            "Accept": "application/json",
-            # So that what is read is as large as what is sent.
-            "Accept-Encoding": "identity",
-        }
+        self._headers = {"Accept": "application/json"}
         if service.token is not None:
             self._headers["Authorization"] = f"Bearer {service.token}"
         self._limits = limits
         self._look_ups = BoundedLookUps(limits)
-        self._client = httpx2.AsyncClient(
-            timeout=limits.timeout_ms / 1000,
-            limits=httpx2.Limits(max_connections=limits.at_a_time),
-            trust_env=False,
-            verify=ssl.create_default_context(),
+        self._client = OutboundClient(
+            policy, OutboundLimits(limits.timeout_ms, MAX_ANSWER_OCTETS, limits.at_a_time)
         )
 
     def __repr__(self) -> str:
         return f"HttpResolver({self._template!r})"
 
     async def resolve(self, addresses: Sequence[Address]) -> list[Resolved]:
-        host = _Host(self._target, self._targets)
+        host = _Host(self._target, self._client)
         return await self._look_ups.run(functools.partial(self._look_up, host), addresses)
 
     async def close(self) -> None:
         self._look_ups.close()
-        await self._client.aclose()
+        await self._client.close()
 
     async def _look_up(self, host: _Host, address: Address) -> Resolved:
-        try:
-            status, body = await self._get(host, _filled(self._template, address))
-        except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError) as error:
-            reason = f"{type(error).__name__}: {error}".strip(": ")
-            raise ResolverUnavailable(f"the service of recipients is away: {reason}") from error
-        if status in (404, 410):
+        answer = await self._get(host, _filled(self._template, address))
+        if answer.status in (404, 410):
             return NOBODY
-        if status != 200:
-            raise ResolverUnavailable(f"the service of recipients answered {status}")
-        return read_answer(body, address, self._limits.max_members)
+        if answer.status != 200:
+            raise ResolverUnavailable(f"the service of recipients answered {answer.status}")
+        if not answer.whole:
+            raise ResolverUnavailable("the answer about a recipient is too large")
+        return read_answer(answer.body, address, self._limits.max_members)
 
-    async def _get(self, host: _Host, url: str) -> tuple[int, bytes]:
-        at = await host.judged_address()
-        parts = urlsplit(url)
-        authority = f"[{at}]:{self._target.port}" if ":" in at else f"{at}:{self._target.port}"
-        request = self._client.build_request(
-            "GET",
-            urlunsplit((parts.scheme, authority, parts.path or "/", parts.query, "")),
-            headers=self._headers,
-            extensions={"sni_hostname": self._target.host},
-        )
-        response = await self._client.send(request, stream=True)
+    async def _get(self, host: _Host, url: str) -> OutboundAnswer:
+        request = OutboundRequest(replace(self._target, url=url), headers=self._headers)
         try:
-            body = bytearray()
-            if response.status_code == 200:
-                async for piece in response.aiter_raw():
-                    body += piece
-                    if len(body) > MAX_ANSWER_OCTETS:
-                        raise ResolverUnavailable("the answer about a recipient is too large")
-            return response.status_code, bytes(body)
-        finally:
-            await response.aclose()
+            return await self._client.call_at(await host.judged_address(), request)
+        except TargetForbiddenError as error:
+            raise ResolverUnavailable(f"the service of recipients: {error.reason}") from error
+        except OutboundError as error:
+            reason = f"the service of recipients is away: {error.reason}"
+            raise ResolverUnavailable(reason) from error
 
 
 def read_answer(body: bytes, address: Address, max_members: int) -> Resolved:
@@ -209,32 +186,15 @@ def _escaped(value: str) -> str:
 class _Host:
     """The service's host during one call: its name is resolved and judged once."""
 
-    def __init__(self, target: NotificationTarget, targets: NotificationTargets) -> None:
+    def __init__(self, target: Target, client: OutboundClient) -> None:
         self._target = target
-        self._targets = targets
+        self._client = client
         self._lock = asyncio.Lock()
         self._judged: str | None = None
 
     async def judged_address(self) -> str:
-        """Return the IP address to connect to.
-
-        :raises ResolverUnavailable: policy forbids one that the host has.
-        :raises OSError: its name cannot be resolved.
-        """
+        """Return the IP address to connect to; see ``OutboundClient.judged_address``."""
         async with self._lock:
             if self._judged is None:
-                self._judged = await self._judge()
+                self._judged = await self._client.judged_address(self._target)
             return self._judged
-
-    async def _judge(self) -> str:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            self._target.host, self._target.port, type=socket.SOCK_STREAM
-        )
-        addresses = [str(entry[4][0]) for entry in found]
-        for address in addresses:
-            try:
-                self._targets.check(ipaddress.ip_address(address.partition("%")[0]))
-            except TargetForbiddenError as error:
-                reason = f"policy forbids the service of recipients at {address}"
-                raise ResolverUnavailable(reason) from error
-        return addresses[0]

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omapush.pap import address as addressing
-from omapush.ppg.policy import NotificationTargets
+from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.resolution.bounded import LookUpLimits
 from omapush.ppg.resolution.http import MAX_ANSWER_OCTETS, HttpResolver, Service, read_answer
 from omapush.ppg.resolution.port import (
@@ -26,10 +26,8 @@ from omapush.ppg.resolution.port import (
     ResolverUnavailable,
 )
 
-LOOPBACK = NotificationTargets()
-NO_LOOPBACK = NotificationTargets(
-    (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-)
+LOOPBACK = OutboundPolicy()
+NO_LOOPBACK = OutboundPolicy((ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")))
 PATIENT = LookUpLimits(timeout_ms=30_000, at_a_time=4, max_members=3)
 PHONE = addressing.parse("+441")
 
@@ -75,7 +73,7 @@ class Directory:
     def resolver(
         self,
         path: str = "/{type}/{address}",
-        targets: NotificationTargets = LOOPBACK,
+        targets: OutboundPolicy = LOOPBACK,
         limits: LookUpLimits = PATIENT,
         token: str | None = None,
     ) -> HttpResolver:
