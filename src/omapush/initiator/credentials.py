@@ -66,6 +66,7 @@ class Digest(httpx2.Auth):
 
         :raises UnusableChallengeError: it cannot be answered.
         """
+        request.headers.encoding = "utf-8"  # as the user name may need, in the header
         flow = self._answering.auth_flow(request)
         response = yield next(flow)
         if response.status_code != 401 or not _choose(response):

@@ -214,7 +214,8 @@ class NotificationReceiver:
 def _key(message: ResultNotificationMessage) -> bytes:
     """Return what is the same for the same notification, and short however long that is."""
     parts = (message.push_id, message.address.address_value, message.message_state.value)
-    return hashlib.sha256("\0".join(parts).encode()).digest()  # no XML document holds a NUL
+    text = "\0".join(parts)  # no XML document holds a NUL
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 async def _body(receive: Receive) -> bytes | int | None:
