@@ -95,7 +95,8 @@ class PushInitiator:
     :param certificate: PEM; our own certificate, with any of the above or alone; its ``key`` may
         be in the same file. Neither file may be encrypted.
     :param pap_version: the version to speak, as long as the gateway does.
-    :param timeout_seconds: patience with each step: connecting, sending, waiting for an answer.
+    :param timeout_seconds: patience with each step: connecting, sending, waiting, and reading the
+        answer.
     :raises CredentialsError: credentials contradict each other, or the URL.
     :raises TlsFilesError: a file cannot be used.
     """
@@ -127,7 +128,9 @@ class PushInitiator:
             trust_env=False,
             follow_redirects=False,
         )
-        self._exchange = Exchange(self._http, ppg_url, PapVersion.parse(pap_version))
+        self._exchange = Exchange(
+            self._http, ppg_url, PapVersion.parse(pap_version), timeout_seconds
+        )
 
     async def __aenter__(self) -> Self:
         return self

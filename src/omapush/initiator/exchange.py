@@ -6,6 +6,7 @@ that it lists.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import httpx2
@@ -77,10 +78,16 @@ class BadAnswerError(OmapushError):
 
 
 class Exchange:
-    """Sends PAP documents to one gateway and reads its answers."""
+    """Sends PAP documents to one gateway and reads its answers.
 
-    def __init__(self, http: httpx2.AsyncClient, url: str, version: PapVersion) -> None:
+    :param patience_seconds: for the whole body of an answer, however slowly it comes.
+    """
+
+    def __init__(
+        self, http: httpx2.AsyncClient, url: str, version: PapVersion, patience_seconds: float
+    ) -> None:
         self._http = http
+        self._patience = patience_seconds
         self._url = url
         self._version = version
 
@@ -158,7 +165,10 @@ class Exchange:
             async with self._http.stream(
                 "POST", self._url, content=octets, headers=headers
             ) as answer:
-                return await _read(answer)
+                async with asyncio.timeout(self._patience):
+                    return await _read(answer)
+        except TimeoutError as error:
+            raise OutcomeUnknownError("the answer did not come to its end in time") from error
         except UnusableChallengeError as error:
             raise HttpRefusalError(401, error.reason) from error
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:

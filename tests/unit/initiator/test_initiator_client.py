@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx2
@@ -231,6 +231,21 @@ async def test_repetition_is_the_same_submission(monkeypatch: pytest.MonkeyPatch
         result = await pi.submit(["+44"], None, *SI, retries=1)
     assert bodies[0] == bodies[1]
     assert (result.accepted, result.probably_accepted) == (False, True)
+
+
+async def test_answer_that_never_ends_leaves_the_outcome_unknown() -> None:
+    class Endless(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"<"
+            await asyncio.Event().wait()
+
+    def handler(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(202, stream=Endless())
+
+    transport = httpx2.MockTransport(handler)
+    async with PushInitiator(URL, transport=transport, timeout_seconds=0.01) as pi:
+        with pytest.raises(OutcomeUnknownError, match="in time"):
+            await pi.submit(["+44"], None, *SI)
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
