@@ -9,12 +9,10 @@ import typer
 
 from omapush.cli import arguments
 from omapush.cli.ending import ACCESS_ERRORS, FAILED, telling
-from omapush.cli.option_groups import grouped
 from omapush.pap.codes import CodeClass, class_of
 from omapush.pap.model import CancelResponse
 
 
-@grouped
 def cancel(
     push_id: arguments.PushId,
     address: arguments.SomeAddresses = None,

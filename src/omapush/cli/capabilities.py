@@ -10,7 +10,6 @@ import typer
 
 from omapush.cli import arguments
 from omapush.cli.ending import ACCESS_ERRORS, FAILED, telling
-from omapush.cli.option_groups import grouped
 from omapush.content.uaprof import push_characteristics, read_profile
 from omapush.initiator.client import CapabilitiesResult
 
@@ -25,7 +24,6 @@ _NAMES = {
 }
 
 
-@grouped
 def capabilities(
     address: arguments.Address,
     *,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from omapush.cli import arguments
 from omapush.cli.ending import telling
-from omapush.cli.option_groups import grouped
 from omapush.cli.submission import ASKED_WRONGLY, submit
 
 
-@grouped
 def push(
     address: arguments.Addresses,
     *,

@@ -8,12 +8,10 @@ import typer
 
 from omapush.cli import arguments
 from omapush.cli.ending import telling
-from omapush.cli.option_groups import grouped
 from omapush.cli.submission import ASKED_WRONGLY, Replaced, submit
 from omapush.pap.model import ReplaceMethod
 
 
-@grouped
 def replace(
     earlier: Annotated[str, typer.Argument(help="push-id of the push to be replaced.")],
     address: arguments.Addresses,

@@ -18,7 +18,6 @@ from rich.table import Table
 
 from omapush.cli import arguments
 from omapush.cli.ending import ACCESS_ERRORS, FAILED, telling
-from omapush.cli.option_groups import grouped
 from omapush.core.instants import Instant, format_utc, to_datetime
 from omapush.daemon.settings import PpgSettings, SettingsError
 from omapush.daemon.settings_file import load_settings
@@ -28,7 +27,6 @@ from omapush.ppg.store.contract import PushRecord
 from omapush.ppg.store.opening import StoreUrlError, open_existing_store
 
 
-@grouped
 def status(
     push_id: arguments.PushId,
     address: arguments.SomeAddresses = None,
