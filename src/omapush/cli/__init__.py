@@ -6,9 +6,9 @@ operator's; ``check-config`` reads settings; ``hash-password`` makes one of thei
 shows the whole. Each prints for people, or with ``--json`` for programs, and ends with 0 (done), 1
 (could not be done) or 2 (asked wrongly).
 
-What verbs share: ``arguments`` has their options, some as dataclasses that ``option_groups`` shows to
-typer; ``submission`` is what ``push`` and ``replace`` do; ``ending`` turns errors into messages and
-exit status.
+What verbs share: ``arguments`` has their options, some as dataclasses that ``option_groups`` shows
+to typer; ``submission`` is what ``push`` and ``replace`` do; ``ending`` turns errors into messages
+and exit status.
 """
 
 from __future__ import annotations
