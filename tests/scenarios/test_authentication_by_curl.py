@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,47 +14,13 @@ from omapush.pap import entity, model, xml
 from omapush.ppg.passwords import hash_password
 from omapush.ppg.store.contract import PushRecord
 from omapush.ppg.store.opening import open_store
+from omapush.testing.authority import Authority
 from omapush.testing.daemons import Daemon, free_port, running
 
 PATIENCE_SECONDS = 30
 ADDRESS = "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"
 KEY = "pi_5Yt0dGhlIGtleSBvZiBhIHRlc3Qgb25seQ"
 SECRETS = ("s3cret-hashed", "s3cret-clear", "s3cret-stored", "s3cret-both", KEY)
-
-
-class Authority:
-    """A folder of certificates that one authority of its own has signed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "openssl.cnf").write_text("[req]\ndistinguished_name = dn\n[dn]\n")
-        self._make("ca", "-addext", "basicConstraints=critical,CA:TRUE")
-
-    def sign(self, name: str, alternative: str) -> None:
-        """Make ``name.pem`` and ``name.key`` for a subject alternative name."""
-        ca = ("-CA", str(self.folder / "ca.pem"), "-CAkey", str(self.folder / "ca.key"))
-        self._make(name, "-addext", f"subjectAltName={alternative}", *ca)
-
-    def fingerprint(self, name: str) -> str:
-        """Return what openssl prints."""
-        printed = self._openssl(
-            "x509", "-noout", "-fingerprint", "-sha256", "-in", str(self.folder / f"{name}.pem")
-        )
-        return printed.strip().partition("=")[2]
-
-    def _make(self, name: str, *more: str) -> None:
-        self._openssl(
-            "req", "-config", str(self.folder / "openssl.cnf"), "-x509", "-nodes", "-days", "2",
-            "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", f"/CN={name}",
-            "-keyout", str(self.folder / f"{name}.key"), "-out", str(self.folder / f"{name}.pem"),
-            *more,
-        )  # fmt: skip
-
-    @staticmethod
-    def _openssl(*arguments: str) -> str:
-        return subprocess.run(
-            ["openssl", *arguments], check=True, capture_output=True, text=True, timeout=60
-        ).stdout
 
 
 class Gateway:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from omapush.client.service_client import ServiceClient
-from omapush.testing.daemons import Daemon, free_port, running
+from omapush.testing.daemons import Daemon, clean_environment, free_port, running
 from omapush.testing.plain_terminal import Terminal
 
 PATIENCE_SECONDS = 30
@@ -30,7 +30,7 @@ class Desk:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "omapush.cli", *arguments,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=self.folder,
-            env={"OMAPUSH_PASSWORD": password},
+            env=clean_environment({"OMAPUSH_PASSWORD": password}),
         )  # fmt: skip
         async with asyncio.timeout(PATIENCE_SECONDS):
             out, err = await process.communicate()

@@ -106,11 +106,19 @@ async def test_python_listener_hears_of_what_python_submitted(
 
 
 async def test_python_submission_that_is_not_answered_is_repeated(
-    gateway: Daemon, examples: Path
+    gateway: Daemon, examples: Path, ports: dict[str, int]
 ) -> None:
     await gateway.stop()
+    asked = asyncio.Event()
+
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        writer.close()
+
+    silent = await asyncio.start_server(hang_up, "127.0.0.1", ports["gateway"])
     async with talking(examples, "initiator/submit.py") as says:
-        await says("no answer:")
+        async with silent, asyncio.timeout(PATIENCE_SECONDS):
+            await asked.wait()
         await gateway.start()
         assert "1001 Accepted for processing" in await says("Accepted")
 

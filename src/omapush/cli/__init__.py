@@ -5,6 +5,10 @@
 operator's; ``check-config`` reads settings; ``hash-password`` makes one of their values; ``demo``
 shows the whole. Each prints for people, or with ``--json`` for programs, and ends with 0 (done), 1
 (could not be done) or 2 (asked wrongly).
+
+What verbs share: ``arguments`` has their options, some as dataclasses that ``option_groups`` shows
+to typer; ``submission`` is what ``push`` and ``replace`` do; ``ending`` turns errors into messages
+and exit status.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from omapush.cli.client import client
 from omapush.cli.demo import demo
 from omapush.cli.hash_password import hash_password
 from omapush.cli.listen import listen
+from omapush.cli.option_groups import grouped
 from omapush.cli.ppg import ppg
 from omapush.cli.push import push
 from omapush.cli.replace import replace
@@ -51,11 +56,11 @@ def _main(
 
 application.command("ppg")(ppg)
 application.command("client")(client)
-application.command("push")(push)
-application.command("replace")(replace)
-application.command("cancel")(cancel)
-application.command("status")(status)
-application.command("capabilities")(capabilities)
+application.command("push")(grouped(push))
+application.command("replace")(grouped(replace))
+application.command("cancel")(grouped(cancel))
+application.command("status")(grouped(status))
+application.command("capabilities")(grouped(capabilities))
 application.command("listen")(listen)
 application.command("check-config")(check_config)
 application.command("hash-password")(hash_password)

@@ -8,8 +8,7 @@ import json
 import typer
 
 from omapush.cli import arguments
-from omapush.cli.ending import FAILED, telling
-from omapush.initiator.client import PushInitiator
+from omapush.cli.ending import ACCESS_ERRORS, FAILED, telling
 from omapush.pap.codes import CodeClass, class_of
 from omapush.pap.model import CancelResponse
 
@@ -17,18 +16,18 @@ from omapush.pap.model import CancelResponse
 def cancel(
     push_id: arguments.PushId,
     address: arguments.SomeAddresses = None,
+    *,
     ppg: arguments.Ppg = arguments.DEFAULT_PPG,
-    username: arguments.Username = None,
-    password: arguments.Password = None,
+    access: arguments.Access,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Cancel a push, for some recipients or for all. Status 1 unless all of it could be."""
 
     async def ask() -> CancelResponse:
-        async with PushInitiator(ppg, username=username, password=password) as initiator:
+        async with access.initiator(ppg) as initiator:
             return await initiator.cancel(push_id, address or ())
 
-    with telling(as_json=as_json):
+    with telling(as_json=as_json, asked_wrongly=ACCESS_ERRORS):
         response = asyncio.run(ask())
         for result in response.results:
             addresses = [each.address_value for each in result.addresses]

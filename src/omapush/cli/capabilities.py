@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from omapush.cli import arguments
-from omapush.cli.ending import FAILED, telling
+from omapush.cli.ending import ACCESS_ERRORS, FAILED, telling
 from omapush.content.uaprof import push_characteristics, read_profile
-from omapush.initiator.client import CapabilitiesResult, PushInitiator
+from omapush.initiator.client import CapabilitiesResult
 
 _NAMES = {
     "accept": "content types",
@@ -26,22 +26,22 @@ _NAMES = {
 
 def capabilities(
     address: arguments.Address,
+    *,
     application: Annotated[
         str | None, typer.Option("--application", "-a", help="Only what belongs to this one.")
     ] = None,
     ppg: arguments.Ppg = arguments.DEFAULT_PPG,
-    username: arguments.Username = None,
-    password: arguments.Password = None,
+    access: arguments.Access,
     rdf: Annotated[bool, typer.Option("--rdf", help="Print the UAProf document itself.")] = False,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Ask a gateway what a client takes."""
 
     async def ask() -> CapabilitiesResult:
-        async with PushInitiator(ppg, username=username, password=password) as initiator:
+        async with access.initiator(ppg) as initiator:
             return await initiator.capabilities(address, application)
 
-    with telling(as_json=as_json):
+    with telling(as_json=as_json, asked_wrongly=ACCESS_ERRORS):
         result = asyncio.run(ask())
         if result.profile is None:
             told = {"code": result.code, "desc": result.desc}

@@ -9,9 +9,13 @@ from collections.abc import Iterator
 import typer
 
 from omapush.core.errors import OmapushError
+from omapush.initiator.client import CredentialsError, TlsFilesError
 
 FAILED = 1
 ASKED_WRONGLY = 2
+
+ACCESS_ERRORS: tuple[type[OmapushError], ...] = (CredentialsError, TlsFilesError)
+"""Errors of whoever gave credentials and certificates that cannot be used."""
 
 
 @contextlib.contextmanager

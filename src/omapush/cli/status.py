@@ -17,11 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from omapush.cli import arguments
-from omapush.cli.ending import FAILED, telling
+from omapush.cli.ending import ACCESS_ERRORS, FAILED, telling
 from omapush.core.instants import Instant, format_utc, to_datetime
 from omapush.daemon.settings import PpgSettings, SettingsError
 from omapush.daemon.settings_file import load_settings
-from omapush.initiator.client import PushInitiator
 from omapush.pap.codes import MessageState
 from omapush.pap.model import StatusQueryResponse
 from omapush.ppg.store.contract import DeliveryRecord, PushRecord
@@ -36,11 +35,11 @@ SHOWN_LINES = 500
 def status(
     push_id: arguments.PushId,
     address: arguments.SomeAddresses = None,
+    *,
     ppg: Annotated[
         str | None, typer.Option(help="Ask this gateway over PAP, instead of reading the ledger.")
     ] = None,
-    username: arguments.Username = None,
-    password: arguments.Password = None,
+    access: arguments.Access,
     config: Annotated[
         Path | None, typer.Option(help="Settings of the gateway; only [store] is needed.")
     ] = None,
@@ -51,8 +50,8 @@ def status(
 ) -> None:
     """Show each recipient's state, and from the ledger the timeline of a push."""
     if ppg is not None:
-        with telling(as_json=as_json):
-            response = asyncio.run(_ask(push_id, address or (), ppg, username, password))
+        with telling(as_json=as_json, asked_wrongly=ACCESS_ERRORS):
+            response = asyncio.run(_ask(push_id, address or (), ppg, access))
         show_response(response, as_json=as_json)
         return
     with telling(as_json=as_json, asked_wrongly=(SettingsError, StoreUrlError)):
@@ -71,9 +70,9 @@ def status(
 
 
 async def _ask(
-    push_id: str, addresses: Sequence[str], ppg: str, username: str | None, password: str | None
+    push_id: str, addresses: Sequence[str], ppg: str, access: arguments.Access
 ) -> StatusQueryResponse:
-    async with PushInitiator(ppg, username=username, password=password) as initiator:
+    async with access.initiator(ppg) as initiator:
         return await initiator.status(push_id, addresses)
 
 

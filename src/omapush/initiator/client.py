@@ -6,7 +6,7 @@ import ipaddress
 import secrets
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -14,17 +14,29 @@ from urllib.parse import urlsplit
 import httpx2
 
 from omapush.content.message import PushMessage as ContentMessage
-from omapush.core.errors import OmapushError
+from omapush.content.uaprof import PushCharacteristics, profile_of, write_profile
+from omapush.core.errors import EncodeError
 from omapush.core.instants import Instant
+from omapush.initiator import tls
+from omapush.initiator.credentials import CredentialsError, authentication
 from omapush.initiator.exchange import (
     BadAnswerError,
+    BadUrlError,
     Exchange,
     HttpRefusalError,
     OutcomeUnknownError,
     PpgUnreachableError,
+    TooFastError,
 )
+from omapush.initiator.results import (
+    CapabilitiesResult,
+    SubmissionRefusedError,
+    SubmissionResult,
+)
+from omapush.initiator.retrying import MAX_RETRIES, repeating
+from omapush.initiator.tls import TlsFilesError
 from omapush.pap import address as addressing
-from omapush.pap.codes import CodeClass, MessageState, class_of
+from omapush.pap.codes import MessageState
 from omapush.pap.model import (
     Address,
     BadMessageResponse,
@@ -36,7 +48,6 @@ from omapush.pap.model import (
     DeliveryMethod,
     Pap,
     Priority,
-    ProgressNote,
     PushMessage,
     PushResponse,
     QualityOfService,
@@ -49,53 +60,19 @@ from omapush.pap.versions import PapVersion
 
 __all__ = [
     "BadAnswerError",
+    "BadUrlError",
     "CapabilitiesResult",
+    "CredentialsError",
     "HttpRefusalError",
     "OutcomeUnknownError",
     "PpgUnreachableError",
     "PushInitiator",
     "SubmissionRefusedError",
     "SubmissionResult",
+    "TlsFilesError",
+    "TooFastError",
     "new_push_id",
 ]
-
-
-class SubmissionRefusedError(OmapushError):
-    """The gateway did not accept the push; ``code`` says why (PAP 8.14)."""
-
-    def __init__(self, code: int, desc: str) -> None:
-        super().__init__(f"{code} {desc}".strip())
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class SubmissionResult:
-    """The gateway's verdict on a submission (PAP 8.3)."""
-
-    push_id: str
-    code: int
-    desc: str
-    progress_notes: tuple[ProgressNote, ...] = ()
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the gateway took the push."""
-        return class_of(self.code) is CodeClass.SUCCESS
-
-    def raise_for_refusal(self) -> Self:
-        """Return the result itself. :raises SubmissionRefusedError: it is a refusal."""
-        if not self.accepted:
-            raise SubmissionRefusedError(self.code, self.desc)
-        return self
-
-
-@dataclass(frozen=True, slots=True)
-class CapabilitiesResult:
-    """What a gateway tells of a client (PAP 8.11): ``profile`` is a UAProf document, on 1000."""
-
-    code: int
-    desc: str
-    profile: bytes | None = None
 
 
 WRONG_DOCUMENT = "the gateway answered with a document that belongs elsewhere"
@@ -109,8 +86,19 @@ class PushInitiator:
         async with PushInitiator("http://ppg.example.net/pap") as initiator:
             await initiator.submit(["+441234567890"], "x-wap-application:wml.ua", body, "text/...")
 
-    :param ppg_url: where the gateway takes PAP.
+    :param ppg_url: where the gateway takes PAP; without credentials in it.
+    :param username: for HTTP Basic, or with ``digest`` for HTTP Digest (SHA-256 or MD5, whichever
+        is the best that the gateway offers): then the password itself is never sent.
+    :param api_key: sent as a bearer token, in the place of user name and password.
+    :param ca_file: PEM; who may have signed the gateway's certificate, instead of whom the system
+        trusts.
+    :param certificate: PEM; our own certificate, with any of the above or alone; its ``key`` may
+        be in the same file. Neither file may be encrypted.
     :param pap_version: the version to speak, as long as the gateway does.
+    :param timeout_seconds: patience with each step: connecting, sending, waiting, and reading the
+        answer.
+    :raises CredentialsError: credentials contradict each other, or the URL.
+    :raises TlsFilesError: a file cannot be used.
     """
 
     def __init__(
@@ -119,20 +107,30 @@ class PushInitiator:
         *,
         username: str | None = None,
         password: str | None = None,
+        digest: bool = False,
+        api_key: str | None = None,
+        ca_file: Path | None = None,
+        certificate: Path | None = None,
+        key: Path | None = None,
         pap_version: str = "2.0",
         timeout_seconds: float = 30.0,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        self._url = ppg_url
-        auth = httpx2.BasicAuth(username, password or "") if username is not None else None
+        self._ppg = _host(ppg_url)
+        with_files = any((ca_file, certificate, key))
+        if with_files and not ppg_url.lower().startswith("https:"):
+            raise CredentialsError("certificates are of use with an https URL only")
         self._http = httpx2.AsyncClient(
-            auth=auth,
+            auth=authentication(username, password, digest=digest, api_key=api_key),
+            verify=tls.towards_gateway(ca_file, certificate, key) if with_files else True,
             timeout=timeout_seconds,
             transport=transport,
             trust_env=False,
             follow_redirects=False,
         )
-        self._exchange = Exchange(self._http, ppg_url, PapVersion.parse(pap_version))
+        self._exchange = Exchange(
+            self._http, ppg_url, PapVersion.parse(pap_version), timeout_seconds
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -159,6 +157,10 @@ class PushInitiator:
         *,
         delivery_method: DeliveryMethod | None = None,
         priority: Priority | None = None,
+        network: str | None = None,
+        network_required: bool = False,
+        bearer: str | None = None,
+        bearer_required: bool = False,
         deliver_before: Instant | None = None,
         deliver_after: Instant | None = None,
         source_reference: str | None = None,
@@ -167,29 +169,50 @@ class PushInitiator:
         progress_notes: bool = False,
         replaces: str | None = None,
         replace_method: ReplaceMethod = ReplaceMethod.ALL,
+        capabilities: bytes | PushCharacteristics | None = None,
+        retries: int = 0,
     ) -> SubmissionResult:
         """Submit one push (PAP 5.1).
 
         :param recipients: ``WAPPUSH=`` addresses, or short forms: ``+441234567890``, an IP
             address, a ``sip:`` or ``tel:`` URI; anything else is a user of the gateway.
+        :param network: a wish, such as ``GSM``; ``bearer`` likewise, such as ``SMS``. With
+            ``network_required`` or ``bearer_required`` it is a condition (PAP 8.2.2).
         :param notify_to: URL for result notifications; without it none are asked for.
         :param push_id: by default a new one, globally unique.
         :param replaces: push-id of an earlier push that this one replaces: it is cancelled for
             recipients who still wait for it, and ``replace_method`` says who gets this one.
+        :param capabilities: what is assumed of the clients, for the gateway to compare: a UAProf
+            document, or what is to stand in one (PAP 10.3).
+        :param retries: how often to repeat the submission, under the same push-id, while there is
+            no answer or the gateway asks for patience; 0 to 10. See
+            :attr:`SubmissionResult.probably_accepted`.
         :raises PpgUnreachableError: nothing was sent.
-        :raises OutcomeUnknownError: sent, and not answered.
+        :raises OutcomeUnknownError: sent, and not answered; with ``retries``, in any attempt.
+        :raises TooFastError: not taken, but may be repeated later; it says when.
         :raises HttpRefusalError: refused before PAP was read.
         :raises BadAnswerError: answered with something else than PAP.
+        :raises EncodeError: it cannot be written: a header with a line end, a required network or
+            bearer without its name, too many ``retries``.
         """
-        service = None
-        if delivery_method is not None or priority is not None:
-            service = QualityOfService(
-                priority or Priority.MEDIUM, delivery_method or DeliveryMethod.NOTSPECIFIED
-            )
+        if not 0 <= retries <= MAX_RETRIES:
+            raise EncodeError(f"retries are 0 to {MAX_RETRIES}")
+        if (network_required and network is None) or (bearer_required and bearer is None):
+            raise EncodeError("a required network or bearer needs its name")
+        service = QualityOfService(
+            priority or Priority.MEDIUM,
+            delivery_method or DeliveryMethod.NOTSPECIFIED,
+            network,
+            network_required,
+            bearer,
+            bearer_required,
+        )
+        wishes = (priority, delivery_method, network, bearer)
+        is_asked_for = any(wish is not None for wish in wishes)
         message = PushMessage(
             push_id=push_id or new_push_id(),
             addresses=self._addresses(recipients),
-            quality_of_service=service,
+            quality_of_service=service if is_asked_for else None,
             deliver_before_timestamp=deliver_before,
             deliver_after_timestamp=deliver_after,
             source_reference=source_reference,
@@ -202,8 +225,14 @@ class PushInitiator:
         if application_id is not None:
             push_headers.append(("X-Wap-Application-Id", application_id))
         content = ContentMessage((*push_headers, *headers), body)
-        answer, _ = await self._exchange.ask(message, content)
-        return _result(answer, message.push_id)
+        if isinstance(capabilities, PushCharacteristics):
+            capabilities = write_profile(profile_of(capabilities))
+
+        async def attempt() -> SubmissionResult:
+            answer, _ = await self._exchange.ask(message, content, capabilities)
+            return _result(answer, message.push_id)
+
+        return await repeating(attempt, retries)
 
     async def cancel(self, push_id: str, recipients: Sequence[str] = ()) -> CancelResponse:
         """Cancel a push for ``recipients``, or for all if none is given (PAP 5.3).
@@ -259,8 +288,7 @@ class PushInitiator:
         """Complete the short forms of addresses with the gateway's name."""
         if recipient.lstrip("/")[:8].lower() == "wappush=":
             return recipient
-        host = urlsplit(self._url).hostname or "ppg"
-        ppg = host if ":" not in host else "ppg"
+        ppg = self._ppg
         try:
             return addressing.internet(ipaddress.ip_address(recipient), ppg)
         except ValueError:
@@ -276,6 +304,21 @@ def new_push_id() -> str:
     """Return a push-id that nobody else uses: random, and this host's name (PAP 8.2)."""
     host = "".join(c if c.isalnum() or c in ".-" else "-" for c in socket.gethostname())
     return f"{secrets.token_hex(12)}@{host or 'omapush'}"
+
+
+def _host(url: str) -> str:
+    """Return the gateway's name, as it stands in addresses.
+
+    :raises CredentialsError: the URL holds credentials, and would show them in every error.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "ppg"  # asking will fail, and say why
+    if "@" in parts.netloc:
+        raise CredentialsError("credentials do not belong in the URL of the gateway")
+    host = parts.hostname or "ppg"
+    return host if ":" not in host else "ppg"
 
 
 def _result(answer: Pap, push_id: str) -> SubmissionResult:

@@ -5,8 +5,9 @@
 * ``bearer_contract``: the suite that every stream bearer passes.
 * ``memory_store``: a ledger in memory that obeys the store's contract.
 * ``store_contract``: the suite that every ledger passes.
+* ``authority``: certificates that an authority of its own has signed.
 * ``postgresql``: a throw-away PostgreSQL cluster.
 
 These modules may be imported by tests only. They need what is installed beside omapush for tests
-(pytest, a PostgreSQL server) only where their own text says so, and say what is missing.
+(pytest, a PostgreSQL server, openssl) only where their own text says so, and say what is missing.
 """

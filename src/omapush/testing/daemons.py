@@ -24,6 +24,12 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
+def clean_environment(more: Mapping[str, str]) -> dict[str, str]:
+    """Return our environment for a process that is to have no settings of omapush but ``more``."""
+    inherited = {k: text for k, text in os.environ.items() if not k.startswith("OMAPUSH_")}
+    return {**inherited, **more}
+
+
 class Daemon:
     """One ``omapush`` daemon with its settings file.
 
@@ -49,14 +55,11 @@ class Daemon:
 
     async def start(self, environment: Mapping[str, str] | None = None) -> None:
         """Start it and wait until it answers. :raises DaemonError: it does not."""
-        inherited = {
-            name: text for name, text in os.environ.items() if not name.startswith("OMAPUSH_")
-        }
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "omapush.cli", self._verb, "--config", str(self._settings),
                 stdout=log, stderr=log, cwd=self._settings.parent,
-                env={**inherited, **(environment or {})},
+                env=clean_environment(environment or {}),
             )  # fmt: skip
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import httpx2
 import pytest
 
 from omapush.content.message import PushMessage
+from omapush.content.uaprof import PushCharacteristics, push_characteristics, read_profile
+from omapush.core.errors import EncodeError
 from omapush.core.instants import parse_utc
 from omapush.initiator.client import (
     BadAnswerError,
@@ -17,8 +21,11 @@ from omapush.initiator.client import (
     PpgUnreachableError,
     PushInitiator,
     SubmissionRefusedError,
+    SubmissionResult,
+    TooFastError,
     new_push_id,
 )
+from omapush.initiator.retrying import repeating
 from omapush.pap import model, xml
 from omapush.pap.entity import split
 from omapush.pap.versions import PapVersion, VersionRange
@@ -131,6 +138,121 @@ async def test_bad_message_is_a_refusal_and_not_an_error() -> None:
     async with initiator(lambda _: httpx2.Response(202, content=answer)) as pi:
         result = await pi.submit(["+44"], None, *SI)
     assert (result.code, result.desc, result.accepted) == (2000, "what?", False)
+
+
+async def test_wishes_and_assumed_capabilities_are_sent() -> None:
+    requests: list[httpx2.Request] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        requests.append(request)
+        return accepted(request)
+
+    assumed = PushCharacteristics(accept=("text/vnd.wap.si",), msg_size=1_400)
+    async with initiator(handler) as pi:
+        await pi.submit(
+            ["+44"],
+            None,
+            *SI,
+            priority=model.Priority.HIGH,
+            network="GSM",
+            network_required=True,
+            bearer="SMS",
+            deliver_after=parse_utc("2030-01-01T00:00:00Z"),
+            capabilities=assumed,
+        )
+        await pi.submit(["+44"], None, *SI, capabilities=b"<as it is/>")
+        await pi.submit(["+44"], None, *SI)
+    message = sent(requests[0])
+    assert message.quality_of_service == model.QualityOfService(
+        model.Priority.HIGH, network="GSM", network_required=True, bearer="SMS"
+    )
+    assert message.deliver_after_timestamp == parse_utc("2030-01-01T00:00:00Z")
+    entities = [split(one.headers["Content-Type"], one.content) for one in requests]
+    assert entities[0].capabilities is not None
+    assert push_characteristics(read_profile(entities[0].capabilities)) == assumed
+    assert [one.capabilities for one in entities[1:]] == [b"<as it is/>", None]
+    assert sent(requests[2]).quality_of_service is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"network_required": True},
+        {"bearer": "", "bearer_required": True, "network_required": True},
+        {"retries": 11},
+        {"retries": -1},
+        {"headers": [("X-Line", "a\r\nb")]},
+    ],
+)
+async def test_what_cannot_be_written_is_not_sent(wrong: dict[str, Any]) -> None:
+    async with initiator(lambda _: pytest.fail("it was sent")) as pi:
+        with pytest.raises(EncodeError):
+            await pi.submit(["+44"], None, *SI, **wrong)
+
+
+async def test_gateway_that_is_asked_too_fast_says_when_to_come_again() -> None:
+    refusal = pap(model.PushResponse("x", model.ResponseResult(2001, "10 a second")))
+    answers = [
+        httpx2.Response(503, content=refusal, headers={"Retry-After": "3"}),
+        httpx2.Response(503, text="busy", headers={"Retry-After": "1"}),
+        httpx2.Response(429, text="locked out", headers={"Retry-After": "9" * 50}),
+        httpx2.Response(429, text="", headers={"Retry-After": "Sat, 21 Nov 2026 12:00:00 GMT"}),
+    ]
+    told: list[tuple[int, int | None, str]] = []
+    async with initiator(lambda _: answers.pop(0)) as pi:
+        for _ in range(4):
+            with pytest.raises(TooFastError) as caught:
+                await pi.submit(["+44"], None, *SI)
+            error = caught.value
+            told.append((error.status, error.retry_after_seconds, str(error)))
+    assert told == [
+        (503, 3, "HTTP 503 2001 10 a second (again in 3 s)"),
+        (503, 1, "HTTP 503 busy (again in 1 s)"),
+        (429, 86_400, "HTTP 429 locked out (again in 86400 s)"),
+        (429, None, "HTTP 429"),
+    ]
+
+
+async def test_repetition_is_the_same_submission(monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies: list[bytes] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        bodies.append(request.content)
+        if len(bodies) == 1:
+            raise httpx2.ReadTimeout("silent")
+        used = model.PushResponse(sent(request).push_id, model.ResponseResult(2007, "used"))
+        return httpx2.Response(202, content=pap(used))
+
+    async def no_wait(_attempt: Any, retries: int) -> SubmissionResult:
+        return await repeating(_attempt, retries, lambda _seconds: asyncio.sleep(0))
+
+    monkeypatch.setattr("omapush.initiator.client.repeating", no_wait)
+    async with initiator(handler) as pi:
+        result = await pi.submit(["+44"], None, *SI, retries=1)
+    assert bodies[0] == bodies[1]
+    assert (result.accepted, result.probably_accepted) == (False, True)
+
+
+async def test_answer_that_never_ends_leaves_the_outcome_unknown() -> None:
+    class Endless(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"<"
+            await asyncio.Event().wait()
+
+    def handler(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(202, stream=Endless())
+
+    transport = httpx2.MockTransport(handler)
+    async with PushInitiator(URL, transport=transport, timeout_seconds=0.01) as pi:
+        with pytest.raises(OutcomeUnknownError, match="in time"):
+            await pi.submit(["+44"], None, *SI)
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+async def test_failure_half_way_leaves_the_outcome_unknown(status: int) -> None:
+    async with initiator(lambda _: httpx2.Response(status, text="oh")) as pi:
+        with pytest.raises(OutcomeUnknownError, match=str(status)):
+            await pi.submit(["+44"], None, *SI)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 413, 503])
