@@ -14,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,54 +21,19 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import gateway
 import kannel
 import report
+from gateway import ADDRESS, LATER, OMAPUSH, ROOT, Cell, measure, one_client, ppg_settings
 from ledger import group_commit
 from load import Submissions, submit
-from processes import Measured, free_ports, running
+from processes import free_ports, running
 
 from omapush.testing.kannel import PASSWORD, USERNAME, KannelMissing, prepare
 
-ROOT = Path(__file__).parent.parent
-OMAPUSH = str(ROOT / ".venv/bin/omapush")
 CONNECTIONS = (1, 8, 32, 128)
-ADDRESS = "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"
 _CREDENTIALS = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
 KANNEL_AUTHORIZATION = f"Authorization: Basic {_CREDENTIALS}\r\n"
-LATER = ' deliver-after-timestamp="2036-01-01T00:00:00Z" deliver-before-timestamp="2036-01-02T00:00:00Z"'
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One server at one number of connections: medians over the rounds."""
-
-    per_second: float
-    cpu_per_1000: float
-
-
-def ppg_settings(folder: Path, pap: int, admin: int, clients: str) -> Path:
-    """Write the gateway's settings for a run."""
-    path = folder / "ppg.toml"
-    path.write_text(
-        f'[pap]\nlisten = "127.0.0.1:{pap}"\nanonymous_from = ["127.0.0.1/32"]\n'
-        f'[admin]\nlisten = "127.0.0.1:{admin}"\n'
-        f'[store]\nurl = "sqlite:///{folder}/omapush.db"\n{clients}'
-    )
-    return path
-
-
-def one_client(port: int) -> str:
-    return f'[[clients]]\nid = "anna"\naddresses = ["{ADDRESS}"]\nota_http = "127.0.0.1:{port}"\n'
-
-
-def measure(server: Measured, what: Submissions, connections: int, total: int, run: str) -> Cell:
-    """Submit and relate the server's CPU time to what it accepted."""
-    before = server.cpu_seconds()
-    result = uvloop.run(submit(what, connections, total, run))
-    used = server.cpu_seconds() - before
-    if result.others or result.accepted != total:
-        sys.exit(f"{server.name}: {result.accepted} of {total} accepted, others {result.others}")
-    return Cell(result.per_second, used / result.accepted * 1000)
 
 
 def acceptance(total: int, rounds: int) -> dict[str, dict[int, Cell]]:
@@ -97,7 +61,6 @@ def _one_server(name: str, folder: Path, total: int, round_number: int) -> list[
         return _kannel(folder, total, round_number)
     pap, admin, nowhere = free_ports(3)
     if name == "omapush":
-        # Due in ten years: acceptance alone, no delivery beside it.
         settings = ppg_settings(folder, pap, admin, one_client(nowhere))
         command = [OMAPUSH, "ppg", "--config", str(settings)]
         what = Submissions(pap, "/pap", (ADDRESS,), LATER)
@@ -144,12 +107,8 @@ def delivery(clients: int, total: int) -> dict[str, float]:
         folder = Path(text)
         pap, admin = free_ports(2)
         first = 20_000
-        addresses = tuple(f"WAPPUSH=+4400000{number:05d}/TYPE=PLMN@b" for number in range(clients))
-        tables = "".join(
-            f'[[clients]]\nid = "c{number}"\naddresses = ["{address}"]\n'
-            f'ota_http = "127.0.0.1:{first + number}"\n'
-            for number, address in enumerate(addresses)
-        )
+        addresses = gateway.numbers(clients)
+        tables = gateway.clients(addresses, range(first, first + clients))
         farm_command = [sys.executable, str(ROOT / "bench/terminal_farm.py"), str(first), str(clients), str(total)]  # fmt: skip
         with subprocess.Popen(farm_command, stdout=subprocess.PIPE) as farm:
             assert farm.stdout is not None

@@ -55,6 +55,7 @@ from omapush.ppg.permissions import flags_of, granted, judge_operation
 from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
 from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (
+    PLACED_AT_ONCE,
     NewDelivery,
     NewPush,
     Store,
@@ -89,7 +90,8 @@ class Acceptance:
     """Answers PAP requests.
 
     :param new_key: gives a new, ascending push_key at each call.
-    :param accepted: is told after the commit of a push that is due.
+    :param accepted: is told after the commit of a push that is due, or that is to more recipients
+        than ``PLACED_AT_ONCE``.
     :param ended: is told after a commit that deliveries have ended, and notifications are due.
     :param authorisation: what each initiator may do; default: everything but provisioning.
     """
@@ -199,7 +201,8 @@ class Acceptance:
         # The ledger is the record of what was accepted; a second one in the log costs each push.
         audit.debug("submission_decided", decision=decision, rule=None, recipients=recipients)
         due_at = min(each.due_at for each in push.deliveries)
-        if due_at <= now:
+        # One to very many has work to be done before it is due: putting deliveries in their places.
+        if due_at <= now or len(push.deliveries) > PLACED_AT_ONCE:
             self._accepted(push)
         if push.replaces is not None:
             self._ended()

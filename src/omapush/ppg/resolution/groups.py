@@ -24,7 +24,7 @@ class GroupLimits:
     """
 
     max_depth: int = 5
-    max_members: int = 10_000
+    max_members: int = 100_000
 
 
 class GroupRefused(OmapushError):
