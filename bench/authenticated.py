@@ -67,9 +67,7 @@ def authenticated(scale: float, rounds: int) -> Found:
     }
 
 
-def _measure(
-    server: Measured, what: Submissions, total: int, run: str, ledger: Path
-) -> Cell:
+def _measure(server: Measured, what: Submissions, total: int, run: str, ledger: Path) -> Cell:
     """Submit; what is put in its place after the answer belongs to the cost as well."""
     before = server.cpu_seconds()
     result = submitted(server, what, CONNECTIONS, total, run)

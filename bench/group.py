@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import tempfile
 import time
 from dataclasses import dataclass
@@ -67,9 +66,7 @@ def _measure(server: Measured, pap: int, addresses: tuple[str, ...], ledger: Pat
     if group.accepted != 1:
         raise SystemExit(f"the push to the group was answered {group.others}")
     used = server.cpu_seconds() - before
-    return GroupPush(
-        len(addresses), group.waits[0], placed, used, sorted(quiet.waits), sorted(meanwhile)
-    )
+    return GroupPush(len(addresses), group.waits[0], placed, used, quiet.waits, meanwhile)
 
 
 async def _beside(
@@ -91,13 +88,3 @@ async def _beside(
         meanwhile += (await submit(one, 1, PROBES, f"beside{number}")).waits
     result, placed = await to_group
     return result, placed, meanwhile
-
-
-def percentile(waits: list[float], share: float) -> float:
-    """Return the value below which ``share`` of the sorted ``waits`` lie."""
-    return waits[min(len(waits) - 1, int(len(waits) * share))]
-
-
-def median(waits: list[float]) -> float:
-    """Return the middle value."""
-    return statistics.median(waits)
