@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -50,6 +51,7 @@ from omapush.ppg.documents import (
     unsupported_version,
 )
 from omapush.ppg.finding import Finder
+from omapush.ppg.large_work import LARGE_NUMBER, LARGE_OCTETS, LargeWork
 from omapush.ppg.matching import assumptions, match
 from omapush.ppg.permissions import flags_of, granted, judge_operation
 from omapush.ppg.policy import NotificationTargets, TargetForbiddenError
@@ -121,15 +123,16 @@ class Acceptance:
         self._accepted = accepted
         self._ended = ended
         self._authorisation = authorisation or Authorisation()
+        self._large = LargeWork()
 
     async def answer(self, request: PapRequest) -> PapAnswer:
         """Return the PAP document that answers ``request``."""
         policy = self._authorisation.policy_of(request.initiator.initiator_id)
         tolerance = policy.tolerance or self._tolerance
         try:
-            entity = split(request.content_type, request.body, tolerance)
-            document = xml.decode(
-                entity.control, charset=entity.control_charset, tolerance=tolerance
+            large = len(request.body) > LARGE_OCTETS
+            entity, document = await self._large.run(
+                partial(_read, request, tolerance), large=large
             )
         except BadMessage as error:
             log.info("bad_message", source=request.source, reason=str(error))
@@ -200,7 +203,8 @@ class Acceptance:
         decision, recipients = "accepted" if fresh else "repeated", len(push.deliveries)
         # The ledger is the record of what was accepted; a second one in the log costs each push.
         audit.debug("submission_decided", decision=decision, rule=None, recipients=recipients)
-        due_at = min(each.due_at for each in push.deliveries)
+        # The last is of one client, and due when all are: a group has its parts behind it.
+        due_at = push.deliveries[-1].due_at
         # One to very many has work to be done before it is due: putting deliveries in their places.
         if due_at <= now or len(push.deliveries) > PLACED_AT_ONCE:
             self._accepted(push)
@@ -290,9 +294,15 @@ class Acceptance:
     ) -> NewPush:
         """Return what is to become durable. :raises RejectionError: nothing is."""
         permissions, tolerance = policy.permissions, policy.tolerance or self._tolerance
-        examined = examine(message, self._limits, now, permissions, tolerance)
+        examined = await self._large.run(
+            partial(examine, message, self._limits, now, permissions, tolerance),
+            large=len(message.addresses) > LARGE_NUMBER,
+        )
         found = await self._finder.find(examined.named, permissions)
-        judged = judge(message, entity.content, examined, found, permissions)
+        judged = await self._large.run(
+            partial(judge, message, entity.content, examined, found, permissions),
+            large=sum(len(each.clients) for each in found) > LARGE_NUMBER,
+        )
         deliveries = await self._matched(entity, found, judged.deliveries)
         notes.add("validated", f"{len(found)} recipients")
         notes.repairs += examined.repairs
@@ -372,6 +382,13 @@ class _Notes:
     def add(self, stage: str, note: str) -> None:
         if self._wanted:
             self.taken += (ProgressNote(stage, note, self._now),)
+
+
+def _read(request: PapRequest, tolerance: Tolerance) -> tuple[Entity, Pap]:
+    """Read the request's entities and its document. :raises BadMessage: they are none."""
+    entity = split(request.content_type, request.body, tolerance)
+    document = xml.decode(entity.control, charset=entity.control_charset, tolerance=tolerance)
+    return entity, document
 
 
 def _with_application(entity: Entity, value: str | None) -> Entity:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection
 
 from omapush.core.instants import Instant
+from omapush.ppg.large_work import LARGE_NUMBER, LargeWork
 from omapush.ppg.store import (
     acceptance,
     cancellation,
@@ -77,6 +78,7 @@ class SqlStore:
         self._lanes: tuple[Lane, Lane] | None = None
         self._deliveries_cursor = LaneCursor()
         self._notifications_cursor = LaneCursor()
+        self._large = LargeWork()
 
     def __repr__(self) -> str:
         return f"SqlStore({self._home!r})"
@@ -91,7 +93,13 @@ class SqlStore:
     async def accept(
         self, pushes: Sequence[NewPush]
     ) -> list[Accepted | DuplicatePushId | NothingToReplace]:
-        return await self._write(acceptance.accept, pushes)
+        prepared = [
+            await self._large.run(
+                partial(expansion.prepare, push), large=len(push.deliveries) > LARGE_NUMBER
+            )
+            for push in pushes
+        ]
+        return await self._write(acceptance.accept, prepared)
 
     async def expand(self) -> int:
         return await self._write_one(expansion.expand)
