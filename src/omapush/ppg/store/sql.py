@@ -20,6 +20,7 @@ from omapush.ppg.store import (
     routing,
 )
 from omapush.ppg.store.contract import (
+    PLACED_AT_ONCE,
     Accepted,
     Cancellation,
     CancelledDelivery,
@@ -99,10 +100,11 @@ class SqlStore:
             )
             for push in pushes
         ]
-        return await self._write(acceptance.accept, prepared)
+        rows = sum(1 + len(each.at_once) + len(each.in_bulk) for each in prepared)
+        return await self._write(acceptance.accept, prepared, rows)
 
     async def expand(self) -> int:
-        return await self._write_one(expansion.expand)
+        return await self._write_one(expansion.expand, PLACED_AT_ONCE)
 
     async def cancel(self, wish: Cancellation) -> list[CancelledDelivery] | None:
         push_key = await self._read(
@@ -240,13 +242,16 @@ class SqlStore:
         )
 
     async def _write(
-        self, transaction: Callable[[Connection, list[Any]], list[T]], items: Sequence[Any]
+        self,
+        transaction: Callable[[Connection, list[Any]], list[T]],
+        items: Sequence[Any],
+        rows: int | None = None,
     ) -> list[T]:
         """Run a transaction that calls with other items may join."""
-        return await self._open_lanes()[0].call(transaction, items) if items else []
+        return await self._open_lanes()[0].call(transaction, items, rows) if items else []
 
-    async def _write_one(self, run: Callable[[Connection], T]) -> T:
-        return await _one(self._open_lanes()[0], run)
+    async def _write_one(self, run: Callable[[Connection], T], rows: int = 1) -> T:
+        return await _one(self._open_lanes()[0], run, rows)
 
     async def _repeat(self, run: _Bounded, together: int, limit: int | None = None) -> int:
         """Change many rows, a few in each transaction, so that others need not wait for all."""
@@ -270,6 +275,6 @@ class SqlStore:
         return self._lanes
 
 
-async def _one(lane: Lane, run: Callable[[Connection], T]) -> T:
-    answers: list[T] = await lane.call(lambda connection, _items: [run(connection)], (None,))
+async def _one(lane: Lane, run: Callable[[Connection], T], rows: int = 1) -> T:
+    answers: list[T] = await lane.call(lambda connection, _items: [run(connection)], (None,), rows)
     return answers[0]
