@@ -7,7 +7,8 @@ Who calls whom::
       └────► acceptance ──► admission ──► store.accept      one commit, then 1001
                  │    │         └─► authorisation ──► limits (pure)      rate, quota
                  │    └───► cancellation, status_query, capabilities_query ──► store
-                 │ recipients, submission, permissions, capabilities (pure)
+                 │ recipients, submission, permissions, capabilities (pure; what is
+                 │ large in a thread, by large_work)
     delivery ──► store.claim ──► routing, transform (pure) ──► terminals ──► ota.http.ppg
         └─────── lifecycle (pure) ──► store.settle           one line in the timeline each
     notification ──► store.claim_notifications ──► HTTP POST to the initiator
