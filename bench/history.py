@@ -1,7 +1,8 @@
 """The ledger with a short and with a long history: does it answer and work as fast?
 
-Two ledgers, each with so many deliveries that are due, spread evenly over all that it ever took;
-the others have ended. No HTTP: the store itself, asked by 32 callers at a time, as by 32
+Two ledgers with as many deliveries that are due; the others have ended. What is due are the
+youngest, as in a gateway that keeps up; and in a second pair every so many-th of all, the worst case,
+in which no two of them lie on the same page of the file. No HTTP: the store itself, asked by 32 callers at a time, as by 32
 connections. The ledgers take turns, so that whatever else the machine does hits both.
 """
 
@@ -40,14 +41,14 @@ Rates = dict[str, dict[int, float]]
 """By what was done and how many deliveries are stored: so many a second."""
 
 # Written by the database itself, a million at a time. Push ids come in no order, as initiators
-# give them; a multiplication by a prime scatters them. Every {step}-th delivery is due.
+# give them; a multiplication by a prime scatters them. From {offset} on every {step}-th delivery is due.
 _NUMBERS = """
 WITH RECURSIVE number(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n + 1 < {total}),
 told AS (
     SELECT n, {start} + n AS at, printf('%012x%020x', {start} + n, n) AS key,
         printf('%08x', n * 2654435761 & 4294967295) || '@bench.example.net' AS id,
         'c' || n / {step} % {clients} AS client,
-        printf('+4400000%06d', n % 1000000) AS phone, n % {step} = 0 AS due
+        printf('+4400000%06d', n % 1000000) AS phone, n >= {offset} AND (n - {offset}) % {step} = 0 AS due
     FROM number)
 """
 _FILL = (
@@ -85,6 +86,12 @@ def histories(scale: float, rounds: int) -> Rates:
 
 
 async def _histories(scale: float, rounds: int) -> Rates:
+    youngest = await _pair(scale, rounds, scattered=False)
+    scattered = await _pair(scale, rounds, scattered=True)
+    return youngest | {f"{what}, scattered": rates for what, rates in scattered.items()}
+
+
+async def _pair(scale: float, rounds: int, *, scattered: bool) -> Rates:
     due = int(DUE * min(1.0, scale))
     sizes = (max(due, int(SHORT * scale)), int(LONG * scale))
     found: dict[str, dict[int, list[float]]] = {}
@@ -93,10 +100,11 @@ async def _histories(scale: float, rounds: int) -> Rates:
         for size in sizes:
             path = Path(text) / f"{size}.db"
             stores[size] = open_store(f"sqlite:///{path}")
-            await _fill(path, stores[size], size, due)
+            await _fill(path, stores[size], size, _due(size, due, scattered=scattered))
         for number in range(rounds):
             for size, store in stores.items():
-                for what, rate in (await _one_round(store, size, due, number, rounds)).items():
+                where = _due(size, due, scattered=scattered)
+                for what, rate in (await _one_round(store, size, where, number, rounds)).items():
                     found.setdefault(what, {}).setdefault(size, []).append(rate)
         for store in stores.values():
             await store.close()
@@ -106,11 +114,16 @@ async def _histories(scale: float, rounds: int) -> Rates:
     }
 
 
-async def _fill(path: Path, store: Store, total: int, due: int) -> None:
+def _due(size: int, due: int, *, scattered: bool) -> range:
+    """Return the numbers of the deliveries that are due."""
+    return range(0, size, size // due) if scattered else range(size - due, size)
+
+
+async def _fill(path: Path, store: Store, total: int, due: range) -> None:
     await store.open()  # makes the tables
     await store.close()
     facts = {
-        "total": total, "step": total // due, "start": START, "clients": CLIENTS,
+        "total": total, "step": due.step, "offset": due.start, "start": START, "clients": CLIENTS,
         "initiator": INITIATOR,
     }  # fmt: skip
     connection = sqlite3.connect(path, isolation_level=None)
@@ -125,14 +138,14 @@ async def _fill(path: Path, store: Store, total: int, due: int) -> None:
 
 
 async def _one_round(
-    store: Store, size: int, due: int, number: int, rounds: int
+    store: Store, size: int, due: range, number: int, rounds: int
 ) -> dict[str, float]:
     """Do each thing once; what is claimed is the oldest third, what is cancelled is younger."""
     choice = random.Random(0)  # the same deliveries every time
-    asked = [int(choice.random() * size) for _ in range(rounds * due // 4)]
-    waiting = choice.sample(range(due // 2, due), due // 3)
-    share, step = due // (3 * rounds), size // due
-    cancelled = [each * step for each in waiting[number::rounds][:share]]
+    asked = [int(choice.random() * size) for _ in range(rounds * len(due) // 4)]
+    waiting = choice.sample(due[len(due) // 2 :], len(due) // 3)
+    share = len(due) // (3 * rounds)
+    cancelled = waiting[number::rounds][:share]
     return {
         "status queries": await _together([_query(store, each) for each in asked[number::rounds]]),
         "cancellations": await _together([_cancel(store, each) for each in cancelled]),

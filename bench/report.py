@@ -126,8 +126,8 @@ def _history(rates: dict[str, dict[int, float]]) -> list[str]:
     lines = [
         "## The ledger with a long history",
         "",
-        f"SQLite, without HTTP, 32 callers at a time; {short:,} deliveries are due in both, spread over "
-        "all that are stored. Claiming and settling goes one after the other, in the batches of the "
+        f"SQLite, without HTTP, 32 callers at a time; {short:,} deliveries are due in both: the "
+        "youngest, or scattered evenly over all that are stored. Claiming and settling goes one after the other, in the batches of the "
         "delivery loop. Median of five rounds.",
         "",
         f"| a second | {short:,} stored | {long:,} stored | ratio |",
