@@ -47,7 +47,7 @@ WITH RECURSIVE number(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n
 told AS (
     SELECT n, {start} + n AS at, printf('%012x%020x', {start} + n, n) AS key,
         printf('%08x', n * 2654435761 & 4294967295) || '@bench.example.net' AS id,
-        'c' || n / {step} % {clients} AS client,
+        'c' || (n / {step} % {clients}) AS client,
         printf('+4400000%06d', n % 1000000) AS phone, n >= {offset} AND (n - {offset}) % {step} = 0 AS due
     FROM number)
 """
