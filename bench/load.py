@@ -8,6 +8,7 @@ it leaves as much as possible to the server that is measured. It never counts an
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import re
 import time
@@ -23,8 +24,7 @@ CONTROL = (
     '<!DOCTYPE pap PUBLIC "-//WAPFORUM//DTD PAP {version}//EN" '
     '"http://www.wapforum.org/DTD/pap_{version}.dtd">\r\n'
     '<pap><push-message push-id="{push_id}"{attributes}>'
-    '<address address-value="{address}"/>'
-    "<quality-of-service{qos}/></push-message></pap>"
+    "{addresses}<quality-of-service{qos}/></push-message></pap>"
 )
 CONTENT = (
     '<?xml version="1.0"?>\r\n'
@@ -37,7 +37,10 @@ CONTENT = (
 
 @dataclass(frozen=True)
 class Submissions:
-    """What is submitted, and where to."""
+    """What is submitted, and where to.
+
+    :ivar together: addresses in each push, taken from ``addresses`` in turn.
+    """
 
     port: int
     path: str
@@ -46,6 +49,14 @@ class Submissions:
     qos: str = ' delivery-method="confirmed"'
     version: str = "2.0"
     authorization: str = ""
+    together: int = 1
+
+    @functools.cached_property
+    def blocks(self) -> tuple[str, ...]:
+        """The address elements of one push after the other."""
+        elements = [f'<address address-value="{address}"/>' for address in self.addresses]
+        starts = range(0, len(elements), self.together)
+        return tuple("".join(elements[start : start + self.together]) for start in starts)
 
     def request(self, number: int, run: str) -> bytes:
         """Return the whole HTTP request of the ``number``-th push of ``run``."""
@@ -53,7 +64,7 @@ class Submissions:
             version=self.version,
             push_id=f"{run}-{number}@bench.example.net",
             attributes=self.attributes,
-            address=self.addresses[number % len(self.addresses)],
+            addresses=self.blocks[number % len(self.blocks)],
             qos=self.qos,
         )
         body = (
@@ -71,11 +82,15 @@ class Submissions:
 
 @dataclass
 class Result:
-    """What came of a run."""
+    """What came of a run.
+
+    :ivar waits: seconds from each submission to its answer.
+    """
 
     accepted: int = 0
     others: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    waits: list[float] = field(default_factory=list)
 
     @property
     def per_second(self) -> float:
@@ -99,6 +114,7 @@ class _Connection(asyncio.Protocol):
         if number >= self._total:
             self._transport.close()
         else:
+            self._asked = time.perf_counter()
             self._transport.write(self._what.request(number, self._run))
 
     def data_received(self, data: bytes) -> None:
@@ -108,6 +124,7 @@ class _Connection(asyncio.Protocol):
         if not blank or length is None or len(body) < int(length[1]):
             return
         self._received = b""
+        self._result.waits.append(time.perf_counter() - self._asked)
         code = RESULT.search(body)
         if code is not None and code[1] == b"1001":
             self._result.accepted += 1

@@ -41,7 +41,14 @@ class Measured:
 
 
 @contextlib.contextmanager
-def running(name: str, commands: list[list[str]], port: int, folder: Path, **environment: str) -> Iterator[Measured]:  # fmt: skip
+def running(
+    name: str,
+    commands: list[list[str]],
+    port: int,
+    folder: Path,
+    patience: float = 30,
+    **environment: str,
+) -> Iterator[Measured]:
     """Run ``commands`` until ``port`` answers, and end them afterwards."""
     processes: list[subprocess.Popen[bytes]] = []
     try:
@@ -54,7 +61,7 @@ def running(name: str, commands: list[list[str]], port: int, folder: Path, **env
             )
             if number + 1 < len(commands):
                 time.sleep(1.5)  # the next one connects to this one
-        _wait_for(port, processes, folder, name)
+        _wait_for(port, processes, folder, name, patience)
         yield Measured(name, processes)
     finally:
         for process in reversed(processes):
@@ -67,8 +74,14 @@ def running(name: str, commands: list[list[str]], port: int, folder: Path, **env
                 process.wait()
 
 
-def _wait_for(port: int, processes: list[subprocess.Popen[bytes]], folder: Path, name: str) -> None:
-    deadline = time.monotonic() + 30  # noqa: TID251 - a benchmark measures real time
+def _wait_for(
+    port: int,
+    processes: list[subprocess.Popen[bytes]],
+    folder: Path,
+    name: str,
+    patience: float,
+) -> None:
+    deadline = time.monotonic() + patience  # noqa: TID251 - a benchmark measures real time
     while time.monotonic() < deadline:  # noqa: TID251
         if any(process.poll() is not None for process in processes):
             logs = "".join(path.read_text() for path in sorted(folder.glob(f"{name}-*.log")))

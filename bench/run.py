@@ -1,7 +1,8 @@
 """Measures the gateway beside its references, in one run, and writes docs/benchmarks.md.
 
-``python bench/run.py`` runs everything (about ten minutes); ``--only accept,delivery,memory`` a
-part, ``--scale 0.1`` with a tenth of the pushes, and then nothing is written unless ``--write``.
+``python bench/run.py`` runs everything (under twelve minutes); ``--only accept,group`` some
+:data:`PARTS`, ``--scale 0.1`` with a tenth of the pushes, and then nothing is written unless
+``--write``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,54 +23,22 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import gateway
 import kannel
 import report
+from authenticated import authenticated
+from gateway import ADDRESS, LATER, OMAPUSH, ROOT, Cell, measure, one_client, ppg_settings
+from group import group_push
+from history import histories
 from ledger import group_commit
 from load import Submissions, submit
-from processes import Measured, free_ports, running
+from processes import free_ports, running
 
 from omapush.testing.kannel import PASSWORD, USERNAME, KannelMissing, prepare
 
-ROOT = Path(__file__).parent.parent
-OMAPUSH = str(ROOT / ".venv/bin/omapush")
 CONNECTIONS = (1, 8, 32, 128)
-ADDRESS = "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"
 _CREDENTIALS = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
 KANNEL_AUTHORIZATION = f"Authorization: Basic {_CREDENTIALS}\r\n"
-LATER = ' deliver-after-timestamp="2036-01-01T00:00:00Z" deliver-before-timestamp="2036-01-02T00:00:00Z"'
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One server at one number of connections: medians over the rounds."""
-
-    per_second: float
-    cpu_per_1000: float
-
-
-def ppg_settings(folder: Path, pap: int, admin: int, clients: str) -> Path:
-    """Write the gateway's settings for a run."""
-    path = folder / "ppg.toml"
-    path.write_text(
-        f'[pap]\nlisten = "127.0.0.1:{pap}"\nanonymous_from = ["127.0.0.1/32"]\n'
-        f'[admin]\nlisten = "127.0.0.1:{admin}"\n'
-        f'[store]\nurl = "sqlite:///{folder}/omapush.db"\n{clients}'
-    )
-    return path
-
-
-def one_client(port: int) -> str:
-    return f'[[clients]]\nid = "anna"\naddresses = ["{ADDRESS}"]\nota_http = "127.0.0.1:{port}"\n'
-
-
-def measure(server: Measured, what: Submissions, connections: int, total: int, run: str) -> Cell:
-    """Submit and relate the server's CPU time to what it accepted."""
-    before = server.cpu_seconds()
-    result = uvloop.run(submit(what, connections, total, run))
-    used = server.cpu_seconds() - before
-    if result.others or result.accepted != total:
-        sys.exit(f"{server.name}: {result.accepted} of {total} accepted, others {result.others}")
-    return Cell(result.per_second, used / result.accepted * 1000)
 
 
 def acceptance(total: int, rounds: int) -> dict[str, dict[int, Cell]]:
@@ -97,7 +66,6 @@ def _one_server(name: str, folder: Path, total: int, round_number: int) -> list[
         return _kannel(folder, total, round_number)
     pap, admin, nowhere = free_ports(3)
     if name == "omapush":
-        # Due in ten years: acceptance alone, no delivery beside it.
         settings = ppg_settings(folder, pap, admin, one_client(nowhere))
         command = [OMAPUSH, "ppg", "--config", str(settings)]
         what = Submissions(pap, "/pap", (ADDRESS,), LATER)
@@ -144,12 +112,8 @@ def delivery(clients: int, total: int) -> dict[str, float]:
         folder = Path(text)
         pap, admin = free_ports(2)
         first = 20_000
-        addresses = tuple(f"WAPPUSH=+4400000{number:05d}/TYPE=PLMN@b" for number in range(clients))
-        tables = "".join(
-            f'[[clients]]\nid = "c{number}"\naddresses = ["{address}"]\n'
-            f'ota_http = "127.0.0.1:{first + number}"\n'
-            for number, address in enumerate(addresses)
-        )
+        addresses = gateway.numbers(clients)
+        tables = gateway.clients(addresses, range(first, first + clients))
         farm_command = [sys.executable, str(ROOT / "bench/terminal_farm.py"), str(first), str(clients), str(total)]  # fmt: skip
         with subprocess.Popen(farm_command, stdout=subprocess.PIPE) as farm:
             assert farm.stdout is not None
@@ -203,27 +167,36 @@ def machine() -> dict[str, str]:
     }
 
 
+PARTS: dict[str, Callable[[float], object]] = {
+    "accept": lambda scale: acceptance(max(500, int(10_000 * scale)), 3),
+    "authenticated": lambda scale: authenticated(scale, 3),
+    "group": lambda scale: group_push(max(1_000, int(100_000 * scale))),
+    "ledger": lambda scale: group_commit(max(1_000, int(20_000 * scale))),
+    "history": lambda scale: histories(scale, 5),
+    "delivery": lambda scale: [
+        delivery(clients, max(500, int(5_000 * scale))) for clients in (1, 100, 1_000)
+    ],
+    "memory": lambda scale: memory(max(1_000, int(100_000 * scale))),
+}
+
+
 def main() -> None:
     """Run what was asked for and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="accept,ledger,delivery,memory")
+    parser.add_argument("--only", default=",".join(PARTS))
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     parts, scale = set(arguments.only.split(",")), arguments.scale
+    if not parts <= set(PARTS):
+        parser.error(f"the parts are {', '.join(PARTS)}")
     results: dict[str, object] = {"machine": machine(), "command": "make bench"}
-    if "accept" in parts:
-        results["accept"] = acceptance(max(500, int(10_000 * scale)), 3)
-    if "ledger" in parts:
-        results["ledger"] = group_commit(max(1_000, int(20_000 * scale)))
-    if "delivery" in parts:
-        total = max(500, int(5_000 * scale))
-        results["delivery"] = [delivery(clients, total) for clients in (1, 100, 1_000)]
-    if "memory" in parts:
-        results["memory"] = memory(max(1_000, int(100_000 * scale)))
+    for name, run in PARTS.items():
+        if name in parts:
+            results[name] = run(scale)
     text = report.render(results)
     print(text)
-    if arguments.write or (scale == 1.0 and parts >= {"accept", "ledger", "delivery", "memory"}):
+    if arguments.write or (scale == 1.0 and parts == set(PARTS)):
         report.write(ROOT / "docs/benchmarks.md", text)
 
 

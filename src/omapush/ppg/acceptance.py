@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -47,11 +48,13 @@ from omapush.ppg.documents import (
     unsupported_version,
 )
 from omapush.ppg.finding import Finder
+from omapush.ppg.large_work import LARGE_OCTETS, LargeWork
 from omapush.ppg.permissions import judge_operation
 from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (
+    PLACED_AT_ONCE,
     NewPush,
     Store,
     StoreUnavailable,
@@ -82,7 +85,8 @@ class Acceptance:
     """Answers PAP requests.
 
     :param new_key: gives a new, ascending push_key at each call.
-    :param accepted: is told after the commit of a push that is due.
+    :param accepted: is told after the commit of a push that is due, or that is to more recipients
+        than ``PLACED_AT_ONCE``.
     :param ended: is told after a commit that deliveries have ended, and notifications are due.
     :param authorisation: what each initiator may do; default: everything but provisioning.
     :param profiles: completes what registrations told of clients; default: that counts alone.
@@ -108,20 +112,21 @@ class Acceptance:
         self._identity = identity
         self._tolerance = tolerance
         self._clock = clock
-        self._composer = Composer(store, finder, targets, limits, new_key, profiles)
         self._accepted = accepted
         self._ended = ended
         self._authorisation = authorisation or Authorisation()
         self._profiles = profiles
+        self._large = LargeWork()
+        self._composer = Composer(store, finder, targets, limits, new_key, self._large, profiles)
 
     async def answer(self, request: PapRequest) -> PapAnswer:
         """Return the PAP document that answers ``request``."""
         policy = self._authorisation.policy_of(request.initiator.initiator_id)
         tolerance = policy.tolerance or self._tolerance
         try:
-            entity = split(request.content_type, request.body, tolerance)
-            document = xml.decode(
-                entity.control, charset=entity.control_charset, tolerance=tolerance
+            large = len(request.body) > LARGE_OCTETS
+            entity, document = await self._large.run(
+                partial(_read, request, tolerance), large=large
             )
         except BadMessage as error:
             # What is not valid here may be so in its own version: that is judged first (PAP 9.3).
@@ -207,8 +212,10 @@ class Acceptance:
         decision, recipients = "accepted" if fresh else "repeated", len(push.deliveries)
         # The ledger is the record of what was accepted; a second one in the log costs each push.
         audit.debug("submission_decided", decision=decision, rule=None, recipients=recipients)
-        due_at = min(each.due_at for each in push.deliveries)
-        if due_at <= now:
+        # The last is of one client, and due when all are: a group has its parts behind it.
+        due_at = push.deliveries[-1].due_at
+        # One to very many has work to be done before it is due: putting deliveries in their places.
+        if due_at <= now or len(push.deliveries) > PLACED_AT_ONCE:
             self._accepted(push)
         if push.replaces is not None:
             self._ended()
@@ -289,6 +296,13 @@ class Acceptance:
 _NOT_NOW_CANCELLED = CancelResult(
     StatusCode.INTERNAL_SERVER_ERROR, "the gateway cannot cancel it now"
 )
+
+
+def _read(request: PapRequest, tolerance: Tolerance) -> tuple[Entity, Pap]:
+    """Read the request's entities and its document. :raises BadMessage: they are none."""
+    entity = split(request.content_type, request.body, tolerance)
+    document = xml.decode(entity.control, charset=entity.control_charset, tolerance=tolerance)
+    return entity, document
 
 
 def _with_application(entity: Entity, value: str | None) -> Entity:

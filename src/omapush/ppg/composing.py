@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -22,6 +23,7 @@ from omapush.pap.tolerance import Tolerance
 from omapush.ppg.authentication import Identified
 from omapush.ppg.documents import control_facts
 from omapush.ppg.finding import Finder
+from omapush.ppg.large_work import LARGE_NUMBER, LargeWork
 from omapush.ppg.matching import assumptions, match
 from omapush.ppg.permissions import Permissions, flags_of, granted
 from omapush.ppg.policy import OutboundPolicy, TargetForbiddenError
@@ -67,6 +69,7 @@ class Composer:
     """Composes pushes.
 
     :param new_key: gives a new, ascending push_key at each call.
+    :param large: does beside the event loop what would hold up others.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Composer:
         targets: OutboundPolicy,
         limits: SubmissionLimits,
         new_key: Callable[[Instant], str],
+        large: LargeWork,
         profiles: Profiles | None = None,
     ) -> None:
         self._store = store
@@ -83,6 +87,7 @@ class Composer:
         self._targets = targets
         self._limits = limits
         self._new_key = new_key
+        self._large = large
         self._profiles = profiles
 
     async def compose(self, submission: Submission, notes: Notes) -> NewPush:
@@ -96,9 +101,15 @@ class Composer:
         asked, message = message, granted(message, permissions)
         if message is not asked:
             notes.add("quality-of-service", "priority high is not granted")
-        examined = examine(message, self._limits, now, permissions, tolerance)
+        examined = await self._large.run(
+            partial(examine, message, self._limits, now, permissions, tolerance),
+            large=len(message.addresses) > LARGE_NUMBER,
+        )
         found = await self._finder.find(examined.named, permissions)
-        judged = judge(message, entity.content, examined, found, permissions)
+        judged = await self._large.run(
+            partial(judge, message, entity.content, examined, found, permissions),
+            large=sum(len(each.clients) for each in found) > LARGE_NUMBER,
+        )
         deliveries = await self._matched(entity, found, judged.deliveries)
         notes.add("validated", f"{len(found)} recipients")
         notes.repairs += examined.repairs

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
 from omapush.pap.codes import StatusCode
+from omapush.ppg.large_work import LARGE_NUMBER, LargeWork
 from omapush.ppg.permissions import Permissions, judge_number, judge_recipient
 from omapush.ppg.recipients import Client, Recipients
 from omapush.ppg.resolution.groups import GroupLimits, GroupMember, GroupRefused, expand
@@ -34,6 +36,7 @@ class Finder:
         self._resolver = resolver
         self._recipients = recipients
         self._limits = limits or GroupLimits()
+        self._large = LargeWork()
 
     async def find(self, named: Sequence[Named], permissions: Permissions) -> list[Found]:
         """Return who is behind each of ``named``, groups taken apart.
@@ -76,7 +79,11 @@ class Finder:
             raise RejectionError(StatusCode.INTERNAL_SERVER_ERROR, reason) from error
         for nobody in expansion.not_served:
             log.warning("group_member_not_served", group=answer.name, reason=nobody.reason)
-        clients = tuple(self._members(expansion.clients, named, permissions))
+        members = expansion.clients
+        clients = await self._large.run(
+            partial(self._members, members, named, permissions),
+            large=len(members) > LARGE_NUMBER,
+        )
         if not clients:
             reason = f"{named.place} is a group without anybody who is served here"
             raise RejectionError(StatusCode.ADDRESS_ERROR, reason)
@@ -84,10 +91,10 @@ class Finder:
 
     def _members(
         self, members: Sequence[GroupMember], named: Named, permissions: Permissions
-    ) -> list[Client]:
+    ) -> tuple[Client, ...]:
         """Return the clients; a group does not walk around what an initiator may not do."""
         for member in members:
             if member.address is not None:
                 insist(judge_recipient(member.address, named.place, permissions))
         known = (self._recipients.client(member.client_id) for member in members)
-        return [client for client in known if client is not None]
+        return tuple(client for client in known if client is not None)

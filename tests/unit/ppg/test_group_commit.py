@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from omapush.ppg.store.contract import Accepted, StoreRefused, StoreUnavailable
-from omapush.ppg.store.group_commit import Lane, Work
+from omapush.ppg.store.group_commit import ROWS_TOGETHER, Lane, Work
 from omapush.ppg.store.opening import open_store
 from omapush.ppg.store.sql import SqlStore
 from omapush.testing.store_contract import new_push
@@ -57,6 +57,19 @@ async def test_calls_that_wait_share_a_transaction_and_get_their_own_answers(
     answers = await asyncio.gather(*(lane.call(doubled, [n, n + 1]) for n in range(5)))
     assert answers == [[2 * n, 2 * n + 2] for n in range(5)]
     assert len(database.transactions) == 1
+
+
+async def test_calls_that_write_many_rows_share_transactions_only_until_these_are_large(
+    lane: Lane, database: Database
+) -> None:
+    database.let.clear()
+    calls = [
+        asyncio.create_task(lane.call(doubled, [n], rows=ROWS_TOGETHER // 2)) for n in range(5)
+    ]
+    await asyncio.sleep(0)
+    database.let.set()
+    assert await asyncio.gather(*calls) == [[2 * n] for n in range(5)]
+    assert [len(each) for each in database.transactions] == [2, 2, 1]
 
 
 async def test_call_that_cannot_be_done_fails_alone(lane: Lane) -> None:

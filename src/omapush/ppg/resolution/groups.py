@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import graphlib
 from dataclasses import dataclass, field
+from functools import partial
 
 from omapush.core.errors import OmapushError
 from omapush.pap.address import Address
+from omapush.ppg.large_work import LARGE_NUMBER, LargeWork
 from omapush.ppg.resolution.port import ClientFound, GroupFound, NotServed, Resolver
 
 
@@ -24,7 +26,7 @@ class GroupLimits:
     """
 
     max_depth: int = 5
-    max_members: int = 10_000
+    max_members: int = 100_000
 
 
 class GroupRefused(OmapushError):
@@ -89,7 +91,11 @@ async def expand(
     :raises ResolverUnavailable: a member cannot be told now.
     """
     walk = _Walk(limits, seen={address.recipient_key: address})
-    level = walk.open(address.recipient_key, group)
+    # Nobody else has the walk: it may be in a thread while a large group is opened.
+    large = LargeWork()
+    level = await large.run(
+        partial(walk.open, address.recipient_key, group), large=len(group.members) > LARGE_NUMBER
+    )
     depth = 1
     while level:
         answers = await resolver.resolve(level)

@@ -20,7 +20,7 @@ from omapush.ppg.store.contract import (
     Rejection,
     Replacement,
 )
-from omapush.ppg.store.expansion import place
+from omapush.ppg.store.expansion import Prepared, place, prepare
 from omapush.ppg.store.group_commit import RepeatTransactionError
 from omapush.ppg.store.statements import Insert, Lookup, Statement
 from omapush.ppg.store.values import json_text
@@ -43,23 +43,22 @@ _withdraw = Statement(delete(schema.push).where(schema.push.c.push_key == bindpa
 Answer = Accepted | DuplicatePushId | NothingToReplace
 
 
-def accept(connection: Connection, pushes: Sequence[NewPush]) -> list[Answer]:
+def accept(connection: Connection, pushes: Sequence[Prepared]) -> list[Answer]:
     """Store each push whose id is free, in order; see ``Store.accept``."""
-    if all(push.replaces is None for push in pushes):
+    if all(each.push.replaces is None for each in pushes):
         return _accept(connection, pushes)
     answers: list[Answer] = []
-    for push in pushes:
-        if push.replaces is None:
-            answers += _accept(connection, [push])
+    for each in pushes:
+        if each.push.replaces is None:
+            answers += _accept(connection, [each])
         else:
-            answers.append(_replace(connection, push, push.replaces))
+            answers.append(_replace(connection, each.push, each.push.replaces))
     return answers
 
 
-def _accept(connection: Connection, pushes: Sequence[NewPush]) -> list[Answer]:
-    fresh, answers = _take_ids(connection, pushes)
-    new = [push for push in pushes if push.push_key in fresh]
-    place(connection, [(push, delivery) for push in new for delivery in push.deliveries])
+def _accept(connection: Connection, pushes: Sequence[Prepared]) -> list[Answer]:
+    fresh, answers = _take_ids(connection, [each.push for each in pushes])
+    place(connection, [each for each in pushes if each.push.push_key in fresh])
     return answers
 
 
@@ -94,13 +93,14 @@ def _replace(connection: Connection, push: NewPush, replacement: Replacement) ->
         StatusCode.CANCELLATION_NOT_POSSIBLE,
         f"nothing of {replacement.push_id} waited for this recipient",
     )
-    deliveries = [
+    # What is rejected is known only here, so what waits in bulk is prepared once more.
+    deliveries = tuple(
         each
         if each.rejection or each.recipient in cancelled or not replacement.pending_only
         else replace(each, rejection=nothing)
         for each in push.deliveries
-    ]
-    place(connection, [(push, delivery) for delivery in deliveries])
+    )
+    place(connection, [prepare(replace(push, deliveries=deliveries))])
     return answer
 
 

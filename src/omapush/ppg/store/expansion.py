@@ -7,6 +7,7 @@ may do the next.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, bindparam, delete, select
@@ -54,15 +55,47 @@ _forget = Statement(
 _bulk = Statement(select(_X.deliveries).where(_X.push_key == bindparam("key")).order_by(_X.first))
 
 
-def place(connection: Connection, deliveries: Sequence[tuple[NewPush, NewDelivery]]) -> None:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A new push, its deliveries divided into those that get a row at once and those that wait.
+
+    :ivar in_bulk: rows of table ``expansion``.
+    """
+
+    push: NewPush
+    at_once: Sequence[NewDelivery]
+    in_bulk: Sequence[tuple[Any, ...]] = ()
+
+
+def prepare(push: NewPush) -> Prepared:
+    """Do what can be done before the transaction, in which others would wait for it. Pure."""
+    if len(push.deliveries) <= PLACED_AT_ONCE:
+        return Prepared(push, push.deliveries)
+    pages = [
+        push.deliveries[start : start + PLACED_AT_ONCE]
+        for start in range(0, len(push.deliveries), PLACED_AT_ONCE)
+    ]
+    return Prepared(
+        push,
+        pages[0],
+        [
+            (push.push_key, page[0].position, json_text([_to_array(each) for each in page]))
+            for page in pages[1:]
+        ],
+    )
+
+
+def place(connection: Connection, pushes: Sequence[Prepared]) -> None:
     """Store the deliveries of new pushes: as rows, and what is too much for that in bulk."""
-    at_once = [each for each in deliveries if each[1].position < PLACED_AT_ONCE]
     _place(
         connection,
-        [(push.push_key, push.received_at, push.expires_at, told) for push, told in at_once],
+        [
+            (each.push.push_key, each.push.received_at, each.push.expires_at, told)
+            for each in pushes
+            for told in each.at_once
+        ],
     )
-    if len(at_once) < len(deliveries):
-        _keep_in_bulk(connection, deliveries)
+    _insert_expansion.run(connection, [row for each in pushes for row in each.in_bulk])
 
 
 def expand(connection: Connection) -> int:
@@ -94,22 +127,6 @@ def _expand(connection: Connection, page: Row[Any] | None) -> int:
     )
     _forget.run(connection, key=page.push_key, start=page.first)
     return len(told)
-
-
-def _keep_in_bulk(
-    connection: Connection, deliveries: Sequence[tuple[NewPush, NewDelivery]]
-) -> None:
-    by_push: dict[str, list[NewDelivery]] = {}
-    for push, told in deliveries:
-        if told.position >= PLACED_AT_ONCE:
-            by_push.setdefault(push.push_key, []).append(told)
-    rows = [
-        (push_key, page[0].position, json_text([_to_array(each) for each in page]))
-        for push_key, all_told in by_push.items()
-        for start in range(0, len(all_told), PLACED_AT_ONCE)
-        for page in [all_told[start : start + PLACED_AT_ONCE]]
-    ]
-    _insert_expansion.run(connection, rows)
 
 
 _Placed = tuple[str, Instant, Instant, NewDelivery]

@@ -41,6 +41,8 @@ Transaction = Callable[[Connection, list[Any]], list[Any]]
 
 ITEMS_TOGETHER = 256
 """So many items share a transaction, to bound how long others wait for its locks."""
+ROWS_TOGETHER = 1_024
+"""So many rows do: one push to very many brings as many as hundreds of others."""
 TRIES = 5
 """How often a transaction is begun that another process hindered."""
 
@@ -76,6 +78,7 @@ class Call:
 
     transaction: Transaction
     items: Sequence[Any]
+    rows: int
     answer: asyncio.Future[list[Any]]
     deadline: float
 
@@ -105,14 +108,25 @@ class Lane:
         self._closing = False
         self._workers = [self._loop.create_task(self._work()) for _ in range(workers)]
 
-    async def call(self, transaction: Transaction, items: Sequence[Any]) -> list[Any]:
-        """Run ``transaction`` over ``items`` together with other calls; return the answers."""
+    async def call(
+        self, transaction: Transaction, items: Sequence[Any], rows: int | None = None
+    ) -> list[Any]:
+        """Run ``transaction`` over ``items`` together with other calls; return the answers.
+
+        :param rows: about how many rows it writes, if that is not one for each item.
+        """
         if self._closing:
             raise StoreUnavailable("the store is closed")
         if self._unanswered >= self._most_waiting:
             raise StoreUnavailable(f"{self._unanswered} calls are waiting for the store already")
         deadline = self._loop.time() + self._longest_wait_s
-        call = Call(transaction, items, self._loop.create_future(), deadline)
+        call = Call(
+            transaction,
+            items,
+            len(items) if rows is None else rows,
+            self._loop.create_future(),
+            deadline,
+        )
         self._unanswered += 1
         self._waiting.append(call)
         self._watched.append(call)
@@ -144,11 +158,12 @@ class Lane:
 
     def _take_what_waits(self) -> list[Call]:
         calls: list[Call] = []
-        items = 0
-        while self._waiting and items < ITEMS_TOGETHER:
+        items = rows = 0
+        while self._waiting and items < ITEMS_TOGETHER and rows < ROWS_TOGETHER:
             call = self._waiting.popleft()
             calls.append(call)
             items += len(call.items)
+            rows += call.rows
         return calls
 
     async def _run_together(self, calls: Sequence[Call]) -> None:

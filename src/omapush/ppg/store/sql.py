@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection
 
 from omapush.core.instants import Instant
+from omapush.ppg.large_work import LARGE_NUMBER, LargeWork
 from omapush.ppg.store import (
     acceptance,
     cancellation,
@@ -19,6 +20,7 @@ from omapush.ppg.store import (
     routing,
 )
 from omapush.ppg.store.contract import (
+    PLACED_AT_ONCE,
     Accepted,
     Cancellation,
     CancelledDelivery,
@@ -77,6 +79,7 @@ class SqlStore:
         self._lanes: tuple[Lane, Lane] | None = None
         self._deliveries_cursor = LaneCursor()
         self._notifications_cursor = LaneCursor()
+        self._large = LargeWork()
 
     def __repr__(self) -> str:
         return f"SqlStore({self._home!r})"
@@ -91,10 +94,17 @@ class SqlStore:
     async def accept(
         self, pushes: Sequence[NewPush]
     ) -> list[Accepted | DuplicatePushId | NothingToReplace]:
-        return await self._write(acceptance.accept, pushes)
+        prepared = [
+            await self._large.run(
+                partial(expansion.prepare, push), large=len(push.deliveries) > LARGE_NUMBER
+            )
+            for push in pushes
+        ]
+        rows = sum(1 + len(each.at_once) + len(each.in_bulk) for each in prepared)
+        return await self._write(acceptance.accept, prepared, rows)
 
     async def expand(self) -> int:
-        return await self._write_one(expansion.expand)
+        return await self._write_one(expansion.expand, PLACED_AT_ONCE)
 
     async def cancel(self, wish: Cancellation) -> list[CancelledDelivery] | None:
         push_key = await self._read(
@@ -232,13 +242,16 @@ class SqlStore:
         )
 
     async def _write(
-        self, transaction: Callable[[Connection, list[Any]], list[T]], items: Sequence[Any]
+        self,
+        transaction: Callable[[Connection, list[Any]], list[T]],
+        items: Sequence[Any],
+        rows: int | None = None,
     ) -> list[T]:
         """Run a transaction that calls with other items may join."""
-        return await self._open_lanes()[0].call(transaction, items) if items else []
+        return await self._open_lanes()[0].call(transaction, items, rows) if items else []
 
-    async def _write_one(self, run: Callable[[Connection], T]) -> T:
-        return await _one(self._open_lanes()[0], run)
+    async def _write_one(self, run: Callable[[Connection], T], rows: int = 1) -> T:
+        return await _one(self._open_lanes()[0], run, rows)
 
     async def _repeat(self, run: _Bounded, together: int, limit: int | None = None) -> int:
         """Change many rows, a few in each transaction, so that others need not wait for all."""
@@ -262,6 +275,6 @@ class SqlStore:
         return self._lanes
 
 
-async def _one(lane: Lane, run: Callable[[Connection], T]) -> T:
-    answers: list[T] = await lane.call(lambda connection, _items: [run(connection)], (None,))
+async def _one(lane: Lane, run: Callable[[Connection], T], rows: int = 1) -> T:
+    answers: list[T] = await lane.call(lambda connection, _items: [run(connection)], (None,), rows)
     return answers[0]
