@@ -31,5 +31,5 @@ if ! .venv/bin/python -c 'import uv' 2>/dev/null; then
   .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null
   .venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.8'
 fi
-UV_PROJECT_ENVIRONMENT=.venv .venv/bin/python -m uv sync --frozen --inexact --quiet --no-progress
+UV_PROJECT_ENVIRONMENT=.venv .venv/bin/python -m uv sync --frozen --all-extras --inexact --quiet --no-progress
 echo ".venv is ready: $(.venv/bin/python --version), omapush $(.venv/bin/python -c 'import omapush; print(omapush.__version__)')"
