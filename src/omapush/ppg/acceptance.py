@@ -186,11 +186,11 @@ class Acceptance:
         policy: InitiatorPolicy,
     ) -> PapAnswer:
         now = self._clock()
-        audit = log.bind(
-            push_id=message.push_id,
-            initiator=request.initiator.initiator_id,
-            source=request.source,
-        )
+        who = {
+            "push_id": message.push_id,
+            "initiator": request.initiator.initiator_id,
+            "source": request.source,
+        }
         notes = Notes(message, now)
         tolerance = policy.tolerance or self._tolerance
         submission = Submission(
@@ -201,17 +201,17 @@ class Acceptance:
             fresh = await admit(push, request.initiator, self._store, self._authorisation)
         except RejectionError as error:
             facts = {"code": int(error.code), "rule": error.rule, "reason": error.reason}
-            audit.info("submission_decided", decision="refused", **facts)
+            log.info("submission_decided", decision="refused", **who, **facts)
             answer = push_response(document, message, error.code, error.reason, self._identity, now)
             return dataclasses.replace(answer, retry_after_ms=error.retry_after_ms)
         repairs = (*entity.repairs, *document.repairs, *notes.repairs)
         for repair in repairs:
             notes.add("tolerated", repair)
         for repair in notes.repairs:
-            audit.info("tolerated", repair=repair)
-        decision, recipients = "accepted" if fresh else "repeated", len(push.deliveries)
+            log.info("tolerated", **who, repair=repair)
+        facts = {"decision": "accepted" if fresh else "repeated", "rule": None}
         # The ledger is the record of what was accepted; a second one in the log costs each push.
-        audit.debug("submission_decided", decision=decision, rule=None, recipients=recipients)
+        log.debug("submission_decided", **who, **facts, recipients=len(push.deliveries))
         # The last is of one client, and due when all are: a group has its parts behind it.
         due_at = push.deliveries[-1].due_at
         # One to very many has work to be done before it is due: putting deliveries in their places.

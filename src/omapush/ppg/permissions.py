@@ -9,9 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from dataclasses import dataclass
 
-from omapush.content.application_id import HEADER, ApplicationId, outgoing_value
+from omapush.content.application_id import (
+    DEFAULT_APPLICATION,
+    HEADER,
+    ApplicationId,
+    outgoing_value,
+)
 from omapush.content.message import PushMessage as ContentMessage
 from omapush.core.instants import Instant
 from omapush.ota.interface import PushFlag
@@ -40,6 +46,8 @@ from omapush.ppg.patterns import (
 from omapush.ppg.provisioning import is_provisioning, media_types
 
 _SHOWN = 80
+MAX_REMEMBERED = 256
+"""Characters of the longest header whose judgement is remembered."""
 """Characters of the initiator's own words that a refusal repeats."""
 
 
@@ -183,7 +191,8 @@ def judge_quality_of_service(
     wish: QualityOfService | None, permissions: Permissions
 ) -> Refusal | None:
     """Judge the delivery method; a choice left to the gateway is never refused (PAP 8.2.2)."""
-    if wish is None or wish.delivery_method not in METHODS - permissions.delivery_methods:
+    method = None if wish is None else wish.delivery_method
+    if wish is None or method not in METHODS or method in permissions.delivery_methods:
         return None
     name = wish.delivery_method.value
     return Refusal(f"delivery-method {name} is not allowed", "delivery_methods")
@@ -198,13 +207,25 @@ def judge_content(content: ContentMessage, permissions: Permissions) -> Refusal 
     size = len(content.body)
     if longest is not None and size > longest:
         return Refusal(f"content of {size} octets is not allowed", "max_content_octets")
-    types = tuple(media_types(content))
+    types = tuple(content.get_all("Content-Type"))
+    applications = tuple(content.get_all(HEADER))
+    # An initiator's headers are the same push for push; long ones are judged without remembering.
+    short = all(len(value) <= MAX_REMEMBERED for value in (*types, *applications))
+    judged = _judge_headers if short else _judge_headers.__wrapped__
+    return judged(types, applications, permissions)
+
+
+@functools.lru_cache(maxsize=1_024)
+def _judge_headers(
+    content_types: tuple[str, ...], application_ids: tuple[str, ...], permissions: Permissions
+) -> Refusal | None:
+    types = tuple(media_types(content_types))
     for media_type in types:
         rule = permissions.content_types.refuses(media_type)
         if rule is not None:
             desc = f"content of type {media_type[:_SHOWN]} is not allowed"
             return Refusal(desc, f"content_types: {rule}")
-    applications = _applications(content)
+    applications = _applications(application_ids)
     rule = permissions.application_ids.refuses_application(applications)
     if rule is not None:
         desc = f"content for the application {applications[0].canonical[:_SHOWN]} is not allowed"
@@ -214,15 +235,14 @@ def judge_content(content: ContentMessage, permissions: Permissions) -> Refusal 
     return None
 
 
-def _applications(content: ContentMessage) -> tuple[ApplicationId, ...]:
+def _applications(values: tuple[str, ...]) -> tuple[ApplicationId, ...]:
     """Return every application that the headers may mean to some client.
 
     An unregistered URI with a code goes out as that code (PPG 5.1.2.1.2), which may name another
     application than the URI does: both are judged.
     """
-    values = tuple(content.get_all(HEADER))
     if not values:
-        return (ApplicationId.of(content),)
+        return (ApplicationId(None, DEFAULT_APPLICATION),)
     found = []
     for value in values:
         found += [ApplicationId.parse(value), ApplicationId.parse(outgoing_value(value))]

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Iterator
 
 from omapush.content.application_id import ApplicationId
-from omapush.content.message import PushMessage
 
 CONTENT_TYPES: frozenset[str] = frozenset(
     (
@@ -73,13 +72,13 @@ APPLICATIONS: frozenset[str] = frozenset(
 _TOKEN_END = re.compile(r"[;\s]")
 
 
-def media_types(message: PushMessage) -> Iterator[str]:
-    """Yield every media type that a client may find in the Content-Type headers, in lower case.
+def media_types(values: Iterable[str]) -> Iterator[str]:
+    """Yield every media type that a client may find in Content-Type headers, in lower case.
 
     A well-formed push has one. What is repeated, or listed with commas, is read differently by
     different clients; whoever judges must judge all of it.
     """
-    for value in message.get_all("Content-Type"):
+    for value in values:
         for piece in _unquoted(value).split(","):
             yield _TOKEN_END.split(piece.strip(), maxsplit=1)[0].lower()
 

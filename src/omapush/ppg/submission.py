@@ -286,7 +286,8 @@ def _quality_of_service(wish: QualityOfService | None, clients: Sequence[Client]
     """Check that the wish can be honoured (PAP 8.2.2); return whether the push is confirmed."""
     if wish is None:
         return True
-    _require_ways(wish, clients)
+    if wish.network_required or wish.bearer_required:
+        _require_ways(wish, clients)
     match wish.delivery_method:
         case DeliveryMethod.ONESHOT:
             raise RejectionError(StatusCode.ONESHOT_NOT_SUPPORTED, "oneshot is not supported")

@@ -203,7 +203,7 @@ def test_content_that_configures_devices_needs_permission(pushed: ContentMessage
 @settings(max_examples=100)
 @given(st.text(max_size=60))
 def test_any_content_type_is_judged_without_an_error(value: str) -> None:
-    assert all(found == found.lower() for found in media_types(content(value)))
+    assert all(found == found.lower() for found in media_types([value]))
     judge_content(content(value), Permissions(content_types=Filter(("text/*",))))
 
 
