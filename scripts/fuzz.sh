@@ -6,9 +6,11 @@
 set -eu
 cd "$(dirname "$0")/.."
 each=${SECONDS_EACH:-60}
-if [ ! -x .venv-fuzz/bin/python ]; then
-  "${PYTHON:-python3}" -m venv .venv-fuzz
-  .venv-fuzz/bin/pip install --quiet --disable-pip-version-check -e . 'atheris>=3.0'
+stamp=.venv-fuzz/.from-project
+if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
+  [ -x .venv-fuzz/bin/python ] || "${PYTHON:-python3}" -m venv .venv-fuzz
+  .venv-fuzz/bin/pip install --quiet --disable-pip-version-check -e '.[dns]' 'atheris>=3.0'
+  touch "$stamp"
 fi
 [ $# -gt 0 ] || set -- fuzz/fuzz_*.py
 for target in "$@"; do
