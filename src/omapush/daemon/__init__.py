@@ -6,6 +6,8 @@
 * ``logs``: structured logs.
 * ``serving``: HTTP servers inside our own event loop.
 * ``supervise``: runs the parts together, stops them together.
+* ``policies``: what the settings say of initiators, clients and outbound calls; ``resolution``,
+  ``profile_settings`` and ``tls`` likewise of theirs.
 * ``ppg``, ``client``: the two daemons.
 
 On failure: what cannot start ends the process with one line that says why. What fails while

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import ipaddress
 import secrets
-import ssl
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import structlog
 
 from omapush import __version__
 from omapush.bearers.tcp import TcpBearer
-from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import HOUR_MS, SECOND_MS, Instant, later
 from omapush.daemon.clock import SystemClock
+from omapush.daemon.policies import Policies, policies
 from omapush.daemon.profile_settings import profiles_of
-from omapush.daemon.resolution import resolver_of
 from omapush.daemon.serving import HttpServer, listening_socket
-from omapush.daemon.settings import InitiatorTable, PpgSettings, RouteTable, SettingsError
+from omapush.daemon.settings import PpgSettings, RouteTable, SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
-from omapush.daemon.tls import listener_context, tls_options
+from omapush.daemon.tls import tls_options
 from omapush.ota.http.ppg import HttpPpgSettings
-from omapush.pap import address as addressing
 from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.admin import admin_application
-from omapush.ppg.authentication import ANONYMOUS, Initiators
-from omapush.ppg.authorisation import Authorisation
-from omapush.ppg.credentials import Initiator
 from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
 from omapush.ppg.documents import Identity
 from omapush.ppg.expanding import ExpansionLoop
@@ -37,16 +29,11 @@ from omapush.ppg.finding import Finder
 from omapush.ppg.http import PapHttpSettings, PapOverHttp
 from omapush.ppg.lane import LaneSettings
 from omapush.ppg.lifecycle import RetryPolicy
-from omapush.ppg.lockout import LockoutSettings
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.notification import NotificationLoop, NotificationSettings
-from omapush.ppg.notification_sender import HttpNotificationSender, ListenerCredentials
-from omapush.ppg.patterns import PatternError
+from omapush.ppg.notification_sender import HttpNotificationSender
 from omapush.ppg.peer_certificate import PeerCertificateProtocol
-from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.profiles import Profiles
-from omapush.ppg.recipients import Client, Contact, HttpContact, Recipients
-from omapush.ppg.resolution.port import Resolver
 from omapush.ppg.routing import RouteRule
 from omapush.ppg.store.contract import PLACED_AT_ONCE, NewPush, Store, StoreUnavailable
 from omapush.ppg.store.opening import StoreUrlError, open_store
@@ -58,38 +45,6 @@ log = structlog.get_logger(__name__)
 STOP_PATIENCE_MS = 5 * SECOND_MS
 PURGE_EVERY_SECONDS = 60
 PURGE_AT_A_TIME = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Policies:
-    """What the settings say about initiators, clients and notification targets."""
-
-    initiators: Initiators
-    recipients: Recipients
-    targets: OutboundPolicy
-    authorisation: Authorisation
-    resolver: Resolver
-    listeners: Mapping[str, ListenerCredentials]
-    listener_tls: ssl.SSLContext
-
-
-def policies(settings: PpgSettings, clock: Callable[[], Instant]) -> Policies:
-    """Read the policies out of ``settings``. :raises SettingsError: they contradict themselves."""
-    try:
-        recipients = _recipients(settings)
-        return Policies(
-            _initiators(settings),
-            recipients,
-            _targets(settings),
-            _authorisation(settings),
-            resolver_of(settings.groups, settings.resolvers, recipients, clock),
-            _listeners(settings),
-            listener_context(settings.notification.ca_file),
-        )
-    except SettingsError:
-        raise
-    except OmapushError as error:
-        raise SettingsError(str(error)) from error
 
 
 def check_ppg_settings(settings: PpgSettings) -> None:
@@ -252,104 +207,6 @@ async def _retention(store: Store, clock: Callable[[], Instant], keep_ms: int) -
                 purged = await store.purge(later(clock(), -keep_ms), PURGE_AT_A_TIME)
         except StoreUnavailable as error:
             log.warning("ledger_unavailable", reason=error.reason)
-
-
-def _initiators(settings: PpgSettings) -> Initiators:
-    usernames = [table.username for table in settings.initiators if table.username is not None]
-    ids = [table.id for table in settings.initiators]
-    keys = [key for table in settings.initiators for key in table.api_key_sha256]
-    for values, what in ((usernames, "username"), (ids, "id"), (keys, "api_key_sha256")):
-        twice = next((value for value in values if values.count(value) > 1), None)
-        if twice is not None:
-            raise SettingsError(f"initiators: two have the {what} {twice!r}")
-    for table in settings.initiators:
-        if (table.certificate_sha256 or table.certificate_name) and not settings.pap.tls_client_ca:
-            raise SettingsError(
-                f"initiators: the certificate of {table.id!r} needs pap.tls_client_ca"
-            )
-    pap = settings.pap
-    return Initiators(
-        [_initiator(table) for table in settings.initiators],
-        _networks(pap.anonymous_from),
-        secret=secrets.token_bytes(32),
-        schemes=pap.schemes,
-        lockout=LockoutSettings(pap.lockout_failures, locked_ms=_ms(pap.lockout_seconds)),
-    )
-
-
-def _initiator(table: InitiatorTable) -> Initiator:
-    ha1_sha256, ha1_md5 = table.digest_ha1_sha256, table.digest_ha1_md5
-    return Initiator(
-        table.id,
-        table.username,
-        table.secret(),
-        _networks(table.allowed_addresses),
-        table.idempotent_resubmission,
-        digest_ha1_sha256=ha1_sha256.get_secret_value() if ha1_sha256 else None,
-        digest_ha1_md5=ha1_md5.get_secret_value() if ha1_md5 else None,
-        api_keys_sha256=tuple(table.api_key_sha256),
-        certificates_sha256=tuple(table.certificate_sha256),
-        certificate_names=tuple(table.certificate_name),
-        require_all=table.require_all,
-    )
-
-
-def _authorisation(settings: PpgSettings) -> Authorisation:
-    tables = {ANONYMOUS: settings.anonymous, **{table.id: table for table in settings.initiators}}
-    policies = {}
-    for initiator_id, table in tables.items():
-        try:
-            policies[initiator_id] = table.policy()
-        except PatternError as error:
-            raise SettingsError(f"permissions of {initiator_id!r}: {error.reason}") from error
-    return Authorisation(policies)
-
-
-def _recipients(settings: PpgSettings) -> Recipients:
-    return Recipients(
-        Client(
-            client_id=table.id,
-            addresses=tuple(_address(table.id, text) for text in table.addresses),
-            ota_http=HttpContact(*table.ota_http) if table.ota_http else None,
-            terminal_id=table.terminal_id,
-            network=table.network,
-            bearer=table.bearer,
-            further=tuple(
-                Contact(HttpContact(*each.ota_http), each.network, each.bearer)
-                for each in table.contacts
-            ),
-        )
-        for table in settings.clients
-    )
-
-
-def _address(client_id: str, text: str) -> addressing.Address:
-    try:
-        return addressing.parse(text, tolerant=True)
-    except DecodeError as error:
-        raise SettingsError(
-            f"clients: address {text!r} of {client_id!r}: {error.reason}"
-        ) from error
-
-
-def _targets(settings: PpgSettings) -> OutboundPolicy:
-    table = settings.notification
-    return OutboundPolicy(_networks(table.forbid), _networks(table.allow))
-
-
-def _networks(
-    texts: list[str],
-) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
-
-
-def _listeners(settings: PpgSettings) -> dict[str, ListenerCredentials]:
-    credentials = {}
-    for table in settings.initiators:
-        password = table.notify_secret()
-        if table.notify_username is not None and password is not None:
-            credentials[table.id] = ListenerCredentials(table.notify_username, password)
-    return credentials
 
 
 def _sender(settings: PpgSettings, rules: Policies) -> HttpNotificationSender:

@@ -9,7 +9,8 @@ import pytest
 
 from omapush.core.instants import HOUR_MS
 from omapush.daemon.clock import SystemClock
-from omapush.daemon.ppg import check_ppg_settings, policies
+from omapush.daemon.policies import policies
+from omapush.daemon.ppg import check_ppg_settings
 from omapush.daemon.settings import PpgSettings, SettingsError
 from omapush.daemon.settings_file import load_settings
 from omapush.pap.model import DeliveryMethod

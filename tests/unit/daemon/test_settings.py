@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from omapush.daemon.clock import SystemClock
-from omapush.daemon.ppg import check_ppg_settings, policies
+from omapush.daemon.policies import policies
+from omapush.daemon.ppg import check_ppg_settings
 from omapush.daemon.settings import ClientSettings, Endpoint, PpgSettings, SettingsError
 from omapush.daemon.settings_file import kind_of, load_settings, read_toml
 
