@@ -13,18 +13,23 @@ class OmapushError(Exception):
 
     :param reason: one sentence without a final full stop, fit to be shown to the peer.
     :param position: where in the input, or ``None`` when the input has no positions.
+    :param layer: the protocol that found it (``wsp``, ``wbxml`` ...), where several are stacked.
     """
 
-    def __init__(self, reason: str, position: int | str | None = None) -> None:
-        super().__init__(reason, position)
+    def __init__(
+        self, reason: str, position: int | str | None = None, layer: str | None = None
+    ) -> None:
+        super().__init__(reason, position, layer)
         self.reason = reason
         self.position = position
+        self.layer = layer
 
     def __str__(self) -> str:
+        said = self.reason if self.layer is None else f"{self.layer}: {self.reason}"
         if self.position is None:
-            return self.reason
+            return said
         where = f"octet {self.position}" if isinstance(self.position, int) else self.position
-        return f"{self.reason} (at {where})"
+        return f"{said} (at {where})"
 
 
 class DecodeError(OmapushError):

@@ -13,27 +13,42 @@ MAX_UINTVAR = 0xFFFF_FFFF
 
 
 class OctetReader:
-    """Reads ``octets`` from front to back."""
+    """Reads ``octets`` from front to back.
 
-    __slots__ = ("_octets", "_position")
+    :param layer: the protocol that reads, named in every error (``wsp``, ``smpp`` ...).
+    """
 
-    def __init__(self, octets: bytes) -> None:
+    __slots__ = ("_end", "_octets", "_position", "layer")
+
+    def __init__(self, octets: bytes, layer: str | None = None) -> None:
         self._octets = octets
         self._position = 0
+        self._end = len(octets)
+        self.layer = layer
 
     @property
     def position(self) -> int:
-        """Offset of the next octet to be read, from 0."""
+        """Offset of the next octet to be read, from 0, counted in the whole input."""
         return self._position
 
     @property
     def remaining(self) -> int:
         """Number of octets not yet read."""
-        return len(self._octets) - self._position
+        return self._end - self._position
 
     def uint8(self) -> int:
         """Read one octet as an unsigned number. :raises DecodeError: nothing is left."""
-        return self.take(1)[0]
+        position = self._position
+        if position >= self._end:
+            raise DecodeError("1 octet wanted, 0 left", position, self.layer)
+        self._position = position + 1
+        return self._octets[position]
+
+    def peek(self) -> int:
+        """Return the next octet without reading it. :raises DecodeError: nothing is left."""
+        if self._position >= self._end:
+            raise DecodeError("1 octet wanted, 0 left", self._position, self.layer)
+        return self._octets[self._position]
 
     def uint16(self) -> int:
         """Read two octets, network byte order. :raises DecodeError: fewer are left."""
@@ -57,24 +72,39 @@ class OctetReader:
                 if value > MAX_UINTVAR:
                     break
                 return value
-        raise LimitError("uintvar is longer than 32 bits", start)
+        raise LimitError("uintvar is longer than 32 bits", start, self.layer)
 
     def take(self, count: int) -> bytes:
         """Read ``count`` octets. :raises DecodeError: fewer are left, or ``count`` is negative."""
-        if count < 0 or count > self.remaining:
-            raise DecodeError(f"{count} octets wanted, {self.remaining} left", self._position)
+        self._check(count)
         start = self._position
         self._position = start + count
         return self._octets[start : self._position]
+
+    def view(self, count: int) -> OctetReader:
+        """Read ``count`` octets as a reader of their own, whose positions count in the whole.
+
+        :raises DecodeError: fewer are left, or ``count`` is negative.
+        """
+        self._check(count)
+        part = OctetReader(self._octets, self.layer)
+        part._position = self._position
+        self._position += count
+        part._end = self._position
+        return part
+
+    def between(self, start: int, end: int) -> bytes:
+        """Return the octets from ``start`` to before ``end`` of the whole input, read or not."""
+        return self._octets[start:end]
 
     def text_string(self) -> bytes:
         """Read up to a NUL octet, which is consumed and not returned.
 
         :raises DecodeError: there is no NUL.
         """
-        end = self._octets.find(b"\0", self._position)
+        end = self._octets.find(b"\0", self._position, self._end)
         if end < 0:
-            raise DecodeError("string has no terminating NUL", self._position)
+            raise DecodeError("string has no terminating NUL", self._position, self.layer)
         value = self._octets[self._position : end]
         self._position = end + 1
         return value
@@ -82,6 +112,12 @@ class OctetReader:
     def rest(self) -> bytes:
         """Read all that is left, possibly nothing."""
         return self.take(self.remaining)
+
+    def _check(self, count: int) -> None:
+        if count < 0 or count > self.remaining:
+            raise DecodeError(
+                f"{count} octets wanted, {self.remaining} left", self._position, self.layer
+            )
 
 
 class OctetWriter:

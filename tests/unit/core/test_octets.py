@@ -75,3 +75,23 @@ def test_writer_refuses_what_does_not_fit(value: int) -> None:
 def test_negative_count_is_refused() -> None:
     with pytest.raises(DecodeError):
         OctetReader(b"abc").take(-1)
+
+
+def test_view_counts_its_positions_in_the_whole_and_ends_where_it_was_told() -> None:
+    reader = OctetReader(b"\x01\x02abc\x00d\x00", "wsp")
+    reader.take(2)
+    part = reader.view(3)
+    assert (part.position, part.remaining, part.peek()) == (2, 3, ord("a"))
+    with pytest.raises(DecodeError) as caught:
+        part.text_string()
+    assert (caught.value.position, caught.value.layer) == (2, "wsp")
+    assert part.rest() == b"abc"
+    assert reader.position == 5
+    assert reader.between(2, 5) == b"abc"
+
+
+def test_reader_names_its_layer_in_the_error() -> None:
+    with pytest.raises(DecodeError, match=r"^wsp: 1 octet wanted, 0 left \(at octet 0\)$"):
+        OctetReader(b"", "wsp").uint8()
+    with pytest.raises(DecodeError, match="wsp: 2 octets wanted"):
+        OctetReader(b"\x00", "wsp").view(2)
