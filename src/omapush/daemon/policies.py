@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.daemon.resolution import resolver_of
-from omapush.daemon.settings import InitiatorTable, PpgSettings, SettingsError
+from omapush.daemon.settings import ClientTable, InitiatorTable, PpgSettings, SettingsError
 from omapush.daemon.tls import listener_context
 from omapush.pap import address as addressing
 from omapush.ppg.authentication import ANONYMOUS, Initiators
 from omapush.ppg.authorisation import Authorisation
+from omapush.ppg.contacts import Contact, HttpContact
 from omapush.ppg.credentials import Initiator
 from omapush.ppg.lockout import LockoutSettings
 from omapush.ppg.notification_sender import ListenerCredentials
 from omapush.ppg.patterns import PatternError
 from omapush.ppg.policy import OutboundPolicy
-from omapush.ppg.recipients import Client, Contact, HttpContact, Recipients
+from omapush.ppg.recipients import Client, Recipients
 from omapush.ppg.resolution.port import Resolver
 
 
@@ -115,17 +116,20 @@ def _recipients(settings: PpgSettings) -> Recipients:
         Client(
             client_id=table.id,
             addresses=tuple(_address(table.id, text) for text in table.addresses),
-            ota_http=HttpContact(*table.ota_http) if table.ota_http else None,
+            contacts=_contacts(table),
             terminal_id=table.terminal_id,
-            network=table.network,
-            bearer=table.bearer,
-            further=tuple(
-                Contact(HttpContact(*each.ota_http), each.network, each.bearer)
-                for each in table.contacts
-            ),
         )
         for table in settings.clients
     )
+
+
+def _contacts(table: ClientTable) -> tuple[Contact, ...]:
+    listed = [
+        Contact(HttpContact(*each.ota_http), each.network, each.bearer) for each in table.contacts
+    ]
+    if table.ota_http is None:
+        return tuple(listed)
+    return (Contact(HttpContact(*table.ota_http), table.network, table.bearer), *listed)
 
 
 def _address(client_id: str, text: str) -> addressing.Address:

@@ -38,7 +38,9 @@ from omapush.ppg.routing import RouteRule
 from omapush.ppg.store.contract import PLACED_AT_ONCE, NewPush, Store, StoreUnavailable
 from omapush.ppg.store.opening import StoreUrlError, open_store
 from omapush.ppg.submission import SubmissionLimits
+from omapush.ppg.terminal_reach import TerminalReachSettings
 from omapush.ppg.terminals import Terminals
+from omapush.ppg.ways import Ways
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +111,7 @@ async def _run(
     deliveries = DeliveryLoop(
         store,
         rules.recipients,
-        _terminals(settings, clock, profiles),
+        _ways(settings, store, clock, profiles),
         metrics,
         notifications.wake,
         clock,
@@ -226,6 +228,24 @@ def _http_settings(settings: PpgSettings) -> PapHttpSettings:
     return PapHttpSettings(tuple(pap.paths), pap.max_entity, read_timeout_ms, pap.success_status)
 
 
+def _ways(
+    settings: PpgSettings, store: Store, clock: SystemClock, profiles: Profiles | None
+) -> Ways:
+    table = settings.delivery
+    reaching = TerminalReachSettings(_retry(settings), _ms(table.registration_age_seconds))
+    return Ways(store, _terminals(settings, clock, profiles), clock, reaching)
+
+
+def _retry(settings: PpgSettings) -> RetryPolicy:
+    table = settings.delivery
+    return RetryPolicy(
+        first_ms=_ms(table.retry_first_seconds),
+        longest_ms=_ms(table.retry_longest_seconds),
+        max_sent_attempts=table.max_sent_attempts,
+        in_doubt=table.in_doubt,
+    )
+
+
 def _terminals(settings: PpgSettings, clock: SystemClock, profiles: Profiles | None) -> Terminals:
     table = settings.delivery
     session = HttpPpgSettings(response_timeout_ms=_ms(table.response_timeout_seconds))
@@ -235,18 +255,11 @@ def _terminals(settings: PpgSettings, clock: SystemClock, profiles: Profiles | N
 
 def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
     table = settings.delivery
-    retry = RetryPolicy(
-        first_ms=_ms(table.retry_first_seconds),
-        longest_ms=_ms(table.retry_longest_seconds),
-        max_sent_attempts=table.max_sent_attempts,
-        in_doubt=table.in_doubt,
-    )
     response_ms = _ms(table.response_timeout_seconds)
     profile_ms = _ms(settings.profiles.timeout_seconds) if settings.profiles.fetch else 0
     lane = LaneSettings(
-        retry=retry,
+        retry=_retry(settings),
         idle_close_ms=_ms(table.idle_close_seconds),
-        registration_age_ms=_ms(table.registration_age_seconds),
         lease_margin_ms=2 * response_ms + profile_ms,
         rules=tuple(_route_rule(each) for each in settings.routes),
     )

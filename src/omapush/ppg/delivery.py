@@ -18,7 +18,7 @@ from omapush.ppg.lane import Lane, LaneSettings
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.store.contract import Settlement, Store, StoreUnavailable
-from omapush.ppg.terminals import Terminals
+from omapush.ppg.ways import Ways
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +51,7 @@ class DeliveryLoop:
         self,
         store: Store,
         recipients: Recipients,
-        terminals: Terminals,
+        ways: Ways,
         metrics: Metrics,
         ended: Callable[[], None],
         clock: Callable[[], Instant],
@@ -60,7 +60,7 @@ class DeliveryLoop:
     ) -> None:
         self._store = store
         self._recipients = recipients
-        self._terminals = terminals
+        self._ways = ways
         self._metrics = metrics
         self._notify = ended
         self._clock = clock
@@ -160,7 +160,7 @@ class DeliveryLoop:
                 client_id,
                 self._recipients.client(client_id),
                 self._store,
-                self._terminals,
+                self._ways,
                 self._ended,
                 self._clock,
                 self._settings.lane,

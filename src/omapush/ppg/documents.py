@@ -182,6 +182,7 @@ def control_facts(document: Pap, message: PushMessage) -> dict[str, object]:
             "network_required": wish.network_required,
             "bearer": wish.bearer,
             "bearer_required": wish.bearer_required,
+            "delivery_method": wish.delivery_method.value,
         }
     return facts
 

@@ -15,16 +15,10 @@ import structlog
 
 from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError
-from omapush.core.instants import HOUR_MS, Instant
-from omapush.ota.interface import (
-    BearerUnavailable,
-    PoConfirmedPushReq,
-    PoPushReq,
-    PpgRequest,
-    PushFlag,
-    PushStatus,
-)
+from omapush.core.instants import Instant
+from omapush.ota.interface import BearerUnavailable, PushStatus
 from omapush.pap.codes import StatusCode, abort_code
+from omapush.ppg.contacts import Contact
 from omapush.ppg.lifecycle import (
     DeliveryEvent,
     RetryPolicy,
@@ -33,12 +27,12 @@ from omapush.ppg.lifecycle import (
     end,
     put_off,
 )
-from omapush.ppg.reach import Reach, ReachSettings
-from omapush.ppg.recipients import Client, Contact
+from omapush.ppg.reach import Passage, Reach, RegistrationFailedError
+from omapush.ppg.recipients import Client
 from omapush.ppg.routing import Route, RouteRule, choose_routes
 from omapush.ppg.store.contract import ClaimedDelivery, Settlement, Store
-from omapush.ppg.terminals import RegistrationFailedError, TerminalConnection, Terminals
 from omapush.ppg.transform import Unfit, for_the_air
+from omapush.ppg.ways import Ways
 
 log = structlog.get_logger(__name__)
 
@@ -48,15 +42,12 @@ class LaneSettings:
     """How a lane behaves.
 
     :ivar idle_close_ms: a connection that carried nothing for so long is closed.
-    :ivar registration_age_ms: after this the terminal is registered again on a new connection
-        (WAP-235 gives it no way to announce a change by itself).
     :ivar lease_margin_ms: work whose lease ends sooner than this is not begun any more.
     :ivar rules: the operator's, for the choice among a client's contacts.
     """
 
     retry: RetryPolicy = RetryPolicy()
     idle_close_ms: int = 300_000
-    registration_age_ms: int = HOUR_MS
     lease_margin_ms: int = 60_000
     rules: tuple[RouteRule, ...] = ()
 
@@ -73,7 +64,7 @@ class Lane:
         client_id: str,
         client: Client | None,
         store: Store,
-        terminals: Terminals,
+        ways: Ways,
         ended: Callable[[Settlement | None], None],
         clock: Callable[[], Instant],
         settings: LaneSettings,
@@ -81,11 +72,11 @@ class Lane:
         self.client_id = client_id
         self._client = client
         self._store = store
-        self._terminals = terminals
+        self._ways = ways
         self._ended = ended
         self._clock = clock
         self._settings = settings
-        self._waiting: asyncio.Queue[ClaimedDelivery] = asyncio.Queue()
+        self._waiting: asyncio.Queue[ClaimedDelivery | None] = asyncio.Queue()
         self._attempts: set[asyncio.Task[None]] = set()
         self._load = 0
         self._reaches: dict[Contact, Reach] = {}
@@ -124,6 +115,8 @@ class Lane:
                 claimed = await self._waiting.get()
         except TimeoutError:
             return bool(self._attempts)
+        if claimed is None:
+            return self._load > 0
         while len(self._attempts) >= self._outstanding_limit():
             await asyncio.wait(self._attempts, return_when=asyncio.FIRST_COMPLETED)
         attempt = asyncio.create_task(self._attempt(claimed))
@@ -134,6 +127,9 @@ class Lane:
     def _attempt_done(self, attempt: asyncio.Task[None]) -> None:
         self._attempts.discard(attempt)
         self._load -= 1
+        if not self._load and not any(reach.worth_keeping for reach in self._reaches.values()):
+            # A push by SMS to very many clients would leave a lane for each for the idle time.
+            self._waiting.put_nowait(None)
 
     def _outstanding_limit(self) -> int:
         limits = [reach.outstanding_limit for reach in self._reaches.values()]
@@ -185,15 +181,15 @@ class Lane:
         for route in routes:
             reach = self._reach(client, route)
             try:
-                connection, verdict = await reach.fitting(message, claimed.key)
+                passage = await reach.passage(claimed, message)
             except (BearerUnavailable, RegistrationFailedError) as error:
                 reasons.append(f"{route.reason}: {error.reason}")
                 failure = error
                 continue
             await self._reached()
-            if not isinstance(verdict, Unfit):
-                return await self._push(claimed, route, reach, connection, verdict)
-            unfit = verdict
+            if not isinstance(passage, Unfit):
+                return await self._push(claimed, route, passage)
+            unfit = passage
         if failure is None and unfit is not None:
             return self._end(claimed, DeliveryEvent.UNFIT, unfit.code, unfit.reason)
         failure = failure or BearerUnavailable("nowhere to go")
@@ -212,32 +208,22 @@ class Lane:
             return self._put_off(claimed, "waited too long behind other pushes")
         return None
 
-    async def _push(
-        self,
-        claimed: ClaimedDelivery,
-        route: Route,
-        reach: Reach,
-        connection: TerminalConnection,
-        message: PushMessage,
-    ) -> Settlement:
-        delivery_id, flags = str(claimed.key), PushFlag(claimed.flags)
-        request: PpgRequest
-        if claimed.confirmed:
-            request = PoConfirmedPushReq(delivery_id, message, flags)
-        else:
-            request = PoPushReq(delivery_id, message, flags)
-        outcome = await reach.push(connection, request)
+    async def _push(self, claimed: ClaimedDelivery, route: Route, passage: Passage) -> Settlement:
+        outcome = await passage.push()
         told = replace(outcome, reason=f"{outcome.reason}; {route.reason}")
         settlement = after_attempt(claimed, told, self._clock(), self._settings.retry)
         contact = route.contact
-        return replace(settlement, network=contact.network, bearer=contact.bearer)
+        return replace(
+            settlement,
+            confirmed=settlement.confirmed and contact.confirms,
+            network=contact.network,
+            bearer=contact.bearer,
+        )
 
     def _reach(self, client: Client, route: Route) -> Reach:
         reach = self._reaches.get(route.contact)
         if reach is None:
-            settings = ReachSettings(self._settings.retry, self._settings.registration_age_ms)
-            reach = Reach(client, route, self._store, self._terminals, self._clock, settings)
-            self._reaches[route.contact] = reach
+            reach = self._reaches[route.contact] = self._ways.reach(client, route)
         return reach
 
     async def _reached(self) -> None:

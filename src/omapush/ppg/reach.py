@@ -1,167 +1,96 @@
-"""One way to one client: its connection, what registration told, and the wait after a failure."""
+"""Reaching a client over one of its contacts: the port that each kind of contact implements.
+
+A lane asks a :class:`Reach` for a :class:`Passage` for one push, and sends the push through it.
+What must be kept between pushes (a connection, a session, the wait after a failure) is the
+reach's.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-
-import structlog
+from typing import Protocol
 
 from omapush.content.message import PushMessage
-from omapush.core.instants import HOUR_MS, Instant, later
-from omapush.ota.interface import BearerUnavailable, PpgRequest, PushOutcome
+from omapush.core.errors import OmapushError
+from omapush.core.instants import Instant, later
+from omapush.ota.interface import BearerUnavailable, PushOutcome
 from omapush.ppg.lifecycle import RetryPolicy
-from omapush.ppg.recipients import Client
-from omapush.ppg.routing import Route
-from omapush.ppg.store.contract import DeliveryKey, RegistrationRecord, Store, TimelineEvent
-from omapush.ppg.terminals import (
-    RegistrationFailedError,
-    TerminalConnection,
-    Terminals,
-    to_record,
-)
-from omapush.ppg.transform import Unfit, fit
-
-log = structlog.get_logger(__name__)
-
-MAX_OUTSTANDING = 64
+from omapush.ppg.store.contract import ClaimedDelivery
+from omapush.ppg.transform import Unfit
 
 
-@dataclass(frozen=True, slots=True)
-class ReachSettings:
-    """How a way to a client is kept.
+class RegistrationFailedError(OmapushError):
+    """The client is there but did not let itself be registered.
 
-    :ivar registration_age_ms: after this the terminal is registered again on a new connection
-        (WAP-235 gives it no way to announce a change by itself).
+    :ivar may_retry: whether another connection may fare better.
+    :ivar status: what the client said, if it said something.
     """
 
-    retry: RetryPolicy = RetryPolicy()
-    registration_age_ms: int = HOUR_MS
+    def __init__(self, reason: str, *, may_retry: bool, status: int | None) -> None:
+        super().__init__(reason)
+        self.may_retry = may_retry
+        self.status = status
 
 
-class Reach:
-    """The way to ``client`` over the contact of ``route``."""
+class Passage(Protocol):
+    """One push, made fit for the client, with the way open for it."""
 
-    def __init__(
-        self,
-        client: Client,
-        route: Route,
-        store: Store,
-        terminals: Terminals,
-        clock: Callable[[], Instant],
-        settings: ReachSettings,
-    ) -> None:
-        self._client = client
-        self._route = route
-        self._store = store
-        self._terminals = terminals
+    async def push(self) -> PushOutcome:
+        """Send it and wait for its end; the wait is bounded."""
+
+
+class Reach(Protocol):
+    """The way to one client over one contact."""
+
+    @property
+    def not_before(self) -> Instant:
+        """Nothing leads there before; 0 when the last try went well."""
+
+    @property
+    def worth_keeping(self) -> bool:
+        """Whether it holds something for the next push: a connection, or a wait not over."""
+
+    @property
+    def outstanding_limit(self) -> int:
+        """How many pushes may be under way at a time, at least 1."""
+
+    async def passage(self, claimed: ClaimedDelivery, message: PushMessage) -> Passage | Unfit:
+        """Open the way for one push; ``message`` is the claimed one, made fit for the air.
+
+        :raises BearerUnavailable: the client cannot be reached there now; nothing was sent.
+        :raises RegistrationFailedError: the client did not let itself be registered.
+        """
+
+    def retire(self, reason: str) -> None:
+        """Close what is open when the pushes under way have ended."""
+
+
+class BackOff:
+    """The growing wait after failures in a row.
+
+    :param seed: spreads the waits of different clients, see :meth:`RetryPolicy.wait_ms`.
+    """
+
+    def __init__(self, policy: RetryPolicy, clock: Callable[[], Instant], seed: str) -> None:
+        self._policy = policy
         self._clock = clock
-        self._settings = settings
-        self._connection: TerminalConnection | None = None
-        self._opening = asyncio.Lock()
+        self._seed = seed
         self._failures = 0
         self._failure = ""
         self.not_before = Instant(0)
 
-    @property
-    def outstanding_limit(self) -> int:
-        """Pushes that the terminal takes at a time; 1 until its registration has told."""
-        connection = self._connection
-        if connection is None or not connection.usable:
-            return 1  # never pipeline before registration has finished
-        allowed = connection.registration.capabilities.max_push_requests
-        return max(1, min(allowed, MAX_OUTSTANDING))
+    def check(self, now: Instant) -> None:
+        """:raises BearerUnavailable: the wait is not over; with the last failure's reason."""
+        if now < self.not_before:
+            raise BearerUnavailable(self._failure)
 
-    def retire(self, reason: str) -> None:
-        """Close the connection when what is under way has ended."""
-        if self._connection is not None:
-            self._connection.retire(reason)
-            self._connection = None
-
-    async def fitting(
-        self, message: PushMessage, key: DeliveryKey
-    ) -> tuple[TerminalConnection, PushMessage | Unfit]:
-        """Return a connection, and ``message`` as its terminal takes it.
-
-        A refusal by capabilities counts only when they are fresh: the client may have changed
-        since it registered, and has no means to tell (WAP-235 7.2.5).
-
-        :param key: the delivery in whose timeline a registration is noted.
-        :raises BearerUnavailable: nobody answers there, or did a moment ago.
-        :raises RegistrationFailedError: the terminal did not let itself be registered.
-        """
-        asked_at = self._clock()
-        connection = await self._registered(asked_at, key)
-        verdict = fit(message, await self._terminals.capabilities(connection))
-        if isinstance(verdict, Unfit) and connection.registered_at < asked_at:
-            self.retire("its capabilities may be out of date")
-            connection = await self._registered(asked_at, key)
-            verdict = fit(message, await self._terminals.capabilities(connection))
-        return connection, verdict
-
-    async def push(self, connection: TerminalConnection, request: PpgRequest) -> PushOutcome:
-        """Send one push and wait for its end; what the terminal tells by the way is kept."""
-        registration = connection.registration
-        outcome = await connection.push(request)
-        if connection.registration is not registration:
-            await self._remember(connection)
-        return outcome
-
-    async def _registered(self, now: Instant, key: DeliveryKey) -> TerminalConnection:
-        async with self._opening:
-            connection = self._connection
-            if connection is not None and connection.usable:
-                if now - connection.registered_at < self._settings.registration_age_ms:
-                    return connection
-                self.retire("its registration has grown old")
-            if now < self.not_before:
-                raise BearerUnavailable(self._failure)
-            try:
-                return await self._open(key)
-            except (BearerUnavailable, RegistrationFailedError) as error:
-                self._wait_after(error)
-                raise
-
-    async def _open(self, key: DeliveryKey) -> TerminalConnection:
-        remembered = await self._remembered()
-        connection = await self._terminals.open(self._client, self._route, remembered)
-        self._connection = connection
-        await self._remember(connection)
-        await self._note_registration(connection, key)
+    def succeeded(self) -> None:
+        """End the wait."""
         self._failures, self.not_before = 0, Instant(0)
-        return connection
 
-    def _wait_after(self, error: BearerUnavailable | RegistrationFailedError) -> None:
-        if isinstance(error, RegistrationFailedError) and not error.may_retry:
-            return
+    def failed(self, reason: str) -> int:
+        """Begin a wait, and return its length in milliseconds."""
         self._failures += 1
-        wait = self._settings.retry.wait_ms(self._failures, self._client.client_id)
-        self.not_before, self._failure = later(self._clock(), wait), error.reason
-        reason = f"{self._route.reason}: {error.reason}"
-        log.info("client_unreachable", client=self._client.client_id, reason=reason, wait_ms=wait)
-
-    async def _note_registration(self, connection: TerminalConnection, key: DeliveryKey) -> None:
-        """Leave a line in the timeline of the delivery for which the connection was opened."""
-        capabilities = await self._terminals.capabilities(connection)
-        detail = (
-            f"terminal {connection.registration.terminal_id}, {connection.route.reason}; takes "
-            f"{', '.join(capabilities.accept_app_id[:4])} up to {capabilities.max_message_size} "
-            "octets"
-        )
-        now = self._clock()
-        line = TimelineEvent(key.push_key, key.position, now, "registered", detail)
-        await self._store.record([line])
-
-    async def _remembered(self) -> RegistrationRecord | None:
-        return next(iter(await self._store.registrations(self._client.client_id)), None)
-
-    async def _remember(self, connection: TerminalConnection) -> None:
-        record = to_record(
-            self._client.client_id,
-            connection.registration,
-            await self._remembered(),
-            str(connection.route.contact.http),
-            self._clock(),
-        )
-        await self._store.remember_registration(record)
+        wait = self._policy.wait_ms(self._failures, self._seed)
+        self.not_before, self._failure = later(self._clock(), wait), reason
+        return wait

@@ -12,26 +12,7 @@ from dataclasses import dataclass
 
 from omapush.core.errors import OmapushError
 from omapush.pap.address import Address
-
-
-@dataclass(frozen=True, slots=True)
-class HttpContact:
-    """Where a terminal listens for OTA-HTTP (PO-TCP, WAP-235 7.2.4.1)."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """A way to reach a client: where, and over which network and bearer (WDP appendix C)."""
-
-    http: HttpContact
-    network: str | None = None
-    bearer: str | None = None
+from omapush.ppg.contacts import Contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +21,14 @@ class Client:
 
     :ivar client_id: the operator's name for it, unique in the settings.
     :ivar addresses: every form in which initiators may address it.
+    :ivar contacts: the ways to it, in the order in which they are tried.
     :ivar terminal_id: what it must say in X-Wap-Terminal-Id; ``None``: anything is accepted.
-    :ivar network: name of the network of ``ota_http`` (WDP appendix C); ``bearer`` likewise.
-    :ivar further: other ways to it, in the order in which they are tried.
     """
 
     client_id: str
     addresses: tuple[Address, ...]
-    ota_http: HttpContact | None = None
+    contacts: tuple[Contact, ...] = ()
     terminal_id: str | None = None
-    network: str | None = None
-    bearer: str | None = None
-    further: tuple[Contact, ...] = ()
-
-    @property
-    def contacts(self) -> tuple[Contact, ...]:
-        """Every way to it."""
-        if self.ota_http is None:
-            return self.further
-        return (Contact(self.ota_http, self.network, self.bearer), *self.further)
 
 
 class AmbiguousClientsError(OmapushError):

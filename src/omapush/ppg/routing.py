@@ -1,9 +1,9 @@
 """Which Push-OTA variant and bearer carry a delivery, and why (PAP 8.2.2, PPG 5.1.2.2.2). Pure.
 
-A client has one or several contacts. Those that a required network or bearer rules out are left
-out. The others are tried in this order: first as the initiator wishes, then as the first of the
-operator's rules that fits prefers, then as the client's settings list them. Each route says why it
-stands where it does, and the timeline shows it.
+A client has one or several contacts. Those that a required network, bearer or confirmation rules
+out are left out. The others are tried in this order: first as the initiator wishes, then as the
+first of the operator's rules that fits prefers, then as the client's settings list them. Each route
+says why it stands where it does, and the timeline shows it.
 """
 
 from __future__ import annotations
@@ -11,20 +11,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from omapush.pap.model import DeliveryMethod
+from omapush.ppg.contacts import Contact
 from omapush.ppg.patterns import matches
-from omapush.ppg.recipients import Client, Contact
+from omapush.ppg.recipients import Client
 from omapush.ppg.store.contract import ClaimedDelivery
 from omapush.ppg.wdp_names import constrains, same_name
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the initiator said about network and bearer."""
+    """What the initiator said about network, bearer and confirmation (PAP 8.2.2)."""
 
     network: str | None = None
     network_required: bool = False
     bearer: str | None = None
     bearer_required: bool = False
+    method: DeliveryMethod = DeliveryMethod.NOTSPECIFIED
 
     @classmethod
     def of(cls, control: Mapping[str, object]) -> Wish:
@@ -37,17 +40,21 @@ class Wish:
             bool(kept.get("network_required")),
             kept.get("bearer"),
             bool(kept.get("bearer_required")),
+            DeliveryMethod(kept.get("delivery_method", DeliveryMethod.NOTSPECIFIED)),
         )
 
     def allows(self, contact: Contact) -> bool:
         """Whether what is required is what the contact offers."""
+        if self.method is DeliveryMethod.CONFIRMED and not contact.confirms:
+            return False
         return _fits(self.network, contact.network, required=self.network_required) and _fits(
             self.bearer, contact.bearer, required=self.bearer_required
         )
 
     def agrees(self, contact: Contact) -> int:
         """Return how many of the wishes the contact meets."""
-        return sum(
+        preferred = self.method is DeliveryMethod.PREFERCONFIRMED and contact.confirms
+        return preferred + sum(
             constrains(wanted) and same_name(wanted, offered)
             for wanted, offered in ((self.network, contact.network), (self.bearer, contact.bearer))
         )
@@ -92,7 +99,6 @@ class RouteRule:
 class Route:
     """A way to a client. ``reason`` is a sentence for the timeline."""
 
-    variant: str
     contact: Contact
     reason: str
 
@@ -111,14 +117,14 @@ def choose_routes(
         if wish.allows(contact)
     ]
     return [
-        Route("OTA-HTTP", contact, _reason(contact, -agreed, None if unruled else rule))
+        Route(contact, _reason(contact, -agreed, None if unruled else rule))
         for agreed, unruled, _, contact in sorted(ranked, key=lambda each: each[:3])
     ]
 
 
 def _reason(contact: Contact, agreed: int, rule: RouteRule | None) -> str:
     offered = "/".join(name for name in (contact.network, contact.bearer) if name)
-    way = f"OTA-HTTP, PO-TCP to {contact.http}" + (f" ({offered})" if offered else "")
+    way = contact.where.way + (f" ({offered})" if offered else "")
     if agreed:
         return f"{way}, as the initiator wishes"
     return f"{way}, by rule {rule.name}" if rule is not None else way

@@ -298,9 +298,21 @@ def _quality_of_service(wish: QualityOfService | None, clients: Sequence[Client]
             )
         case DeliveryMethod.UNCONFIRMED:
             return False
-        case _:
-            # OTA-HTTP answers every push, so "as you like" is confirmed.
+        case DeliveryMethod.CONFIRMED:
+            _require_confirmation(clients)
             return True
+        case _:
+            # "As you like" is confirmed where the way to the client allows it.
+            return True
+
+
+def _require_confirmation(clients: Sequence[Client]) -> None:
+    """Check that each client has a way over which its application can confirm."""
+    if any(not any(contact.confirms for contact in client.contacts) for client in clients):
+        raise RejectionError(
+            StatusCode.SPECIFIED_DELIVERY_METHOD_NOT_POSSIBLE,
+            "no way to the client lets its application confirm",
+        )
 
 
 def _require_ways(wish: QualityOfService, clients: Sequence[Client]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from omapush.core.errors import OmapushError
 from omapush.core.instants import Instant
 from omapush.ota.http.ppg import HttpPpgSession, HttpPpgSettings
 from omapush.ota.interface import (
@@ -24,31 +23,21 @@ from omapush.ota.interface import (
     StreamBearer,
     StreamLink,
 )
+from omapush.ppg.contacts import HttpContact
 from omapush.ppg.profiles import Profiles
+from omapush.ppg.reach import RegistrationFailedError
 from omapush.ppg.recipients import Client
 from omapush.ppg.routing import Route
 from omapush.ppg.store.contract import RegistrationRecord
 
 
-class RegistrationFailedError(OmapushError):
-    """The terminal is there but did not let itself be registered.
-
-    :ivar may_retry: whether another connection may fare better.
-    :ivar status: what the terminal said, if it said something.
-    """
-
-    def __init__(self, reason: str, *, may_retry: bool, status: int | None) -> None:
-        super().__init__(reason)
-        self.may_retry = may_retry
-        self.status = status
-
-
 class TerminalConnection:
     """One active connection to a terminal, registered and ready for pushes."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, contact: HttpContact) -> None:
         loop = asyncio.get_running_loop()
         self.route = route
+        self._contact = contact
         self.registered_at = Instant(0)
         self._link: StreamLink[PpgRequest] | None = None
         self._registered: asyncio.Future[RegistrationInd] = loop.create_future()
@@ -72,12 +61,12 @@ class TerminalConnection:
     async def open(
         self, bearer: StreamBearer, session: HttpPpgSession, timeout_ms: int
     ) -> RegistrationInd:
-        """Dial the route's contact and register the terminal (WAP-235 7.2.5).
+        """Dial the contact and register the terminal (WAP-235 7.2.5).
 
         :raises BearerUnavailable: nobody answers there.
         :raises RegistrationFailedError: the terminal answered, but not with a registration.
         """
-        contact = self.route.contact.http
+        contact = self._contact
         self._link = await bearer.connect(
             contact.host, contact.port, session, self._indication, self._on_closed, timeout_ms
         )
@@ -161,7 +150,11 @@ class Terminals:
         return await self._profiles.complete(registration.capabilities, registration.cpi)
 
     async def open(
-        self, client: Client, route: Route, remembered: RegistrationRecord | None
+        self,
+        client: Client,
+        route: Route,
+        contact: HttpContact,
+        remembered: RegistrationRecord | None,
     ) -> TerminalConnection:
         """Return a registered connection to ``client``.
 
@@ -173,7 +166,7 @@ class Terminals:
             assumed_cpi_tag=remembered.cpi_tag if remembered else None,
             known_cpi=remembered.cpi if remembered else {},
         )
-        connection = TerminalConnection(route)
+        connection = TerminalConnection(route, contact)
         try:
             registration = await connection.open(self._bearer, session, self._connect_timeout_ms)
         except BaseException:

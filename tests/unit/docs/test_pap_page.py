@@ -21,13 +21,14 @@ from omapush.pap.model import (
 from omapush.pap.tolerance import Tolerance
 from omapush.ppg.acceptance import Acceptance, PapRequest
 from omapush.ppg.authentication import Identified, Initiators
+from omapush.ppg.contacts import Contact, HttpContact
 from omapush.ppg.credentials import Initiator
 from omapush.ppg.documents import Identity
 from omapush.ppg.finding import Finder
 from omapush.ppg.http import PapHttpSettings, PapOverHttp
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.policy import OutboundPolicy
-from omapush.ppg.recipients import Client, HttpContact, Recipients
+from omapush.ppg.recipients import Client, Recipients
 from omapush.ppg.resolution.static import StaticResolver
 from omapush.ppg.submission import SubmissionLimits
 from omapush.testing.memory_store import MemoryStore
@@ -37,7 +38,7 @@ NOW = Instant(1_700_000_000_000)
 ANNA = Client(
     "anna-phone",
     (address.parse("WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"),),
-    HttpContact("192.0.2.7", 4035),
+    (Contact(HttpContact("192.0.2.7", 4035)),),
 )
 
 

@@ -12,11 +12,12 @@ from omapush.pap import address as addressing
 from omapush.pap.tolerance import Tolerance
 from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.authorisation import Authorisation
+from omapush.ppg.contacts import Contact, HttpContact
 from omapush.ppg.documents import Identity
 from omapush.ppg.finding import Finder
 from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.profiles import Profiles
-from omapush.ppg.recipients import Client, HttpContact, Recipients
+from omapush.ppg.recipients import Client, Recipients
 from omapush.ppg.resolution.static import Group, StaticResolver
 from omapush.ppg.submission import SubmissionLimits
 from omapush.testing.memory_store import MemoryStore
@@ -35,11 +36,9 @@ def recipients() -> Recipients:
             Client(
                 "anna",
                 (addressing.parse(PLMN), addressing.parse(USER)),
-                HttpContact("192.0.2.1", 4035),
-                network="GSM",
-                bearer="GPRS",
+                (Contact(HttpContact("192.0.2.1", 4035), "GSM", "GPRS"),),
             ),
-            Client("berta", (addressing.parse(OTHER),), HttpContact("192.0.2.2", 4035)),
+            Client("berta", (addressing.parse(OTHER),), (Contact(HttpContact("192.0.2.2", 4035)),)),
         ]
     )
 

@@ -30,13 +30,14 @@ from omapush.ota.interface import (
     StreamLink,
 )
 from omapush.pap import address
+from omapush.ppg.contacts import Contact, HttpContact
 from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
 from omapush.ppg.lane import LaneSettings
 from omapush.ppg.lifecycle import InDoubtPolicy, RetryPolicy
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.profiles import Profiles, ProfileSettings
-from omapush.ppg.recipients import Client, Contact, HttpContact, Recipients
+from omapush.ppg.recipients import Client, Recipients
 from omapush.ppg.store.contract import (
     DeliveryRecord,
     DeliveryState,
@@ -44,7 +45,9 @@ from omapush.ppg.store.contract import (
     NewPush,
     PushRecord,
 )
+from omapush.ppg.terminal_reach import TerminalReachSettings
 from omapush.ppg.terminals import Terminals
+from omapush.ppg.ways import Ways
 from omapush.testing.memory_store import MemoryStore
 from omapush.testing.virtual_clock import VirtualClock
 
@@ -153,7 +156,7 @@ class Gateway:
         self.loop = DeliveryLoop(
             self.store,
             self._recipients,
-            terminals,
+            Ways(self.store, terminals, self.clock),
             self.metrics,
             self._ended,
             self.clock,
@@ -406,7 +409,7 @@ async def test_registration_is_renewed_when_it_has_grown_old(
 ) -> None:
     await gateway.accept("a@pi")
     await gateway.rest()
-    await gateway.pass_time(LaneSettings().registration_age_ms)
+    await gateway.pass_time(TerminalReachSettings().registration_age_ms)
     await gateway.accept("b@pi")
     await gateway.rest()
     assert anna.dialled == 2
@@ -441,7 +444,8 @@ async def test_registration_that_fails_ends_the_delivery_or_is_tried_again(
 
 async def test_second_contact_is_tried_when_the_first_leads_nowhere(store: MemoryStore) -> None:
     further = (Contact(HttpContact(BERTA, 4035), "GSM", "GPRS"),)
-    gateway = Gateway(store, Recipients([replace(_client("anna", ANNA), further=further)]))
+    anna = _client("anna", ANNA)
+    gateway = Gateway(store, Recipients([replace(anna, contacts=(*anna.contacts, *further))]))
     gateway.bearer.terminals[ANNA].away = True
     gateway.start(DeliverySettings(LaneSettings(RETRY)))
     await gateway.accept("a@pi")
@@ -458,7 +462,8 @@ async def test_second_contact_is_tried_when_the_first_leads_nowhere(store: Memor
 
 async def test_only_when_every_contact_fails_the_backlog_is_put_off(store: MemoryStore) -> None:
     further = (Contact(HttpContact(BERTA, 4035)),)
-    gateway = Gateway(store, Recipients([replace(_client("anna", ANNA), further=further)]))
+    anna = _client("anna", ANNA)
+    gateway = Gateway(store, Recipients([replace(anna, contacts=(*anna.contacts, *further))]))
     for terminal in gateway.bearer.terminals.values():
         terminal.away = True
     gateway.start(DeliverySettings(LaneSettings(RETRY)))
@@ -598,7 +603,7 @@ async def test_stopping_lets_what_is_under_way_end_and_queues_the_rest(
 
 def _client(client_id: str, host: str) -> Client:
     only = (address.parse(f"WAPPUSH={client_id}/TYPE=USER@ppg.example.net"),)
-    return Client(client_id, only, HttpContact(host, 4035))
+    return Client(client_id, only, (Contact(HttpContact(host, 4035)),))
 
 
 def in_difference(characteristics: PushCharacteristics) -> tuple[Header, ...]:

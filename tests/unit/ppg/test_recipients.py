@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from omapush.pap import address as addressing
-from omapush.ppg.recipients import AmbiguousClientsError, Client, HttpContact, Recipients
+from omapush.ppg.contacts import Contact, HttpContact
+from omapush.ppg.recipients import AmbiguousClientsError, Client, Recipients
 
 
 def client(client_id: str, *addresses: str, host: str | None = "192.0.2.1") -> Client:
-    contact = HttpContact(host, 4035) if host else None
-    return Client(client_id, tuple(addressing.parse(each) for each in addresses), contact)
+    contacts = (Contact(HttpContact(host, 4035)),) if host else ()
+    return Client(client_id, tuple(addressing.parse(each) for each in addresses), contacts)
 
 
 ANNA = client("anna", "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net")

@@ -6,14 +6,15 @@ import pytest
 
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
-from omapush.ppg.recipients import Client, Contact, HttpContact
+from omapush.ppg.contacts import Contact, HttpContact, SessionContact, SmsContact, UdpContact
+from omapush.ppg.recipients import Client
 from omapush.ppg.routing import RouteRule, choose_routes
 from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey
 
 GPRS = Contact(HttpContact("192.0.2.1", 4035), "GSM", "GPRS")
 WLAN = Contact(HttpContact("192.0.2.2", 4035), None, "WLAN")
 BARE = Contact(HttpContact("2001:db8::1", 4035))
-CLIENT = Client("anna", (), GPRS.http, network="GSM", bearer="GPRS", further=(WLAN, BARE))
+CLIENT = Client("anna", (), (GPRS, WLAN, BARE))
 
 
 def claimed(body: bytes = b"x", content_type: str = "text/plain", **qos: object) -> ClaimedDelivery:
@@ -89,3 +90,31 @@ def test_route_says_how_and_why() -> None:
 def test_without_contact_or_client_there_is_no_route() -> None:
     assert choose_routes(Client("far", ()), claimed()) == []
     assert choose_routes(None, claimed()) == []
+
+
+SMS = Contact(SmsContact("+358401234567"), "GSM", "SMS")
+UDP = Contact(UdpContact("192.0.2.9"))
+SESSION = Contact(SessionContact("192.0.2.9"), "GSM", "GPRS")
+PHONE = Client("anna", (), (SMS, UDP, SESSION))
+
+
+@pytest.mark.parametrize(
+    ("method", "order"),
+    [
+        ("confirmed", [SESSION]),
+        ("preferconfirmed", [SESSION, SMS, UDP]),
+        ("unconfirmed", [SMS, UDP, SESSION]),
+        ("notspecified", [SMS, UDP, SESSION]),
+    ],
+)
+def test_confirmation_rules_out_what_cannot_confirm(method: str, order: list[Contact]) -> None:
+    routes = choose_routes(PHONE, claimed(delivery_method=method))
+    assert [route.contact for route in routes] == order
+
+
+def test_route_by_sms_says_so() -> None:
+    (route, *_) = choose_routes(PHONE, claimed(bearer="SMS"))
+    assert route.reason == (
+        "OTA-WSP, connectionless by SMS to +358401234567 (GSM/SMS), as the initiator wishes"
+    )
+    assert (route.contact.variant, route.contact.confirms) == ("OTA-WSP", False)

@@ -1,0 +1,108 @@
+"""Where a client can be reached, and over which network and bearer (WDP appendix C).
+
+Each kind of contact says which Push-OTA variant it belongs to and whether a push over it can be
+confirmed by the client; how it is used is the business of the ``reach`` of that kind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PUSH_PORT = 2948
+"""WAP Push on the client, connectionless, not secure (WAP-259, appendix B)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpContact:
+    """Where a terminal listens for OTA-HTTP (PO-TCP, WAP-235 7.2.4.1)."""
+
+    host: str
+    port: int
+
+    @property
+    def way(self) -> str:
+        """What the timeline says of it."""
+        return f"OTA-HTTP, PO-TCP to {self}"
+
+    def __str__(self) -> str:
+        return _endpoint(self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class UdpContact:
+    """Where a client listens for connectionless pushes over UDP (WAP-235 6.3)."""
+
+    host: str
+    port: int = PUSH_PORT
+
+    @property
+    def way(self) -> str:
+        """What the timeline says of it."""
+        return f"OTA-WSP, connectionless by UDP to {self}"
+
+    def __str__(self) -> str:
+        return _endpoint(self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class SmsContact:
+    """The number to which connectionless pushes go as short messages (WAP-235 6.3).
+
+    :ivar number: in international form with its ``+``, or a short code without.
+    """
+
+    number: str
+    port: int = PUSH_PORT
+
+    @property
+    def way(self) -> str:
+        """What the timeline says of it."""
+        return f"OTA-WSP, connectionless by SMS to {self}"
+
+    def __str__(self) -> str:
+        return self.number
+
+
+@dataclass(frozen=True, slots=True)
+class SessionContact:
+    """The client opens push sessions from this address (OTA-WSP, WAP-235 6.2).
+
+    :ivar host: the IP address that sessions come from.
+    """
+
+    host: str
+
+    @property
+    def way(self) -> str:
+        """What the timeline says of it."""
+        return f"OTA-WSP, push session of {self.host}"
+
+    def __str__(self) -> str:
+        return self.host
+
+
+Where = HttpContact | UdpContact | SmsContact | SessionContact
+Connectionless = UdpContact | SmsContact
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A way to reach a client: where, and over which network and bearer (WDP appendix C)."""
+
+    where: Where
+    network: str | None = None
+    bearer: str | None = None
+
+    @property
+    def variant(self) -> str:
+        """The Push-OTA variant, as the standard calls it."""
+        return "OTA-HTTP" if isinstance(self.where, HttpContact) else "OTA-WSP"
+
+    @property
+    def confirms(self) -> bool:
+        """Whether the client's application can confirm what comes this way (PAP 8.2.2)."""
+        return isinstance(self.where, HttpContact | SessionContact)
+
+
+def _endpoint(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
