@@ -16,13 +16,14 @@ from omapush.daemon.tls import listener_context
 from omapush.pap import address as addressing
 from omapush.ppg.authentication import ANONYMOUS, Initiators
 from omapush.ppg.authorisation import Authorisation
+from omapush.ppg.client import Client
 from omapush.ppg.contacts import Contact, HttpContact
 from omapush.ppg.credentials import Initiator
 from omapush.ppg.lockout import LockoutSettings
 from omapush.ppg.notification_sender import ListenerCredentials
 from omapush.ppg.patterns import PatternError
 from omapush.ppg.policy import OutboundPolicy
-from omapush.ppg.recipients import Client, Recipients
+from omapush.ppg.recipients import Recipients
 from omapush.ppg.resolution.port import Resolver
 
 

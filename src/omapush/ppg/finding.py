@@ -8,9 +8,10 @@ from functools import partial
 import structlog
 
 from omapush.pap.codes import StatusCode
+from omapush.ppg.client import Client
 from omapush.ppg.large_work import LARGE_NUMBER, LargeWork
 from omapush.ppg.permissions import Permissions, judge_number, judge_recipient
-from omapush.ppg.recipients import Client, Recipients
+from omapush.ppg.recipients import Recipients
 from omapush.ppg.resolution.groups import GroupLimits, GroupMember, GroupRefused, expand
 from omapush.ppg.resolution.port import (
     ClientFound,

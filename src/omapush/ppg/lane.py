@@ -18,6 +18,7 @@ from omapush.core.errors import DecodeError
 from omapush.core.instants import Instant
 from omapush.ota.interface import BearerUnavailable, PushStatus
 from omapush.pap.codes import StatusCode, abort_code
+from omapush.ppg.client import Client
 from omapush.ppg.contacts import Contact
 from omapush.ppg.lifecycle import (
     DeliveryEvent,
@@ -28,7 +29,6 @@ from omapush.ppg.lifecycle import (
     put_off,
 )
 from omapush.ppg.reach import Passage, Reach, RegistrationFailedError
-from omapush.ppg.recipients import Client
 from omapush.ppg.routing import Route, RouteRule, choose_routes
 from omapush.ppg.store.contract import ClaimedDelivery, Settlement, Store
 from omapush.ppg.transform import Unfit, for_the_air

@@ -1,34 +1,18 @@
 """From the initiator's address to a client that this gateway serves (PPG 6).
 
-Clients are static for now: each is named in the settings with the addresses that lead to it. An
-address that leads nowhere is PAP 2002 (PAP 8.14.2.3). Resolution through tables and look-ups joins
-here later, behind the same :meth:`Recipients.resolve`.
+A client is named in the settings with the addresses that lead to it, or belongs to a range of
+subscribers. An address that leads nowhere is PAP 2002 (PAP 8.14.2.3). What looks addresses up
+elsewhere is in ``resolution``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from omapush.core.errors import OmapushError
 from omapush.pap.address import Address
-from omapush.ppg.contacts import Contact
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """A client that this gateway serves.
-
-    :ivar client_id: the operator's name for it, unique in the settings.
-    :ivar addresses: every form in which initiators may address it.
-    :ivar contacts: the ways to it, in the order in which they are tried.
-    :ivar terminal_id: what it must say in X-Wap-Terminal-Id; ``None``: anything is accepted.
-    """
-
-    client_id: str
-    addresses: tuple[Address, ...]
-    contacts: tuple[Contact, ...] = ()
-    terminal_id: str | None = None
+from omapush.ppg.client import Client
+from omapush.ppg.subscribers import Subscribers
 
 
 class AmbiguousClientsError(OmapushError):
@@ -36,12 +20,13 @@ class AmbiguousClientsError(OmapushError):
 
 
 class Recipients:
-    """The static table of clients.
+    """The table of clients, and the ranges of subscribers behind it.
 
     :raises AmbiguousClientsError: the clients contradict each other.
     """
 
-    def __init__(self, clients: Iterable[Client]) -> None:
+    def __init__(self, clients: Iterable[Client], subscribers: Subscribers | None = None) -> None:
+        self._subscribers = subscribers or Subscribers()
         self._by_id: dict[str, Client] = {}
         self._by_recipient: dict[str, Client] = {}
         for client in clients:
@@ -58,13 +43,14 @@ class Recipients:
 
     def resolve(self, address: Address) -> Client | None:
         """Return the client behind ``address``; the ppg-specifier plays no part (PPG 6)."""
-        return self._by_recipient.get(address.recipient_key)
+        listed = self._by_recipient.get(address.recipient_key)
+        return listed or self._subscribers.resolve(address)
 
     def client(self, client_id: str) -> Client | None:
-        """Return the client called ``client_id``, if the settings still name it."""
-        return self._by_id.get(client_id)
+        """Return the client called ``client_id``, if the settings still lead to it."""
+        return self._by_id.get(client_id) or self._subscribers.client(client_id)
 
     @property
     def clients(self) -> Mapping[str, Client]:
-        """All clients by id."""
+        """All listed clients by id."""
         return self._by_id

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from omapush.pap.model import DeliveryMethod
+from omapush.ppg.client import Client
 from omapush.ppg.contacts import Contact
 from omapush.ppg.patterns import matches
-from omapush.ppg.recipients import Client
 from omapush.ppg.store.contract import ClaimedDelivery
 from omapush.ppg.wdp_names import constrains, same_name
 

@@ -27,8 +27,8 @@ from omapush.pap.model import (
 )
 from omapush.pap.tolerance import Tolerance
 from omapush.ppg import permissions as permitting
+from omapush.ppg.client import Client
 from omapush.ppg.permissions import EVERYTHING, Permissions, Refusal
-from omapush.ppg.recipients import Client
 from omapush.ppg.routing import Wish
 from omapush.ppg.store.contract import NewDelivery, Replacement
 

@@ -18,10 +18,10 @@ from omapush.ota.interface import (
     PushFlag,
     PushOutcome,
 )
+from omapush.ppg.client import Client
 from omapush.ppg.contacts import HttpContact
 from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.reach import BackOff, RegistrationFailedError
-from omapush.ppg.recipients import Client
 from omapush.ppg.routing import Route
 from omapush.ppg.store.contract import (
     ClaimedDelivery,

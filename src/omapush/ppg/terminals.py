@@ -23,10 +23,10 @@ from omapush.ota.interface import (
     StreamBearer,
     StreamLink,
 )
+from omapush.ppg.client import Client
 from omapush.ppg.contacts import HttpContact
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.reach import RegistrationFailedError
-from omapush.ppg.recipients import Client
 from omapush.ppg.routing import Route
 from omapush.ppg.store.contract import RegistrationRecord
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from omapush.core.instants import Instant
+from omapush.ppg.client import Client
 from omapush.ppg.contacts import HttpContact
 from omapush.ppg.reach import Reach
-from omapush.ppg.recipients import Client
 from omapush.ppg.routing import Route
 from omapush.ppg.store.contract import Store
 from omapush.ppg.terminal_reach import TerminalReach, TerminalReachSettings

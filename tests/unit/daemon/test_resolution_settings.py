@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from omapush.daemon.resolution import GroupTable, ResolverTable, resolver_of
 from omapush.pap import address as addressing
-from omapush.ppg.recipients import Client, Recipients
+from omapush.ppg.client import Client
+from omapush.ppg.recipients import Recipients
 from omapush.ppg.resolution.port import (
     NOBODY,
     ClientFound,

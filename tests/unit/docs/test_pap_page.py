@@ -21,6 +21,7 @@ from omapush.pap.model import (
 from omapush.pap.tolerance import Tolerance
 from omapush.ppg.acceptance import Acceptance, PapRequest
 from omapush.ppg.authentication import Identified, Initiators
+from omapush.ppg.client import Client
 from omapush.ppg.contacts import Contact, HttpContact
 from omapush.ppg.credentials import Initiator
 from omapush.ppg.documents import Identity
@@ -28,7 +29,7 @@ from omapush.ppg.finding import Finder
 from omapush.ppg.http import PapHttpSettings, PapOverHttp
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.policy import OutboundPolicy
-from omapush.ppg.recipients import Client, Recipients
+from omapush.ppg.recipients import Recipients
 from omapush.ppg.resolution.static import StaticResolver
 from omapush.ppg.submission import SubmissionLimits
 from omapush.testing.memory_store import MemoryStore

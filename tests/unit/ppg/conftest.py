@@ -12,12 +12,13 @@ from omapush.pap import address as addressing
 from omapush.pap.tolerance import Tolerance
 from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.authorisation import Authorisation
+from omapush.ppg.client import Client
 from omapush.ppg.contacts import Contact, HttpContact
 from omapush.ppg.documents import Identity
 from omapush.ppg.finding import Finder
 from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.profiles import Profiles
-from omapush.ppg.recipients import Client, Recipients
+from omapush.ppg.recipients import Recipients
 from omapush.ppg.resolution.static import Group, StaticResolver
 from omapush.ppg.submission import SubmissionLimits
 from omapush.testing.memory_store import MemoryStore

@@ -30,6 +30,7 @@ from omapush.ota.interface import (
     StreamLink,
 )
 from omapush.pap import address
+from omapush.ppg.client import Client
 from omapush.ppg.contacts import Contact, HttpContact
 from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
 from omapush.ppg.lane import LaneSettings
@@ -37,7 +38,7 @@ from omapush.ppg.lifecycle import InDoubtPolicy, RetryPolicy
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.profiles import Profiles, ProfileSettings
-from omapush.ppg.recipients import Client, Recipients
+from omapush.ppg.recipients import Recipients
 from omapush.ppg.store.contract import (
     DeliveryRecord,
     DeliveryState,

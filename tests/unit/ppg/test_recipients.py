@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from omapush.pap import address as addressing
+from omapush.ppg.client import Client
 from omapush.ppg.contacts import Contact, HttpContact
-from omapush.ppg.recipients import AmbiguousClientsError, Client, Recipients
+from omapush.ppg.recipients import AmbiguousClientsError, Recipients
 
 
 def client(client_id: str, *addresses: str, host: str | None = "192.0.2.1") -> Client:

@@ -6,8 +6,8 @@ import pytest
 
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
+from omapush.ppg.client import Client
 from omapush.ppg.contacts import Contact, HttpContact, SessionContact, SmsContact, UdpContact
-from omapush.ppg.recipients import Client
 from omapush.ppg.routing import RouteRule, choose_routes
 from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey
 

@@ -8,7 +8,8 @@ import pytest
 
 from omapush.pap import address as addressing
 from omapush.pap.address import Address
-from omapush.ppg.recipients import Client, Recipients
+from omapush.ppg.client import Client
+from omapush.ppg.recipients import Recipients
 from omapush.ppg.resolution.chain import ChainResolver
 from omapush.ppg.resolution.known import KnownClientsResolver
 from omapush.ppg.resolution.port import (

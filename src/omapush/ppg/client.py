@@ -1,0 +1,24 @@
+"""A client as the gateway knows it: its name, its addresses, the ways to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omapush.pap.address import Address
+from omapush.ppg.contacts import Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client that this gateway serves.
+
+    :ivar client_id: the operator's name for it, unique in the settings.
+    :ivar addresses: every form in which initiators may address it.
+    :ivar contacts: the ways to it, in the order in which they are tried.
+    :ivar terminal_id: what it must say in X-Wap-Terminal-Id; ``None``: anything is accepted.
+    """
+
+    client_id: str
+    addresses: tuple[Address, ...]
+    contacts: tuple[Contact, ...] = ()
+    terminal_id: str | None = None

@@ -1,0 +1,71 @@
+"""Clients that nobody lists one by one: ranges of numbers and networks that this gateway serves.
+
+A number in a served range is a client that connectionless pushes reach by SMS, an IP address in a
+served network one that they reach by UDP. Such a client is made from its address when it is needed
+and is kept nowhere, so that a million subscribers cost nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from omapush.pap.address import IPV4, IPV6, PLMN, Address
+from omapush.ppg.client import Client
+from omapush.ppg.contacts import Contact, SmsContact, UdpContact
+from omapush.ppg.patterns import matches
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Addresses of subscribers, and what their clients have in common.
+
+    :ivar numbers: patterns of numbers with their ``+``, such as ``+35840*``; reached by SMS.
+    :ivar networks: reached by UDP.
+    :ivar network: name of the network (WDP appendix C); ``bearer`` likewise.
+    """
+
+    numbers: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
+    network: str | None = None
+    bearer: str | None = None
+
+
+class Subscribers:
+    """The ranges that are served; the first that an address is in counts."""
+
+    def __init__(self, ranges: Iterable[Range] = ()) -> None:
+        self._ranges = tuple(ranges)
+
+    def resolve(self, address: Address) -> Client | None:
+        """Return the client behind ``address``, if it is in a served range."""
+        if address.qualifiers:
+            return None
+        return self._client(address.type, address.value, (address,))
+
+    def client(self, client_id: str) -> Client | None:
+        """Return the client with an id that :meth:`resolve` gave, if its range is still served."""
+        kind, colon, value = client_id.partition(":")
+        return self._client(kind, value, ()) if colon else None
+
+    def _client(self, kind: str, value: str, addresses: tuple[Address, ...]) -> Client | None:
+        contact = self._contact(kind, value)
+        return None if contact is None else Client(f"{kind}:{value}", addresses, (contact,))
+
+    def _contact(self, kind: str, value: str) -> Contact | None:
+        if kind == PLMN:
+            for each in self._ranges:
+                if any(matches(pattern, value) for pattern in each.numbers):
+                    return Contact(SmsContact(value), each.network, each.bearer)
+        elif kind in (IPV4, IPV6):
+            try:
+                host = ipaddress.ip_address(value)
+            except ValueError:
+                return None  # not from resolve(): somebody wrote a client id by hand
+            for each in self._ranges:
+                if any(host in network for network in each.networks):
+                    return Contact(UdpContact(str(host)), each.network, each.bearer)
+        return None
