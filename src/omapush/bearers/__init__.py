@@ -1,5 +1,6 @@
 """Bearers: the only place of over-the-air input and output. They move octets and know no push.
 
+* ``udp``: datagrams, from and to open ports.
 * ``tcp``: streams; dials terminals (PO-TCP) and listens for gateways. ``tcp_link``: one connection.
 
 A bearer drives the sessions of ``ota`` through the port ``ota.interface.StreamBearer``. What fails

@@ -1,0 +1,141 @@
+"""UDP: open ports that datagrams go from and come to. Implements ``ota.datagrams``.
+
+Whom to send to, and whose datagrams to heed, is the business of those above. A datagram that the
+system reports undeliverable later (port unreachable) is traced and otherwise forgotten: UDP
+promises nothing, and who sent the report is not known for sure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import socket
+from typing import cast
+
+from omapush.bearers.tcp_link import Clock, OnTrace, no_trace
+from omapush.core.trace import TraceRecord
+from omapush.ota.datagrams import OnDatagram, Peer
+from omapush.ota.interface import BearerUnavailable
+
+MAX_DATAGRAM = 65_507
+"""Octets that one UDP datagram over IPv4 can hold."""
+
+
+class UdpBearer:
+    """Opens ports."""
+
+    def __init__(self, clock: Clock, on_trace: OnTrace | None = None) -> None:
+        self._clock = clock
+        self._on_trace = on_trace or no_trace
+
+    async def open(self, host: str, port: int, on_datagram: OnDatagram) -> UdpEndpoint:
+        """Open ``port`` at the local address ``host``; 0: a free one.
+
+        :raises BearerUnavailable: the port cannot be had.
+        """
+        endpoint = UdpEndpoint(on_datagram, self._clock, self._on_trace)
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.create_datagram_endpoint(lambda: endpoint, (host, port))
+        except (OSError, ValueError, OverflowError) as error:
+            why = _reason(error) if isinstance(error, OSError) else "not an address"
+            reason = f"cannot open UDP port {host[:80]}:{port}: {why}"
+            raise BearerUnavailable(reason) from error
+        return endpoint
+
+    async def resolve(self, host: str, port: int, timeout_ms: int) -> Peer:
+        """Return the first IP address of ``host``.
+
+        :raises BearerUnavailable: not resolvable, or not within ``timeout_ms``.
+        """
+        try:
+            return Peer(str(ipaddress.ip_address(host)), port)
+        except ValueError:
+            pass
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(timeout_ms / 1000):
+                found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        except TimeoutError as error:
+            reason = f"{host[:80]} is not resolved within {timeout_ms} ms"
+            raise BearerUnavailable(reason) from error
+        except (OSError, ValueError) as error:
+            raise BearerUnavailable(f"{host[:80]} cannot be resolved") from error
+        if not found:
+            raise BearerUnavailable(f"{host[:80]} has no address")
+        return Peer(str(found[0][4][0]), port)
+
+
+class UdpEndpoint(asyncio.DatagramProtocol):
+    """One open port."""
+
+    def __init__(self, on_datagram: OnDatagram, clock: Clock, on_trace: OnTrace) -> None:
+        self._on_datagram = on_datagram
+        self._clock = clock
+        self._on_trace = on_trace
+        self._transport: asyncio.DatagramTransport | None = None
+        self._full = False
+
+    @property
+    def port(self) -> int:
+        """The local port. :raises BearerUnavailable: it is closed."""
+        return int(self._open().get_extra_info("sockname")[1])
+
+    def send(self, octets: bytes, peer: Peer) -> None:
+        """Hand a datagram to the system.
+
+        :raises BearerUnavailable: closed, too long, no route, or the system takes no more now.
+        """
+        transport = self._open()
+        if len(octets) > MAX_DATAGRAM:
+            reason = f"{len(octets)} octets do not fit a datagram of at most {MAX_DATAGRAM}"
+            raise BearerUnavailable(reason)
+        if self._full:
+            raise BearerUnavailable("the network takes no more datagrams now")
+        try:
+            transport.sendto(octets, (peer.host, peer.port))
+        except (OSError, ValueError, OverflowError) as error:
+            why = _reason(error) if isinstance(error, OSError) else "not an address"
+            raise BearerUnavailable(f"cannot send to {peer}: {why}") from error
+
+    def close(self) -> None:
+        """Close the port; what is sent later is refused."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The port is open."""
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def pause_writing(self) -> None:
+        """What the system does not take at once waits, and that is enough now."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """What waited has gone."""
+        self._full = False
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """A datagram came."""
+        # A link-local IPv6 address comes with its zone, which says nothing of who sent it.
+        self._on_datagram(data, Peer(str(addr[0]).partition("%")[0], int(addr[1])))
+
+    def error_received(self, exc: Exception) -> None:
+        """The system could not send, or was told that an earlier datagram did not arrive."""
+        reason = _reason(exc) if isinstance(exc, OSError) else type(exc).__name__
+        self._on_trace(TraceRecord(self._clock(), "udp", "not_sent", {"reason": reason}))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The port is closed."""
+        self._transport = None
+
+    def _open(self) -> asyncio.DatagramTransport:
+        if self._transport is None:
+            raise BearerUnavailable("the port is closed")
+        return self._transport
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)
