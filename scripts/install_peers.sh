@@ -10,7 +10,22 @@ peers() {
 		postgresql-15 /usr/lib/postgresql/15/bin/initdb tests of the ledger on PostgreSQL
 		kannel-extras /usr/lib/kannel/test/test_ppg the gateway's tests with Kannel's initiator
 		kannel /usr/sbin/bearerbox the initiator's tests and the benchmark beside Kannel's gateway
+		tshark /usr/bin/tshark the tests that another decoder agrees with what goes over the air
+		libwbxml2-utils /usr/bin/xml2wbxml the tests and benchmarks of WBXML beside libwbxml
+		nodejs /usr/bin/node the tests with an SMSC that is not ours
+		npm /usr/bin/npm installing that SMSC
 	LIST
+}
+
+# The SMSC of another make, from npm by its lock file.
+smsc=$(dirname "$0")/../tests/interop/smsc
+install_smsc() {
+	[ -d "$smsc/node_modules/smpp" ] && return
+	if ! command -v npm >/dev/null; then
+		echo "missing: npm package smpp (the tests with an SMSC that is not ours)"
+	elif ! npm ci --prefix "$smsc" --no-audit --no-fund --silent; then
+		echo "could not install the npm package smpp"
+	fi
 }
 
 missing=
@@ -22,6 +37,7 @@ $(peers)
 LIST
 
 if [ -z "$missing" ]; then
+	install_smsc
 	echo "test peers: all installed"
 	exit 0
 fi
@@ -52,3 +68,4 @@ for package in $missing; do
 	fi
 done
 rm -f "$log"
+install_smsc
