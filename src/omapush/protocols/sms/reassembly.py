@@ -93,7 +93,7 @@ class GivenUp:
     """A datagram that will not be delivered.
 
     :ivar has_first: whether its first segment had come; only then may its sender be told by WCMP
-        that reassembly failed (WCMP 5.5).
+        that reassembly failed.
     """
 
     source_address: str
