@@ -17,8 +17,10 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from omapush.daemon.client_settings import ContactTable
 from omapush.daemon.permission_settings import ToleranceTable
-from omapush.daemon.settings import ClientSettings, ContactTable, Endpoint, PpgSettings
+from omapush.daemon.settings import ClientSettings, PpgSettings
+from omapush.daemon.settings_table import Endpoint
 
 PAGE = Path(__file__).parent.parent / "docs/settings.md"
 MARK = "<!-- From here on written by scripts/settings_reference.py -->"

@@ -9,8 +9,9 @@ import typer
 
 from omapush.cli.ending import telling
 from omapush.daemon.ppg import check_ppg_settings
-from omapush.daemon.settings import ClientSettings, PpgSettings, SettingsError
+from omapush.daemon.settings import ClientSettings, PpgSettings
 from omapush.daemon.settings_file import kind_of, load_settings, read_toml
+from omapush.daemon.settings_table import SettingsError
 
 
 def check_config(

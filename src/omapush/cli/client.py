@@ -11,8 +11,9 @@ import uvloop
 from omapush.cli.ending import telling
 from omapush.daemon.client import run_client
 from omapush.daemon.logs import configure_logs
-from omapush.daemon.settings import ClientSettings, SettingsError
+from omapush.daemon.settings import ClientSettings
 from omapush.daemon.settings_file import load_settings
+from omapush.daemon.settings_table import SettingsError
 
 
 def client(

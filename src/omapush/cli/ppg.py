@@ -11,8 +11,9 @@ import uvloop
 from omapush.cli.ending import telling
 from omapush.daemon.logs import configure_logs
 from omapush.daemon.ppg import run_ppg
-from omapush.daemon.settings import PpgSettings, SettingsError
+from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_file import load_settings
+from omapush.daemon.settings_table import SettingsError
 
 
 def ppg(

@@ -19,8 +19,9 @@ from rich.table import Table
 from omapush.cli import arguments
 from omapush.cli.ending import ACCESS_ERRORS, FAILED, telling
 from omapush.core.instants import Instant, format_utc, to_datetime
-from omapush.daemon.settings import PpgSettings, SettingsError
+from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_file import load_settings
+from omapush.daemon.settings_table import SettingsError
 from omapush.pap.codes import MessageState
 from omapush.pap.model import StatusQueryResponse
 from omapush.ppg.store.contract import DeliveryRecord, PushRecord

@@ -16,7 +16,7 @@ from omapush.cli.ending import ACCESS_ERRORS, FAILED
 from omapush.content.application_id import ApplicationId
 from omapush.core.errors import DecodeError, EncodeError, OmapushError
 from omapush.core.instants import Instant, format_utc, parse_utc
-from omapush.daemon.settings import Endpoint, parse_endpoint
+from omapush.daemon.settings_table import Endpoint, parse_endpoint
 from omapush.initiator.client import PushInitiator, SubmissionResult
 from omapush.initiator.listener import serve
 from omapush.initiator.notifications import NotificationReceiver

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.daemon.resolution import resolver_of
-from omapush.daemon.settings import ClientTable, InitiatorTable, PpgSettings, SettingsError
+from omapush.daemon.settings import InitiatorTable, PpgSettings
+from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.tls import listener_context
 from omapush.pap import address as addressing
 from omapush.ppg.authentication import ANONYMOUS, Initiators
 from omapush.ppg.authorisation import Authorisation
 from omapush.ppg.client import Client
-from omapush.ppg.contacts import Contact, HttpContact
 from omapush.ppg.credentials import Initiator
 from omapush.ppg.lockout import LockoutSettings
 from omapush.ppg.notification_sender import ListenerCredentials
@@ -25,6 +25,7 @@ from omapush.ppg.patterns import PatternError
 from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.resolution.port import Resolver
+from omapush.ppg.subscribers import Subscribers
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,24 +114,16 @@ def _authorisation(settings: PpgSettings) -> Authorisation:
 
 
 def _recipients(settings: PpgSettings) -> Recipients:
-    return Recipients(
+    listed = (
         Client(
             client_id=table.id,
             addresses=tuple(_address(table.id, text) for text in table.addresses),
-            contacts=_contacts(table),
+            contacts=table.ways(),
             terminal_id=table.terminal_id,
         )
         for table in settings.clients
     )
-
-
-def _contacts(table: ClientTable) -> tuple[Contact, ...]:
-    listed = [
-        Contact(HttpContact(*each.ota_http), each.network, each.bearer) for each in table.contacts
-    ]
-    if table.ota_http is None:
-        return tuple(listed)
-    return (Contact(HttpContact(*table.ota_http), table.network, table.bearer), *listed)
+    return Recipients(listed, Subscribers(table.range() for table in settings.subscribers))
 
 
 def _address(client_id: str, text: str) -> addressing.Address:

@@ -12,11 +12,13 @@ import structlog
 from omapush import __version__
 from omapush.bearers.tcp import TcpBearer
 from omapush.core.instants import HOUR_MS, SECOND_MS, Instant, later
+from omapush.daemon.client_settings import RouteTable
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.policies import Policies, policies
 from omapush.daemon.profile_settings import profiles_of
 from omapush.daemon.serving import HttpServer, listening_socket
-from omapush.daemon.settings import PpgSettings, RouteTable, SettingsError
+from omapush.daemon.settings import PpgSettings
+from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
 from omapush.daemon.tls import tls_options
 from omapush.ota.http.ppg import HttpPpgSettings

@@ -10,7 +10,7 @@ from typing import Any
 import uvicorn
 
 from omapush.core.errors import OmapushError
-from omapush.daemon.settings import Endpoint
+from omapush.daemon.settings_table import Endpoint
 
 
 class ListenError(OmapushError):

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import typing
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import (
-    BeforeValidator,
     Field,
     SecretStr,
     model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
-from omapush.core.errors import OmapushError
+from omapush.daemon.client_settings import ClientTable, RouteTable, SubscribersTable
 from omapush.daemon.credential_settings import (
     CertificateNames,
     DigestHa1Md5,
@@ -31,42 +28,13 @@ from omapush.daemon.logs import LogFormat, LogLevel
 from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
 from omapush.daemon.profile_settings import ProfilesTable
 from omapush.daemon.resolution import GroupTable, ResolverTable
-from omapush.daemon.settings_table import NetworkSetting
+from omapush.daemon.settings_table import Endpoint, EndpointSetting, NetworkSetting, SettingsError
 from omapush.daemon.settings_table import Table as _Table
+from omapush.daemon.wsp_settings import OtaWspTable
 from omapush.ppg.authentication import ANONYMOUS
 from omapush.ppg.credentials import Scheme
 from omapush.ppg.lifecycle import InDoubtPolicy
 from omapush.ppg.policy import DEFAULT_FORBIDDEN_TARGETS
-
-
-class SettingsError(OmapushError):
-    """The settings cannot be used. ``reason`` holds one line for each fault."""
-
-
-class Endpoint(typing.NamedTuple):
-    """Host and port, written ``host:port`` or ``[v6-address]:port``."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def parse_endpoint(text: str) -> Endpoint:
-    """Return the endpoint that ``text`` writes. :raises ValueError: it is not host:port."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        raise ValueError("write it as host:port, for example 127.0.0.1:8080")
-    return Endpoint(host.strip("[]"), int(port))
-
-
-def _endpoint(value: object) -> object:
-    return parse_endpoint(value) if isinstance(value, str) else value
-
-
-# The environment gives an endpoint as plain text, not as JSON.
-EndpointSetting = Annotated[Endpoint, NoDecode, BeforeValidator(_endpoint)]
 
 
 class LogTable(_Table):
@@ -332,47 +300,6 @@ class InitiatorTable(PermissionTable):
         return first_line
 
 
-class ContactTable(_Table):
-    """[[clients.contacts]]"""
-
-    ota_http: EndpointSetting = Field(description="where the client listens for OTA-HTTP (PO-TCP)")
-    network: str | None = Field(None, description="its network by WDP name")
-    bearer: str | None = Field(None, description="its bearer by WDP name")
-
-
-class RouteTable(_Table):
-    """[[routes]]"""
-
-    name: str = Field(pattern=r"[!-~]{1,64}", description="stands in the timeline")
-    clients: list[str] = Field(["*"], description="patterns of client ids")
-    initiators: list[str] = Field(["*"], description="patterns of initiator ids")
-    content_types: list[str] = Field(["*"], description="patterns of media types")
-    min_octets: int = Field(0, ge=0, description="smallest body that it is for")
-    max_octets: int | None = Field(None, ge=0, description="largest body; default: any")
-    network: str | None = Field(None, description="network that is preferred, by WDP name")
-    bearer: str | None = Field(None, description="bearer that is preferred, by WDP name")
-
-
-class ClientTable(_Table):
-    """[[clients]]"""
-
-    id: str = Field(pattern=r"[!-~]{1,128}", description="the operator's name for the client")
-    addresses: list[str] = Field(
-        min_length=1, description="addresses that lead to it, e.g. WAPPUSH=+1555/TYPE=PLMN@ppg.net"
-    )
-    ota_http: EndpointSetting | None = Field(
-        None, description="where it listens for OTA-HTTP (PO-TCP)"
-    )
-    terminal_id: str | None = Field(
-        None, description="X-Wap-Terminal-Id that it must give; default: any"
-    )
-    network: str | None = Field(None, description="its network by WDP name, for network-required")
-    bearer: str | None = Field(None, description="its bearer by WDP name, for bearer-required")
-    contacts: list[ContactTable] = Field(
-        [], description="further ways to it, tried in this order when the first fails"
-    )
-
-
 class FileSettings(BaseSettings):
     """Settings that come from a file and the environment; see ``settings_file``."""
 
@@ -406,7 +333,9 @@ class PpgSettings(FileSettings):
     log: LogTable = LogTable()
     anonymous: AnonymousTable = AnonymousTable()
     initiators: list[InitiatorTable] = []
+    ota_wsp: OtaWspTable = OtaWspTable()
     clients: list[ClientTable] = []
+    subscribers: list[SubscribersTable] = []
     groups: list[GroupTable] = []
     routes: list[RouteTable] = []
     resolvers: list[ResolverTable] = []

@@ -19,7 +19,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_settings.exceptions import SettingsError as EnvironmentSettingsError
 
-from omapush.daemon.settings import ClientSettings, FileSettings, PpgSettings, SettingsError
+from omapush.daemon.settings import ClientSettings, FileSettings, PpgSettings
+from omapush.daemon.settings_table import SettingsError
 
 Settings = TypeVar("Settings", PpgSettings, ClientSettings)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import typing
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic_settings import NoDecode
+
+from omapush.core.errors import OmapushError
 
 
 def _network(value: str) -> str:
@@ -14,6 +18,36 @@ def _network(value: str) -> str:
 
 
 NetworkSetting = Annotated[str, AfterValidator(_network)]
+
+
+class SettingsError(OmapushError):
+    """The settings cannot be used. ``reason`` holds one line for each fault."""
+
+
+class Endpoint(typing.NamedTuple):
+    """Host and port, written ``host:port`` or ``[v6-address]:port``."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """Return the endpoint that ``text`` writes. :raises ValueError: it is not host:port."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("write it as host:port, for example 127.0.0.1:8080")
+    return Endpoint(host.strip("[]"), int(port))
+
+
+def _endpoint(value: object) -> object:
+    return parse_endpoint(value) if isinstance(value, str) else value
+
+
+# The environment gives an endpoint as plain text, not as JSON.
+EndpointSetting = Annotated[Endpoint, NoDecode, BeforeValidator(_endpoint)]
 
 
 class Table(BaseModel):

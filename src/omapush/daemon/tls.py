@@ -6,7 +6,8 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from omapush.daemon.settings import PapTable, SettingsError
+from omapush.daemon.settings import PapTable
+from omapush.daemon.settings_table import SettingsError
 
 
 def tls_options(table: PapTable) -> dict[str, Any]:

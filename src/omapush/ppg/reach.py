@@ -14,6 +14,7 @@ from omapush.content.message import PushMessage
 from omapush.core.errors import OmapushError
 from omapush.core.instants import Instant, later
 from omapush.ota.interface import BearerUnavailable, PushOutcome
+from omapush.ppg.contacts import Contact
 from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.store.contract import ClaimedDelivery
 from omapush.ppg.transform import Unfit
@@ -94,3 +95,21 @@ class BackOff:
         wait = self._policy.wait_ms(self._failures, self._seed)
         self.not_before, self._failure = later(self._clock(), wait), reason
         return wait
+
+
+class ClosedReach:
+    """A way that this gateway has no bearer for; pushes wait until it has, or expire."""
+
+    not_before = Instant(0)
+    worth_keeping = False
+    outstanding_limit = 1
+
+    def __init__(self, contact: Contact) -> None:
+        self._contact = contact
+
+    async def passage(self, claimed: ClaimedDelivery, message: PushMessage) -> Passage | Unfit:
+        """:raises BearerUnavailable: always."""
+        raise BearerUnavailable(f"no bearer is configured for {self._contact.where.way}")
+
+    def retire(self, reason: str) -> None:
+        """Nothing is open."""

@@ -11,8 +11,9 @@ from omapush.core.instants import HOUR_MS
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.policies import policies
 from omapush.daemon.ppg import check_ppg_settings
-from omapush.daemon.settings import PpgSettings, SettingsError
+from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_file import load_settings
+from omapush.daemon.settings_table import SettingsError
 from omapush.pap.model import DeliveryMethod
 from omapush.pap.tolerance import Tolerance
 from omapush.ppg.authentication import ANONYMOUS

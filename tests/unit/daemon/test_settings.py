@@ -10,8 +10,9 @@ import pytest
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.policies import policies
 from omapush.daemon.ppg import check_ppg_settings
-from omapush.daemon.settings import ClientSettings, Endpoint, PpgSettings, SettingsError
+from omapush.daemon.settings import ClientSettings, PpgSettings
 from omapush.daemon.settings_file import kind_of, load_settings, read_toml
+from omapush.daemon.settings_table import Endpoint, SettingsError
 
 INITIATOR = '[[initiators]]\nid = "weather"\nusername = "weather"\npassword = "s3cret"\n'
 BARE = '[[initiators]]\nid = "weather"\n'

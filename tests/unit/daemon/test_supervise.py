@@ -8,7 +8,7 @@ import pytest
 
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.serving import ListenError, listening_socket
-from omapush.daemon.settings import Endpoint
+from omapush.daemon.settings_table import Endpoint
 from omapush.daemon.supervise import PartFailedError, supervise
 
 

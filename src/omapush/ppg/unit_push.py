@@ -1,0 +1,50 @@
+"""A delivery as a connectionless push: what is the same over SMS and over UDP.
+
+Nothing registers a client that is reached without a connection, so nothing is known of what it
+takes but that it is a WAP push client: text of the types that have a binary form is compiled, since
+phones know the binary forms only, and the rest goes as it is.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from omapush.content.message import PushMessage
+from omapush.core.errors import EncodeError
+from omapush.ota.interface import PushFlag
+from omapush.ota.wsp.unit_push import encode_unit_push
+from omapush.pap.codes import StatusCode
+from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey
+from omapush.ppg.transform import Unfit
+from omapush.protocols.wsp.profile import DEFAULT_PROFILE, HeaderProfile
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPushSettings:
+    """How connectionless pushes are written.
+
+    :ivar profile: which headers of WSP go out as numbers.
+    """
+
+    profile: HeaderProfile = DEFAULT_PROFILE
+
+
+def datagram_of(
+    claimed: ClaimedDelivery, message: PushMessage, settings: UnitPushSettings
+) -> bytes | Unfit:
+    """Return the datagram of one delivery; the same in every attempt."""
+    flags = PushFlag(claimed.flags)
+    try:
+        return encode_unit_push(message, flags, number_of(claimed.key) & 0xFF, settings.profile)
+    except EncodeError as error:
+        return Unfit(f"cannot be written for the air: {error}", StatusCode.TRANSFORMATION_FAILURE)
+
+
+def number_of(key: DeliveryKey) -> int:
+    """Return a number of 32 bits, the same for each attempt of one delivery, of another another.
+
+    Transaction ids and references of segments come from it: what arrives twice is recognised, and
+    two pushes to one client hardly ever get the same.
+    """
+    return zlib.crc32(str(key).encode())
