@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from omapush.core.errors import LimitError
 from omapush.pap import address as addressing
 from omapush.pap.address import Address, AddressError
 from omapush.ppg.resolution.bounded import BoundedLookUps, LookUpLimits
@@ -125,8 +126,8 @@ class EnumResolver:
         walk = _Walk(number)
         try:
             uris = await self._uris(domain_of(number, self._rules.zone), walk)
-        except RuleRefused as error:
-            uris, walk.fault = [], str(error)
+        except LimitError as error:
+            uris, walk.fault = [], error.reason
         if uris:
             answer = await self._owner(uris)
         else:
@@ -134,12 +135,13 @@ class EnumResolver:
         return Perishable(answer, walk.life_ms or 0)
 
     async def _uris(self, domain: str, walk: _Walk) -> list[str]:
+        """Return what the rules at ``domain`` make of the number. :raises LimitError: too many."""
         walk.domains.add(domain.lower())
         found = await self._source.naptr(domain)
         walk.life_ms = found.life_ms if walk.life_ms is None else min(walk.life_ms, found.life_ms)
         walk.records += len(found.records)
         if walk.records > self._rules.max_records:
-            raise RuleRefused(f"a number has at most {self._rules.max_records} rules")
+            raise LimitError(f"a number has at most {self._rules.max_records} rules")
         for records in by_order(found.records):
             uris = [uri for record in records for uri in await self._made_by(record, walk)]
             if uris:  # RFC 3403 4.1: what has another order does not count then
