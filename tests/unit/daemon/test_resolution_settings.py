@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import tomllib
 from contextlib import closing
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from omapush.daemon import resolution
 from omapush.daemon.resolution import GroupTable, ResolverTable, resolver_of
 from omapush.pap import address as addressing
 from omapush.ppg.client import Client
 from omapush.ppg.recipients import Recipients
+from omapush.ppg.resolution.naptr import Naptr, NaptrAnswer
 from omapush.ppg.resolution.port import (
     NOBODY,
     ClientFound,
@@ -129,6 +132,19 @@ async def test_service_whose_networks_are_forbidden_is_not_called() -> None:
         ({"kind": "ldap", "url": "ldap://x"}, "kind"),
         ({"kind": "http", "url": "http://x/{address}", "token": "a", "token_file": "b"}, "either"),
         ({"kind": "http", "url": "http://x/{address}", "allow": ["nonsense"]}, "allow"),
+        ({"kind": "http"}, "needs url"),
+        ({"kind": "http", "url": "http://x/{address}", "zone": "e164.arpa"}, "zone is not for"),
+        ({"kind": "enum", "url": "http://x/{address}"}, "url is not for"),
+        ({"kind": "enum", "max_members": 5}, "max_members is not for"),
+        ({"kind": "enum", "nameservers": ["ns.example.net"]}, "IP address"),
+        ({"kind": "enum", "nameservers": ["192.0.2.1:0"]}, "IP address"),
+        ({"kind": "enum", "nameservers": ["192.0.2.1:65536"]}, "IP address"),
+        ({"kind": "enum", "nameservers": ["[2001:db8::1"]}, "IP address"),
+        ({"kind": "enum", "services": []}, "services"),
+        ({"kind": "enum", "services": ["sip"]}, "services"),
+        ({"kind": "enum", "services": ["E2U+sip+sms"]}, "services"),
+        ({"kind": "enum", "zone": "e164..arpa"}, "zone"),
+        ({"kind": "enum", "max_records": 0}, "max_records"),
     ],
 )
 def test_resolver_with_keys_that_do_not_fit_is_refused(table: dict[str, Any], reason: str) -> None:
@@ -174,3 +190,53 @@ def test_token_comes_from_the_first_line_of_its_file_and_is_not_shown(tmp_path: 
         {"kind": "http", "url": "http://u:secret@x/{address}", "token": "secret"}
     )
     assert "secret" not in repr(shown)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:5353"],
+)
+async def test_name_server_is_an_ip_address_with_or_without_port(text: str) -> None:
+    resolver = made_of(f"[[resolvers]]\nkind = 'enum'\nnameservers = ['{text}']")
+    assert await resolved(resolver, "+441") == ClientFound("anna")  # nobody needs to be asked
+    await resolver.close()
+
+
+def test_enum_without_its_extra_is_refused_and_the_extra_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # None: to import it fails as if it were not there
+    for name in [name for name in sys.modules if name == "dns" or name.startswith("dns.")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "dns", None)
+    monkeypatch.delitem(sys.modules, "omapush.ppg.resolution.name_servers", raising=False)
+    with pytest.raises(ResolverMisconfigured, match=r"omapush\[dns\]"):
+        made_of("[[resolvers]]\nkind = 'enum'\nnameservers = ['192.0.2.1']")
+    made_of("[[resolvers]]\nkind = 'http'\nurl = 'http://x/{address}'")
+
+
+async def test_address_that_dns_gives_leads_on_by_resolvers_that_stand_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Zone:
+        async def naptr(self, domain: str) -> NaptrAnswer:
+            number = domain.split(".", maxsplit=1)[0]
+            made = f"!^.*$!tel:+44{number}{number}!"
+            return NaptrAnswer((Naptr(1, 1, "u", "E2U+sms:tel", made),), 60_000)
+
+    monkeypatch.setattr(resolution, "_name_servers", lambda *_: Zone())
+    path = tmp_path / "table.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE subscribers (address TEXT, client_id TEXT)")
+        connection.execute("INSERT INTO subscribers VALUES ('+4422', 'berta'), ('+4433', 'carl')")
+    table = f"[[resolvers]]\nkind = 'sql'\nurl = 'sqlite:///{path}'\nquery = '{QUERY}'\n"
+    enum = "[[resolvers]]\nkind = 'enum'\nservices = ['E2U+sms']\n"
+    for text, two in (
+        (table + enum, ClientFound("berta")),
+        (enum + table, NotServed("leads by DNS to nobody who is served here")),
+        (enum + enum, NotServed("leads by DNS to nobody who is served here")),
+    ):
+        resolver = made_of(text)
+        assert await resolved(resolver, "+442") == two
+        assert isinstance(await resolved(resolver, "+443"), NotServed)
+        await resolver.close()

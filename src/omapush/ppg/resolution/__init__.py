@@ -5,15 +5,19 @@ Who calls whom::
     acceptance ──► port.Resolver.resolve
                         │
                       chain ──► static                   the tables [[clients]] and [[groups]]
-                        └─────► known ──► cache ──► sql | http          one [[resolvers]] each
-                                                         │
-                                                      bounded     places, waiting, time
+                        └─────► known ──► cache ──► sql | http | enum_dns   one [[resolvers]] each
+                                                         │            ├──► naptr ──► substitution
+                                                         │            ├──► name_servers
+                                                      bounded         └──► chain, for what DNS said
     acceptance ──► groups.expand ──► port.Resolver.resolve, level by level
 
 * ``port``: the :class:`~omapush.ppg.resolution.port.Resolver` protocol and its answers.
 * ``static``: what the settings say; never waits.
 * ``sql``, ``http``: ask a table of a database, or a web service, of the operator's.
   ``sql_database`` holds the databases, ``members`` reads what either gives as members of a group.
+* ``enum_dns``: asks DNS for the URIs of a phone number (ENUM), and a directory, a chain of its own,
+  for whom they are. ``naptr`` and ``substitution`` apply the rules that DNS gives, without I/O;
+  ``name_servers`` gets them, by the extra ``omapush[dns]``, and nobody imports it until it is used.
 * ``bounded``: how many look-ups may go on, how many callers may wait, and how long.
 * ``cache``: remembers answers for a while; look-ups of one address at one time are one look-up.
 * ``known``: takes no client from outside that the settings do not name.

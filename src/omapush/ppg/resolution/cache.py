@@ -1,7 +1,8 @@
 """Remembers answers for a while, and asks for an address once however many want it at a time.
 
 An answer is as old as its question: its life begins when it was asked for. Who asks gets an answer
-that is younger than its life, or one that was being asked for when he came.
+that is younger than its life, or one that was being asked for when he came. A perishable answer
+lives no longer than its source says, nor than the limits say.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from omapush.pap.address import Address
 from omapush.ppg.resolution.port import (
     GroupFound,
     NotServed,
+    Perishable,
     Resolved,
-    Resolver,
     ResolverUnavailable,
+    Source,
 )
 
 Clock = Callable[[], Instant]
@@ -48,7 +50,7 @@ one of his own, and nobody may be left who waits."""
 class CachingResolver:
     """Stands before a resolver that is far away. Belongs to one event loop."""
 
-    def __init__(self, inner: Resolver, clock: Clock, limits: CacheLimits) -> None:
+    def __init__(self, inner: Source, clock: Clock, limits: CacheLimits) -> None:
         self._inner = inner
         self._clock = clock
         self._limits = limits
@@ -106,13 +108,11 @@ class CachingResolver:
     async def _answer(self, missing: dict[str, Address], asked_at: Instant) -> _Outcome:
         try:
             answers = await self._inner.resolve(list(missing.values()))
-            outcome = dict(zip(missing, answers, strict=True))
+            given = dict(zip(missing, answers, strict=True))
         except Exception as error:  # noqa: BLE001 - raised again by everybody who waits
             return error
         else:
-            for key, answer in outcome.items():
-                self._remember(key, answer, asked_at)
-            return outcome
+            return {key: self._taken(key, answer, asked_at) for key, answer in given.items()}
         finally:
             for key in missing:
                 del self._under_way[key]
@@ -127,17 +127,25 @@ class CachingResolver:
         self._remembered.move_to_end(key)
         return entry[1]
 
-    def _remember(self, key: str, answer: Resolved, asked_at: Instant) -> None:
+    def _taken(self, key: str, given: Resolved | Perishable, asked_at: Instant) -> Resolved:
+        """Remember what the source gave; return the answer in it."""
+        answer = given.answer if isinstance(given, Perishable) else given
         limits = self._limits
         life = limits.not_served_ms if isinstance(answer, NotServed) else limits.found_ms
+        if isinstance(given, Perishable):
+            life = min(life, given.life_ms)
+        self._remember(key, answer, asked_at, life)
+        return answer
+
+    def _remember(self, key: str, answer: Resolved, asked_at: Instant, life: int) -> None:
         if key in self._remembered:
             self._forget(key)
         weight = _weight(answer)
-        if life <= 0 or weight > limits.max_entries:
+        if life <= 0 or weight > self._limits.max_entries:
             return
         self._remembered[key] = (later(asked_at, life), answer)
         self._weight += weight
-        while self._weight > limits.max_entries:
+        while self._weight > self._limits.max_entries:
             self._forget(next(iter(self._remembered)))
 
     def _forget(self, key: str) -> None:

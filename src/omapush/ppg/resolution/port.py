@@ -53,6 +53,17 @@ NOBODY = NotServed("is not served here")
 """Nothing is known of the address."""
 
 
+@dataclass(frozen=True, slots=True)
+class Perishable:
+    """An answer that its source vouches for only so long.
+
+    :ivar life_ms: since it was asked for; 0: it is good for this once.
+    """
+
+    answer: Resolved
+    life_ms: int
+
+
 class ResolverUnavailable(OmapushError):
     """A backend gave no answer that can be used; the same question may be asked again later."""
 
@@ -71,6 +82,16 @@ class Resolver(Protocol):
 
         :raises ResolverUnavailable: at least one of them cannot be told now.
         """
+
+    async def close(self) -> None:
+        """Close connections; nothing may be asked afterwards."""
+
+
+class Source(Protocol):
+    """Port: what a cache stands before. Like ``Resolver``, but answers may be perishable."""
+
+    async def resolve(self, addresses: Sequence[Address]) -> Sequence[Resolved | Perishable]:
+        """Return one answer for each of ``addresses``; see ``Resolver``."""
 
     async def close(self) -> None:
         """Close connections; nothing may be asked afterwards."""
