@@ -43,6 +43,7 @@ from omapush.ota.interface import (
     ClientIndication,
     ClientRequest,
     PoConfirmedPushInd,
+    PoUnitPushInd,
     StreamLink,
 )
 
@@ -66,6 +67,18 @@ class ClientLimits:
     acceptance_ms: int = 20 * SECOND_MS
     registration_timeout_ms: int = 60 * SECOND_MS
     presence_ms: int = 30 * SECOND_MS
+
+
+class NobodyWaits:
+    """In place of the link to a gateway, for a push that has no answer."""
+
+    peer = "nobody"
+
+    def request(self, primitive: ClientRequest) -> None:
+        """The application's verdict ends here."""
+
+    def close(self, reason: str) -> None:
+        """There is no connection."""
 
 
 class PushClient:
@@ -129,6 +142,17 @@ class PushClient:
             self._confirmation.begin(link, indication)
         # A push that became void keeps its place until its deadline: what the application still
         # accepts is remembered, and the gateway's repetition is then confirmed at once.
+
+    def unit_push(self, indication: PoUnitPushInd) -> None:
+        """Take a push that came without a connection; what becomes of it is only logged."""
+        push = PoConfirmedPushInd(
+            reference="",
+            message=indication.message,
+            source=indication.source,
+            flags=indication.flags,
+            push_id=indication.push_id,
+        )
+        self._confirmation.begin(NobodyWaits(), push)
 
     def binding_up(self, binding: Binding) -> None:
         """A bearer is ready: what waited for it is registered."""

@@ -23,6 +23,7 @@ from omapush.daemon.clock import SystemClock
 from omapush.daemon.serving import HttpServer, ListenError
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.supervise import Part, stop_on_signals, supervise
+from omapush.daemon.wsp_client import listening_for_datagrams
 from omapush.ota.http.client import HttpTerminalSession, HttpTerminalSettings
 from omapush.ota.interface import ClientCapabilities, PushSource
 
@@ -54,7 +55,10 @@ async def _run(
     stop_on_signals(stopping)
     parts: dict[str, Part] = {}
     servers: list[HttpServer] = []
-    async with _listening(settings, clock, agent):
+    async with (
+        _listening(settings, clock, agent),
+        listening_for_datagrams(settings, clock, agent),
+    ):
         if settings.cai.socket is not None:
             point = ServicePoint(
                 agent, store, clock, trust_application_id=settings.cai.trust_application_id
@@ -67,6 +71,7 @@ async def _run(
             "client_started",
             terminal=settings.terminal.id,
             ota_http=str(settings.ota_http.listen),
+            ota_wsp_udp=str(settings.ota_wsp.udp_listen) if settings.ota_wsp.udp_listen else None,
             cai=str(settings.cai.socket) if settings.cai.socket else None,
             registrations=len(agent.live_registrations()),
         )

@@ -21,9 +21,11 @@ from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
 from omapush.daemon.tls import tls_options
+from omapush.daemon.wsp_bearers import datagrams
 from omapush.ota.http.ppg import HttpPpgSettings
 from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.admin import admin_application
+from omapush.ppg.datagram_reach import Datagrams
 from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
 from omapush.ppg.documents import Identity
 from omapush.ppg.expanding import ExpansionLoop
@@ -77,7 +79,9 @@ async def run_ppg(settings: PpgSettings) -> None:
     sender = _sender(settings, rules)
     profiles = profiles_of(settings.profiles, clock)
     try:
-        await _run(settings, rules, clock, store, sender, profiles)
+        async with datagrams(settings, clock) as udp:
+            ways = _ways(settings, store, clock, profiles, udp)
+            await _run(settings, rules, clock, store, sender, profiles, ways)
     finally:
         if profiles is not None:
             await profiles.close()
@@ -93,6 +97,7 @@ async def _run(
     store: Store,
     sender: HttpNotificationSender,
     profiles: Profiles | None,
+    ways: Ways,
 ) -> None:
     incarnation = secrets.token_hex(8)
     node = settings.gateway.node
@@ -113,7 +118,7 @@ async def _run(
     deliveries = DeliveryLoop(
         store,
         rules.recipients,
-        _ways(settings, store, clock, profiles),
+        ways,
         metrics,
         notifications.wake,
         clock,
@@ -231,11 +236,15 @@ def _http_settings(settings: PpgSettings) -> PapHttpSettings:
 
 
 def _ways(
-    settings: PpgSettings, store: Store, clock: SystemClock, profiles: Profiles | None
+    settings: PpgSettings,
+    store: Store,
+    clock: SystemClock,
+    profiles: Profiles | None,
+    udp: Datagrams | None,
 ) -> Ways:
     table = settings.delivery
     reaching = TerminalReachSettings(_retry(settings), _ms(table.registration_age_seconds))
-    return Ways(store, _terminals(settings, clock, profiles), clock, reaching)
+    return Ways(store, _terminals(settings, clock, profiles), clock, reaching, udp)
 
 
 def _retry(settings: PpgSettings) -> RetryPolicy:

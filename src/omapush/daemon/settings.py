@@ -365,6 +365,16 @@ class OtaHttpTable(_Table):
     max_connections: int = Field(64, ge=1, description="connections open at a time")
 
 
+class ClientOtaWspTable(_Table):
+    """[ota_wsp]"""
+
+    udp_listen: EndpointSetting | None = Field(
+        None,
+        description="where connectionless pushes by UDP come in, normally port 2948; default: no "
+        "port is opened",
+    )
+
+
 class CaiTable(_Table):
     """[cai]"""
 
@@ -402,6 +412,7 @@ class ClientSettings(FileSettings):
 
     terminal: TerminalTable = TerminalTable()
     ota_http: OtaHttpTable = OtaHttpTable()
+    ota_wsp: ClientOtaWspTable = ClientOtaWspTable()
     cai: CaiTable = CaiTable()
     store: ClientStoreTable = ClientStoreTable()
     whitelist: WhitelistTable = WhitelistTable()

@@ -149,6 +149,19 @@ class PoConfirmedPushInd:
 
 
 @dataclass(frozen=True, slots=True)
+class PoUnitPushInd:
+    """Po-Unit-Push.ind: a push arrived without a connection, and nobody waits for an answer.
+
+    :ivar push_id: tells a repetition by the bearer from another push, as well as that can be told.
+    """
+
+    message: PushMessage
+    source: PushSource
+    flags: PushFlag = PushFlag.NONE
+    push_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PoConfirmedPushRes:
     """Po-ConfirmedPush.res: the application took responsibility for the push."""
 

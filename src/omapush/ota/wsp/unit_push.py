@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from omapush.content.message import Header, PushMessage
 from omapush.core.errors import DecodeError
-from omapush.ota.interface import PushFlag
+from omapush.ota.interface import PoUnitPushInd, PushFlag, PushSource
 from omapush.protocols.wsp.headers import RawHeader
 from omapush.protocols.wsp.pdu import Push
 from omapush.protocols.wsp.pdu_codec import decode_unit_pdu, encode_unit_pdu
@@ -71,6 +71,18 @@ def decode_unit_push(octets: bytes) -> UnitPush:
         raise DecodeError(f"a {type(pdu).__name__} came where a Push belongs", 1, "wsp")
     headers, flags = split_flags(pdu.headers)
     return UnitPush(transaction_id, PushMessage(headers, pdu.body), flags, pdu.raw_headers)
+
+
+def unit_push_indication(octets: bytes, source: PushSource) -> PoUnitPushInd:
+    """Return what a datagram from ``source`` means to the Push Client.
+
+    :raises DecodeError: it is no push, or malformed.
+    """
+    push = decode_unit_push(octets)
+    # A bearer may deliver a datagram twice. One octet is not much, so the source goes with it, and
+    # whoever compares adds the content.
+    push_id = f"{source.address} {push.transaction_id:02x}"
+    return PoUnitPushInd(push.message, source, push.flags, push_id)
 
 
 def headers_for_the_air(message: PushMessage, flags: PushFlag) -> tuple[Header, ...]:
