@@ -17,11 +17,13 @@ from omapush.ppg.store import (
     expansion,
     notifications,
     records,
+    reports,
     routing,
 )
 from omapush.ppg.store.contract import (
     PLACED_AT_ONCE,
     Accepted,
+    BearerReport,
     Cancellation,
     CancelledDelivery,
     ClaimedDelivery,
@@ -32,6 +34,7 @@ from omapush.ppg.store.contract import (
     NotificationSettlement,
     PushRecord,
     RegistrationRecord,
+    ReportResult,
     Settlement,
     StoreCounts,
     StoreUnavailable,
@@ -155,6 +158,9 @@ class SqlStore:
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         return await self._write(deliveries.settle, settlements)
+
+    async def report(self, told: Sequence[BearerReport]) -> list[ReportResult]:
+        return await self._write(reports.report, told)
 
     async def defer(
         self,
