@@ -7,6 +7,8 @@ Inherit :class:`ReportContract` beside :class:`~omapush.testing.store_contract.S
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
 
 import pytest
@@ -564,5 +566,37 @@ class EarlyReportContract:
         assert await store.report([reported("m", 7)]) == [UNKNOWN_PART]
 
 
-class ReportContract(HandingOverContract, ReportingContract, EarlyReportContract):
+class MeetingContract:
+    """Rules of reports and settlements that come at the same time."""
+
+    async def test_settlement_and_report_that_meet_always_find_each_other(
+        self, store: Store
+    ) -> None:
+        number = 150
+        await store.accept([new_push(n) for n in range(number)])
+        claimed = await claim(store, number, limit=number, per_client=number)
+        both: list[Coroutine[object, object, object]] = []
+        for n, each in enumerate(claimed):
+            both.append(store.settle([handed_over(each, 200, f"{n}a", f"{n}b")]))
+            both += [store.report([reported(f"{n}{half}", 200)]) for half in "ab"]
+        await asyncio.gather(*both)
+        assert (await store.counts()).deliveries == {}
+        states = {(await only(store, n)).state for n in range(number)}
+        assert states == {DeliveryState.DELIVERED}
+
+    async def test_reports_of_the_last_two_parts_that_meet_end_the_delivery_once(
+        self, store: Store
+    ) -> None:
+        number = 100
+        await store.accept([new_push(n) for n in range(number)])
+        claimed = await claim(store, number)
+        await store.settle([handed_over(c, 200, f"{n}a", f"{n}b") for n, c in enumerate(claimed)])
+        answers = await asyncio.gather(
+            *(store.report([reported(f"{n}{half}", 201)]) for n in range(number) for half in "ab")
+        )
+        ended = [result.key for (result,) in answers if result.ended is DeliveryState.DELIVERED]
+        assert len(ended) == len(set(ended)) == number
+
+
+class ReportContract(HandingOverContract, ReportingContract, EarlyReportContract, MeetingContract):
     """All of it."""
