@@ -1,6 +1,7 @@
 """The contract suite of the ledger, continued: pushes that bearers take now and report later.
 
-Inherit :class:`ReportContract` beside :class:`~omapush.testing.store_contract.StoreContract`.
+Inherit :class:`ReportContract` beside :class:`~omapush.testing.store_contract.StoreContract`. Needs
+pytest.
 """
 
 # ruff: noqa: S101 # a suite asserts
