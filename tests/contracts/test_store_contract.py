@@ -10,10 +10,11 @@ import pytest
 from omapush.ppg.store.contract import Store
 from omapush.ppg.store.opening import open_store
 from omapush.testing.memory_store import MemoryStore
+from omapush.testing.report_contract import ReportContract
 from omapush.testing.store_contract import StoreContract
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(StoreContract, ReportContract):
     @pytest.fixture
     async def store(self) -> AsyncIterator[Store]:
         store = MemoryStore()
@@ -22,7 +23,7 @@ class TestMemoryStore(StoreContract):
         await store.close()
 
 
-class TestSqliteStore(StoreContract):
+class TestSqliteStore(StoreContract, ReportContract):
     @pytest.fixture
     async def store(self, tmp_path: Path) -> AsyncIterator[Store]:
         store = open_store(f"sqlite:///{tmp_path}/ledger.db")
@@ -31,7 +32,7 @@ class TestSqliteStore(StoreContract):
         await store.close()
 
 
-class TestPostgresqlStore(StoreContract):
+class TestPostgresqlStore(StoreContract, ReportContract):
     @pytest.fixture
     async def store(self, new_database: Callable[[], str]) -> AsyncIterator[Store]:
         store = open_store(new_database())

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from omapush.core.instants import Instant
+from omapush.ota.bearer_reports import BearerReport, ReportVerdict
+from omapush.ota.interface import CarriedPart
 from omapush.ppg.store.contract import (
     ClaimedDelivery,
     ClaimedNotification,
@@ -36,6 +38,11 @@ OWNERS = st.sampled_from(["n/1", "n/2", "m/1"])
 STATES = st.sampled_from(
     [DeliveryState.DELIVERED, DeliveryState.EXPIRED, DeliveryState.QUEUED, DeliveryState.IN_DOUBT]
 )
+CARRYING = st.sampled_from(
+    [DeliveryState.HANDED_OVER] * 3 + [DeliveryState.IN_DOUBT, DeliveryState.TIMEOUT]
+)
+# Few different references, so that they are reported early, twice, and used again.
+REFERENCES = st.tuples(st.sampled_from(["x", "y"]), st.sampled_from(["1", "2", "3"]))
 # Few different instants, so that ends of leases, attachments and waits often coincide.
 STEPS = st.sampled_from([0, 10, 20, 50])
 LEASES = st.sampled_from([10, 40])
@@ -135,6 +142,43 @@ class StoresAgree(RuleBasedStateMachine):
             for claimed in chosen
         ]
         self.both(lambda store: store.settle(settlements))
+
+    @rule(
+        data=st.data(),
+        state=CARRYING,
+        wait=STEPS,
+        sent=st.booleans(),
+        references=st.lists(REFERENCES, max_size=2, unique=True),
+        missing=st.integers(0, 1),
+    )
+    def hand_over(
+        self,
+        data: st.DataObject,
+        state: DeliveryState,
+        wait: int,
+        sent: bool,
+        references: list[tuple[str, str]],
+        missing: int,
+    ) -> None:
+        if not self.claimed:
+            return
+        parts = len(references) + missing
+        carried = tuple(
+            CarriedPart(bearer, reference, number, parts)
+            for number, (bearer, reference) in enumerate(references, start=1)
+        )
+        chosen = data.draw(st.sampled_from(self.claimed))
+        settlement = settled(chosen, self.now, state, due=self.now + wait, sent=sent)
+        settlement = replace(settlement, carried=carried)
+        self.both(lambda store: store.settle([settlement]))
+
+    @rule(told=st.lists(st.tuples(REFERENCES, st.sampled_from(ReportVerdict)), max_size=4))
+    def report(self, told: list[tuple[tuple[str, str], ReportVerdict]]) -> None:
+        reports = [
+            BearerReport(bearer, reference, at(self.now), verdict, "err:\N{SNOWMAN}")
+            for (bearer, reference), verdict in told
+        ]
+        self.both(lambda store: store.report(reports))
 
     @rule(node=NODES, incarnation=st.sampled_from(["1", "2"]))
     def recover(self, node: str, incarnation: str) -> None:

@@ -74,6 +74,24 @@ class OutcomeKind(enum.Enum):
     """It was certainly not delivered; trying again unchanged is pointless."""
     IN_DOUBT = "in_doubt"
     """It was sent, and whether it arrived is not known."""
+    HANDED_OVER = "handed_over"
+    """The bearer took it and will report; there is nothing more to do until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedPart:
+    """A part of a push that a bearer has taken, and by what the bearer's report will name it.
+
+    :ivar bearer: the carrier that took it, such as ``smsc:main``.
+    :ivar reference: the carrier's own id of the part, in one normal form however reports spell it;
+        unique for the carrier, but only for some days.
+    :ivar part: number of the part, from 1; ``parts``: how many there are.
+    """
+
+    bearer: str
+    reference: str
+    part: int = 1
+    parts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +103,10 @@ class PushOutcome:
         the same space; ``None`` when the client said nothing.
     :ivar reason: one sentence for the timeline and for PAP's ``desc``.
     :ivar retry_after_ms: how long the client asked us to wait, if it did.
+    :ivar carried: every part on which this attempt rests that a bearer took and will report about,
+        also those that it took in an earlier attempt. An attempt in doubt may name some only.
+    :ivar report_by_ms: with ``HANDED_OVER``, how long to wait for the reports before the bearer is
+        asked; ``None``: until the push expires.
     """
 
     delivery_id: str
@@ -92,6 +114,8 @@ class PushOutcome:
     reason: str
     status: int | None = None
     retry_after_ms: int | None = None
+    carried: tuple[CarriedPart, ...] = ()
+    report_by_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

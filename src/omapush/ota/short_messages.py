@@ -8,7 +8,7 @@ over in one call, so that they take the same road.
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,7 +47,7 @@ class SubmissionWish:
     :ivar receipt: whether the bearer is to report if the message arrived.
     :ivar expires_at: after this the bearer need not try any more.
     :ivar urgent: the initiator asked for high priority.
-    :ivar via: the carrier that took the other messages of the datagram in an earlier try.
+    :ivar via: the SMSC that took the other messages of the datagram in an earlier try.
     """
 
     expires_at: Instant
@@ -60,58 +60,16 @@ class SubmissionWish:
 class Submission:
     """The end of one try.
 
-    :ivar carrier: name of the SMSC that answered or was asked, in the operator's words; empty when
-        none could be asked.
-    :ivar reference: the carrier's id of the message, in the form in which its reports are matched.
+    :ivar bearer: which SMSC answered or was asked, as in ``CarriedPart``; empty when none could be.
+    :ivar reference: the SMSC's id of the message, in the form in which its reports are matched.
     :ivar reason: one sentence for the timeline.
     """
 
     verdict: SubmissionVerdict
     reason: str
-    carrier: str = ""
+    bearer: str = ""
     reference: str | None = None
     retry_after_ms: int | None = None
-
-
-class ReportVerdict(enum.StrEnum):
-    """What a bearer says, later, about a message that it took (SMPP 3.4, 5.2.28)."""
-
-    EN_ROUTE = "en_route"
-    ACCEPTED = "accepted"
-    DELIVERED = "delivered"
-    EXPIRED = "expired"
-    DELETED = "deleted"
-    FAILED = "failed"
-    """It cannot be delivered (SMPP: UNDELIVERABLE)."""
-    REJECTED = "rejected"
-    UNKNOWN = "unknown"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether no other verdict will follow."""
-        return self not in (self.EN_ROUTE, self.ACCEPTED)
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryReport:
-    """A report about one message, come by itself or asked for.
-
-    :ivar carrier: and ``reference``: as in :class:`Submission`.
-    :ivar detail: what else the carrier said, such as a network error code.
-    """
-
-    carrier: str
-    reference: str
-    verdict: ReportVerdict
-    at: Instant
-    detail: str = ""
-
-
-OnReport = Callable[[DeliveryReport], Awaitable[None]]
-"""Takes a report; returns when it is durable, and only then the carrier is told that it came.
-
-:raises OmapushError: it could not be kept; the carrier will repeat it.
-"""
 
 
 class ShortMessageBearer(Protocol):
@@ -125,5 +83,5 @@ class ShortMessageBearer(Protocol):
         A message behind one that was not taken is not tried.
         """
 
-    async def query(self, carrier: str, reference: str, destination: str) -> DeliveryReport | None:
-        """Ask what became of a message; ``None``: the carrier cannot tell, or did not."""
+    async def query(self, bearer: str, reference: str, destination: str) -> BearerReport | None:
+        """Ask what became of a message; ``None``: the SMSC cannot tell, or did not in time."""

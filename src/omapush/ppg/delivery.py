@@ -17,7 +17,7 @@ from omapush.core.instants import Instant
 from omapush.ppg.lane import Lane, LaneSettings
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.recipients import Recipients
-from omapush.ppg.store.contract import Settlement, Store, StoreUnavailable
+from omapush.ppg.store.contract import DeliveryState, Settlement, Store, StoreUnavailable
 from omapush.ppg.ways import Ways
 
 log = structlog.get_logger(__name__)
@@ -187,7 +187,8 @@ class DeliveryLoop:
             settled = await self._store.settle([settlement])
             if settled[0]:
                 self._metrics.settled(settlement)
-                if settlement.notify:
+                # A report that was quicker than the settlement may have ended it.
+                if settlement.notify or settlement.state is DeliveryState.HANDED_OVER:
                     self._notify()
             else:
                 log.warning("lease_lost", delivery_id=str(settlement.key), owner=self._owner)

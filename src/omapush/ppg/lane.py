@@ -24,6 +24,7 @@ from omapush.ppg.lifecycle import (
     DeliveryEvent,
     RetryPolicy,
     after_attempt,
+    await_report,
     before_attempt,
     end,
     put_off,
@@ -202,6 +203,9 @@ class Lane:
         settlement = before_attempt(claimed, now, self._settings.retry)
         if settlement is not None:
             return settlement
+        if claimed.handed_over:
+            # A bearer has it: sending it again might show it twice.
+            return await_report(claimed, "no report has come yet", now)
         if self._stopping:
             return self._put_off(claimed, "the gateway stopped before it was sent")
         if claimed.lease_until - now < self._settings.lease_margin_ms:

@@ -13,16 +13,27 @@ where a transition is allowed; everything that moves a delivery goes through :fu
                      claimed │ │ doubted, owner_lost
                              │ ▼
                           IN_DOUBT           and to the other final states as the table says
+
+A bearer may take a push now and tell later whether it arrived (Architecture C.3). Until then it is
+HANDED_OVER::
+
+                handed over              reported
+      IN_FLIGHT ───────────► HANDED_OVER ────────► DELIVERED, or how else it ended
+          ▲                    │      │  too late
+          └────────────────────┘      └──────────► UNKNOWN
+            claimed: report overdue
 """
 
 from __future__ import annotations
 
 import enum
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from omapush.core.errors import OmapushError
 from omapush.core.instants import MINUTE_MS, SECOND_MS, Instant, format_utc, later
+from omapush.ota.bearer_reports import ReportVerdict
 from omapush.ota.interface import OutcomeKind, PushOutcome, PushStatus
 from omapush.pap.codes import StatusCode, abort_code
 from omapush.ppg.store.contract import ClaimedDelivery, DeliveryState, Settlement
@@ -55,15 +66,35 @@ class DeliveryEvent(enum.StrEnum):
     """In doubt, and policy says not to send it again."""
     CANCELLED = "cancelled"
     """The initiator cancelled it."""
+    HANDED_OVER = "handed_over"
+    """A bearer took it and will report."""
+    REPORTED_DELIVERED = "reported_delivered"
+    """The bearer reported every part delivered."""
+    REPORTED_FAILED = "reported_failed"
+    """The bearer could not deliver a part, or will not."""
+    REPORTED_EXPIRED = "reported_expired"
+    """The bearer's own time for a part was over."""
+    REPORTED_UNKNOWN = "reported_unknown"
+    """The bearer does not know itself what became of a part."""
 
 
 _S = DeliveryState
 _E = DeliveryEvent
 
+# Wherever the delivery is when the reports end it.
+_REPORTED: dict[DeliveryEvent, DeliveryState] = {
+    _E.REPORTED_DELIVERED: _S.DELIVERED,
+    _E.REPORTED_FAILED: _S.UNDELIVERABLE,
+    _E.REPORTED_EXPIRED: _S.EXPIRED,
+    _E.REPORTED_UNKNOWN: _S.UNKNOWN,
+}
+
 TRANSITIONS: dict[DeliveryState, dict[DeliveryEvent, DeliveryState]] = {
     _S.QUEUED: {
         _E.CLAIMED: _S.IN_FLIGHT,
         _E.CANCELLED: _S.CANCELLED,
+        # Of an attempt that was in doubt, and of which another was to follow.
+        **_REPORTED,
     },
     _S.IN_FLIGHT: {
         _E.TAKEN: _S.DELIVERED,
@@ -75,6 +106,9 @@ TRANSITIONS: dict[DeliveryState, dict[DeliveryEvent, DeliveryState]] = {
         _E.UNREACHABLE: _S.UNDELIVERABLE,
         _E.TOO_LATE: _S.EXPIRED,
         _E.OWNER_LOST: _S.IN_DOUBT,
+        _E.HANDED_OVER: _S.HANDED_OVER,
+        # Kept while it was in flight, and applied when that ended.
+        **_REPORTED,
     },
     _S.IN_DOUBT: {
         # Sent again: the claim of a doubtful delivery ends as an ordinary attempt does.
@@ -82,6 +116,14 @@ TRANSITIONS: dict[DeliveryState, dict[DeliveryEvent, DeliveryState]] = {
         # The deadline forbids a further transmission; what the client got stays unknown.
         _E.TOO_LATE: _S.UNKNOWN,
         _E.ABANDONED: _S.UNKNOWN,
+        **_REPORTED,
+    },
+    _S.HANDED_OVER: {
+        # The report is overdue: whoever claims it asks the bearer, and does not send it again.
+        _E.CLAIMED: _S.IN_FLIGHT,
+        # The deadline passed without a report; what the client got stays unknown.
+        _E.TOO_LATE: _S.UNKNOWN,
+        **_REPORTED,
     },
     **{state: {} for state in DeliveryState if state.is_final},
 }
@@ -97,6 +139,48 @@ def next_state(state: DeliveryState, event: DeliveryEvent) -> DeliveryState:
         return TRANSITIONS[state][event]
     except KeyError as error:
         raise ForbiddenTransitionError(f"{event.value} does not happen to {state.value}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMeaning:
+    """What a final report of a bearer does to a delivery, and the code that PAP gives it."""
+
+    event: DeliveryEvent
+    code: StatusCode
+
+
+# PAP knows "cancelled" and "rejected" as acts of the initiator and of the gateway (PAP 8.6); what
+# the bearer drops of its own accord could not be delivered.
+REPORTS: Mapping[ReportVerdict, ReportMeaning] = {
+    ReportVerdict.DELIVERED: ReportMeaning(_E.REPORTED_DELIVERED, StatusCode.OK),
+    ReportVerdict.FAILED: ReportMeaning(_E.REPORTED_FAILED, StatusCode.SERVICE_FAILURE),
+    ReportVerdict.DELETED: ReportMeaning(_E.REPORTED_FAILED, StatusCode.SERVICE_FAILURE),
+    ReportVerdict.REJECTED: ReportMeaning(_E.REPORTED_FAILED, StatusCode.SERVICE_FAILURE),
+    ReportVerdict.EXPIRED: ReportMeaning(_E.REPORTED_EXPIRED, StatusCode.SERVICE_FAILURE),
+    ReportVerdict.UNKNOWN: ReportMeaning(_E.REPORTED_UNKNOWN, StatusCode.SERVICE_FAILURE),
+}
+
+# A settlement in one of these does not tell whether the client got it; a report does.
+_OPEN_TO_REPORTS = frozenset(
+    (_S.QUEUED, _S.IN_DOUBT, _S.HANDED_OVER, _S.UNKNOWN, _S.TIMEOUT, _S.EXPIRED)
+)
+
+
+def after_reports(settlement: Settlement, verdict: ReportVerdict, reason: str) -> Settlement:
+    """Return how a settlement goes on that finds reports which end the delivery."""
+    if settlement.state not in _OPEN_TO_REPORTS:
+        return settlement
+    meaning = REPORTS[verdict]
+    return replace(
+        settlement,
+        state=next_state(DeliveryState.IN_FLIGHT, meaning.event),
+        code=meaning.code,
+        reason=reason,
+        # A bearer knows of octets, not of the application: nobody has confirmed (PAP 8.2.2).
+        confirmed=False,
+        due_at=None,
+        notify=True,
+    )
 
 
 class InDoubtPolicy(enum.StrEnum):
@@ -135,7 +219,17 @@ class RetryPolicy:
 def before_attempt(
     claimed: ClaimedDelivery, now: Instant, policy: RetryPolicy
 ) -> Settlement | None:
-    """Return how a just claimed delivery ends without being sent, or ``None``: send it."""
+    """Return how a just claimed delivery ends without being sent, or ``None``.
+
+    ``None`` means: send it; but one that is ``handed_over`` must not be sent again, see
+    :func:`await_report`.
+    """
+    if claimed.reported is not None:
+        meaning = REPORTS[claimed.reported]
+        reason = f"the bearer reported: {claimed.reported.value}"
+        return end(claimed, meaning.event, meaning.code, reason, now)
+    if claimed.handed_over:
+        return _never_reported(claimed, now) if now >= claimed.expires_at else None
     if now >= claimed.expires_at:
         # PPG 5.1.2.2.4: nothing is transmitted after the deadline.
         reason = f"not delivered before {format_utc(claimed.expires_at)}"
@@ -150,11 +244,32 @@ def before_attempt(
     return None
 
 
+def _never_reported(claimed: ClaimedDelivery, now: Instant) -> Settlement:
+    bearers = sorted({part.carried.bearer for part in claimed.carried}) or ["a bearer"]
+    reason = (
+        f"handed to {' and '.join(bearers)}, no report came before {format_utc(claimed.expires_at)}"
+    )
+    return end(claimed, DeliveryEvent.TOO_LATE, StatusCode.SERVICE_FAILURE, reason, now)
+
+
 def after_attempt(
     claimed: ClaimedDelivery, outcome: PushOutcome, now: Instant, policy: RetryPolicy
 ) -> Settlement:
-    """Return how a delivery goes on after ``outcome`` (PPG 5.1.2.2.5, PAP 8.14.5)."""
+    """Return how a delivery goes on after ``outcome`` (PPG 5.1.2.2.5, PAP 8.14.5).
+
+    What a bearer took stands in the settlement whatever the outcome is: it will be reported.
+    """
+    settlement = _after_attempt(claimed, outcome, now, policy)
+    return replace(settlement, carried=outcome.carried) if outcome.carried else settlement
+
+
+def _after_attempt(
+    claimed: ClaimedDelivery, outcome: PushOutcome, now: Instant, policy: RetryPolicy
+) -> Settlement:
     match outcome.kind:
+        case OutcomeKind.HANDED_OVER:
+            wait = outcome.report_by_ms
+            return await_report(claimed, outcome.reason, now, wait, sent=True)
         case OutcomeKind.DONE:
             return end(claimed, DeliveryEvent.TAKEN, StatusCode.OK, outcome.reason, now, sent=True)
         case OutcomeKind.NEVER:
@@ -173,6 +288,34 @@ def after_attempt(
                 now,
                 sent=True,
             )
+
+
+def await_report(
+    claimed: ClaimedDelivery,
+    reason: str,
+    now: Instant,
+    wait_ms: int | None = None,
+    *,
+    sent: bool = False,
+) -> Settlement:
+    """Leave the delivery with the bearer that has it, which will report.
+
+    :param wait_ms: after so long it is claimed again if no report came; ``None``: at its expiry.
+    :param sent: the bearer took it by this very attempt.
+    """
+    due_at = claimed.expires_at
+    if wait_ms is not None:
+        due_at = min(later(now, wait_ms), due_at)
+    return Settlement(
+        key=claimed.key,
+        owner=claimed.owner,
+        attempt=claimed.attempt,
+        at=now,
+        state=next_state(DeliveryState.IN_FLIGHT, DeliveryEvent.HANDED_OVER),
+        reason=reason,
+        sent=sent,
+        due_at=due_at,
+    )
 
 
 def put_off(
@@ -215,7 +358,9 @@ def end(
 ) -> Settlement:
     """End the delivery; its result notification is due from now."""
     before = DeliveryState.IN_FLIGHT
-    if claimed.in_doubt and event in TRANSITIONS[DeliveryState.IN_DOUBT]:
+    if claimed.handed_over and event in TRANSITIONS[DeliveryState.HANDED_OVER]:
+        before = DeliveryState.HANDED_OVER
+    elif claimed.in_doubt and event in TRANSITIONS[DeliveryState.IN_DOUBT]:
         before = DeliveryState.IN_DOUBT
     state = next_state(before, event)
     return Settlement(

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from omapush.ppg.store.contract import DeliveryState, NotificationState, Settlement, StoreCounts
+from omapush.ota.bearer_reports import BearerReport
+from omapush.ppg.store.contract import (
+    DeliveryState,
+    NotificationState,
+    ReportResult,
+    Settlement,
+    StoreCounts,
+)
 
 OPEN_STATES = tuple(state for state in DeliveryState if not state.is_final)
 
@@ -29,6 +36,18 @@ class Metrics:
         self._attempts = Counter(
             "omapush_delivery_attempts_total",
             "Delivery attempts by the state that they led to",
+            ("state",),
+            registry=self.registry,
+        )
+        self._reports = Counter(
+            "omapush_bearer_reports_total",
+            "Reports of bearers about what they took, by bearer, verdict and whether it was known",
+            ("bearer", "verdict", "known"),
+            registry=self.registry,
+        )
+        self._reported = Counter(
+            "omapush_deliveries_reported_total",
+            "Deliveries that a report of a bearer ended, by state",
             ("state",),
             registry=self.registry,
         )
@@ -62,6 +81,13 @@ class Metrics:
     def settled(self, settlement: Settlement) -> None:
         """Count the end of a delivery attempt."""
         self._attempts.labels(settlement.state.value).inc()
+
+    def reported(self, report: BearerReport, result: ReportResult) -> None:
+        """Count a report of a bearer, and the delivery that it ended."""
+        known = "yes" if result.known else "no"
+        self._reports.labels(report.bearer, report.verdict.value, known).inc()
+        if result.ended is not None:
+            self._reported.labels(result.ended.value).inc()
 
     def notified(self, state: str) -> None:
         """Count the end of a notification attempt."""

@@ -21,6 +21,7 @@ _PENDING = {
     DeliveryState.QUEUED: "waiting",
     DeliveryState.IN_FLIGHT: "on its way to the client",
     DeliveryState.IN_DOUBT: "may have reached the client; it is not known",
+    DeliveryState.HANDED_OVER: "handed over to the bearer, which has not yet reported",
 }
 
 

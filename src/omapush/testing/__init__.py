@@ -4,7 +4,7 @@
 * ``pair``: two real sessions joined by a simulated link.
 * ``bearer_contract``: the suite that every stream bearer passes.
 * ``memory_store``: a ledger in memory that obeys the store's contract.
-* ``store_contract``: the suite that every ledger passes.
+* ``store_contract`` and ``report_contract``: the suite that every ledger passes.
 * ``authority``: certificates that an authority of its own has signed.
 * ``postgresql``: a throw-away PostgreSQL cluster.
 

@@ -16,11 +16,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from omapush.core.instants import Instant, later
+from omapush.ota.bearer_reports import BearerReport
+from omapush.ota.interface import CarriedPart
 from omapush.ppg.store.contract import (
+    MOST_ORPHANS,
+    ORPHAN_LIFE_MS,
     Accepted,
     Cancellation,
     CancelledDelivery,
@@ -40,12 +44,26 @@ from omapush.ppg.store.contract import (
     RegistrationRecord,
     Rejection,
     Replacement,
+    ReportResult,
     Settlement,
     StoreCounts,
     StoreUnavailable,
     TimelineEvent,
 )
 from omapush.ppg.store.groups import verdict
+from omapush.ppg.store.reported import (
+    Part,
+    Reference,
+    Reporting,
+    Standing,
+    can_be_kept,
+    in_order,
+    judge,
+    keep_orphan,
+    latest_attempt,
+    reference_of,
+    settle_reported,
+)
 
 
 @dataclass(slots=True)
@@ -64,6 +82,8 @@ class _Delivery:
     event_time: Instant | None = None
     network: str | None = None
     bearer: str | None = None
+    handed_over: bool = False
+    carried_by: int | None = None
 
     @property
     def lane(self) -> str:
@@ -119,6 +139,8 @@ class MemoryStore:
         self._notifications: dict[DeliveryKey, _Notification] = {}
         self._attachments: dict[tuple[str, str], _Attachment] = {}
         self._registrations: dict[tuple[str, str], RegistrationRecord] = {}
+        self._carried: dict[Reference, tuple[Part, Instant]] = {}
+        self._orphans: dict[Reference, BearerReport] = {}
 
     async def open(self) -> None:
         self.unavailable = None
@@ -192,6 +214,28 @@ class MemoryStore:
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         self._check()
         return [self._settle(settlement) for settlement in settlements]
+
+    async def report(self, reports: Sequence[BearerReport]) -> list[ReportResult]:
+        self._check()
+        reporting = Reporting(
+            [part for part, _ in self._carried.values()],
+            {
+                each.key: Standing(each.state, each.owner is not None, each.carried_by)
+                for each in self._deliveries.values()
+            },
+        )
+        results = [reporting.take(each) or self._keep_orphan(each) for each in reports]
+        self._forget_excess_orphans()
+        for event in reporting.events:
+            self._append(event)
+        for ended in reporting.ended:
+            delivery = self._deliveries[ended.key]
+            delivery.state, delivery.code, delivery.reason = ended.state, ended.code, ended.reason
+            delivery.due_at, delivery.event_time, delivery.confirmed = None, ended.at, False
+            if delivery.told.part_of is None:
+                self._announce(delivery, ended.at)
+            self._part_ended(delivery, ended.at)
+        return results
 
     async def defer(
         self,
@@ -304,9 +348,16 @@ class MemoryStore:
         for push in old:
             del self._pushes[push.told.push_key]
             del self._keys_by_id[push.told.push_id]
+            self._carried = {
+                reference: (part, at)
+                for reference, (part, at) in self._carried.items()
+                if part.key.push_key != push.told.push_key
+            }
             for delivery in push.deliveries:
                 del self._deliveries[delivery.key]
                 self._notifications.pop(delivery.key, None)
+        if limit > 0:
+            self._forget_orphans(received_before)
         return len(old)
 
     def _check(self) -> None:
@@ -392,7 +443,7 @@ class MemoryStore:
     def _claim(
         self, delivery: _Delivery, owner: str, now: Instant, lease_until: Instant
     ) -> ClaimedDelivery:
-        in_doubt = delivery.state is not DeliveryState.QUEUED
+        in_doubt = delivery.owner is not None or delivery.state is DeliveryState.IN_DOUBT
         if delivery.owner is not None:
             self._doubt(delivery, now, delivery.owner)
         delivery.state = DeliveryState.IN_FLIGHT
@@ -400,7 +451,11 @@ class MemoryStore:
         delivery.attempt += 1
         delivery.due_at = lease_until
         self._append(_event(delivery.key, now, "attempt", str(delivery.attempt)))
-        return _claimed_delivery(delivery, owner, lease_until, in_doubt=in_doubt)
+        claimed = _claimed_delivery(delivery, owner, lease_until, in_doubt=in_doubt)
+        parts = self._parts_of(delivery)
+        judgement = judge(parts, delivery.carried_by)
+        reported = judgement.verdict if judgement else None
+        return replace(claimed, carried=in_order(parts), reported=reported)
 
     def _settle(self, settlement: Settlement) -> bool:
         delivery = self._deliveries.get(settlement.key)
@@ -409,7 +464,20 @@ class MemoryStore:
             settlement.attempt,
         ):
             return False
+        before = self._parts_of(delivery)
+        adopted = [
+            part
+            for each in settlement.carried
+            if can_be_kept(each)
+            and (part := self._carry(settlement, each)).verdict is not None
+            and reference_of(each) not in {reference_of(known.carried) for known in before}
+        ]
+        delivery.carried_by = latest_attempt(settlement, delivery.carried_by)
+        settlement, events = settle_reported(
+            settlement, self._parts_of(delivery), adopted, delivery.carried_by
+        )
         final = settlement.state.is_final
+        delivery.handed_over = settlement.state is DeliveryState.HANDED_OVER
         due_at = settlement.at if settlement.due_at is None else settlement.due_at
         delivery.state = settlement.state
         delivery.owner = None
@@ -423,12 +491,46 @@ class MemoryStore:
         delivery.bearer = settlement.bearer or delivery.bearer
         if final and settlement.notify and delivery.told.part_of is None:
             self._announce(delivery, settlement.at)
-        in_doubt = settlement.state is DeliveryState.IN_DOUBT and settlement.sent
-        name = settlement.state.value if final or in_doubt else "retry"
-        self._append(_event(settlement.key, settlement.at, name, settlement.reason))
+        for event in events:
+            self._append(event)
         if final:
             self._part_ended(delivery, settlement.at)
         return True
+
+    def _parts_of(self, delivery: _Delivery) -> list[Part]:
+        return [part for part, _ in self._carried.values() if part.key == delivery.key]
+
+    def _carry(self, settlement: Settlement, carried: CarriedPart) -> Part:
+        """Keep a part, with the report that came before it or that it has from before."""
+        reference, at = reference_of(carried), settlement.at
+        part = Part(settlement.key, settlement.attempt, carried)
+        standing, carried_at = self._carried.get(reference, (None, at))
+        orphan = self._orphans.pop(reference, None)
+        if carried_at > at:
+            return part  # the reference belongs to a younger one already
+        if standing is not None and standing.key == part.key:
+            part.verdict, part.reported_at = standing.verdict, standing.reported_at
+            part.detail = standing.detail
+        elif orphan is not None and orphan.at >= at - ORPHAN_LIFE_MS:
+            part.verdict, part.reported_at = orphan.verdict, orphan.at
+            part.detail = orphan.detail
+        self._carried[reference] = (part, at)
+        return part
+
+    def _keep_orphan(self, report: BearerReport) -> ReportResult:
+        if can_be_kept(report):
+            reference = reference_of(report)
+            self._orphans[reference] = keep_orphan(self._orphans.get(reference), report)
+        return ReportResult(known=False)
+
+    def _forget_excess_orphans(self) -> None:
+        if len(self._orphans) > MOST_ORPHANS:
+            ages = sorted((each.at for each in self._orphans.values()), reverse=True)
+            self._forget_orphans(Instant(ages[MOST_ORPHANS] + 1))
+
+    def _forget_orphans(self, before: Instant) -> None:
+        kept = ((name, each) for name, each in self._orphans.items() if each.at >= before)
+        self._orphans = dict(kept)
 
     def _part_ended(self, delivery: _Delivery, at: Instant) -> None:
         if delivery.told.part_of is None:
@@ -478,7 +580,9 @@ class MemoryStore:
         return [
             delivery
             for delivery in self._deliveries.values()
-            if delivery.lane == client_id and delivery.owner is None
+            if delivery.lane == client_id
+            and delivery.owner is None
+            and delivery.state is not DeliveryState.HANDED_OVER
         ]
 
     def _is_open(self, push: _Push) -> bool:
@@ -533,6 +637,7 @@ def _claimed_delivery(
 ) -> ClaimedDelivery:
     push = delivery.push
     return ClaimedDelivery(
+        handed_over=delivery.handed_over,
         key=delivery.key,
         push_id=push.push_id,
         initiator_id=push.initiator_id,

@@ -201,6 +201,18 @@ async def test_status_of_each_recipient_is_told_and_the_same_share_a_result(desk
     assert (waiting.message_state, waiting.code) == (MessageState.PENDING, 1000)
 
 
+async def test_handed_over_push_is_pending_and_cannot_be_cancelled(desk: Desk) -> None:
+    await desk.push("a@pi", PLMN)
+    [claimed] = await desk.claim()
+    await desk.end(claimed, DeliveryState.HANDED_OVER, 1000)
+    (result,) = await desk.status("a@pi")
+    assert (result.message_state, result.code) == (MessageState.PENDING, 1000)
+    assert result.desc == "handed over to the bearer, which has not yet reported"
+    assert result.event_time is None
+    assert await desk.cancel("a@pi") == [(2008, [])]
+    assert await desk.states("a@pi") == ["handed_over"]
+
+
 async def test_status_of_one_recipient_keeps_the_spelling_of_the_query(desk: Desk) -> None:
     await desk.push("a@pi", PLMN, OTHER)
     stranger, bad = "WAPPUSH=+999/TYPE=PLMN@x", "WAPPUSH=12/TYPE=MAN@x"

@@ -75,6 +75,7 @@ class Terminal:
     refusal: SessionFailedInd | None = None
     away: bool = False
     dialled: int = 0
+    report_by_ms: int | None = None
 
 
 class Link:
@@ -100,7 +101,8 @@ class Link:
         answer = self._terminal.answers.pop(0) if self._terminal.answers else DONE
         if answer is not None:
             kind, status, reason = answer
-            self._tell(PushOutcome(primitive.delivery_id, kind, reason, status))
+            told = PushOutcome(primitive.delivery_id, kind, reason, status)
+            self._tell(replace(told, report_by_ms=self._terminal.report_by_ms))
 
     def close(self, reason: str) -> None:
         self.close_reason = reason
@@ -280,6 +282,42 @@ async def test_refusal_for_good_ends_with_the_clients_code(
     delivery = await gateway.delivery("a@pi")
     assert (delivery.state, delivery.code) == (DeliveryState.ABORTED, 5235)
     assert delivery.reason.startswith("235 no thanks; OTA-HTTP")
+
+
+async def test_handed_over_push_is_not_sent_again_and_ends_unknown_without_a_report(
+    gateway: Gateway, anna: Terminal
+) -> None:
+    anna.answers = [(OutcomeKind.HANDED_OVER, None, "taken")]
+    await gateway.accept("a@pi")
+    await gateway.rest()
+    delivery = await gateway.delivery("a@pi")
+    assert (delivery.state, delivery.sent_attempts) == (DeliveryState.HANDED_OVER, 1)
+    assert b'omapush_deliveries{state="handed_over"} 1.0' in gateway.metrics.exposition(
+        await gateway.store.counts()
+    )
+    await gateway.store.recover("ppg-1", "another", gateway.clock())
+    await gateway.pass_time(HOUR_MS)
+    delivery = await gateway.delivery("a@pi")
+    assert (delivery.state, delivery.code) == (DeliveryState.UNKNOWN, 4000)
+    assert "no report came" in delivery.reason
+    assert len(gateway.bearer.sent) == 1
+
+
+async def test_handed_over_push_that_is_claimed_early_is_left_with_its_bearer(
+    gateway: Gateway, anna: Terminal
+) -> None:
+    anna.answers = [(OutcomeKind.HANDED_OVER, None, "taken")]
+    anna.report_by_ms = 5_000
+    await gateway.accept("a@pi")
+    await gateway.rest()
+    await gateway.pass_time(5_000)
+    delivery = await gateway.delivery("a@pi")
+    assert (delivery.state, delivery.attempt) == (DeliveryState.HANDED_OVER, 2)
+    assert delivery.due_at == (await gateway.push("a@pi")).expires_at
+    assert len(gateway.bearer.sent) == 1
+    assert await gateway.events("a@pi") == [
+        "accepted", "attempt", "registered", "handed_over", "attempt", "handed_over",
+    ]  # fmt: skip
 
 
 async def test_refusal_for_now_is_tried_again_when_its_wait_is_over(

@@ -8,21 +8,32 @@ from hypothesis import strategies as st
 
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
-from omapush.ota.interface import OutcomeKind, PushOutcome, PushStatus
+from omapush.ota.bearer_reports import ReportVerdict
+from omapush.ota.interface import CarriedPart, OutcomeKind, PushOutcome, PushStatus
 from omapush.ppg.lifecycle import (
+    REPORTS,
     TRANSITIONS,
     DeliveryEvent,
     ForbiddenTransitionError,
     InDoubtPolicy,
     RetryPolicy,
     after_attempt,
+    after_reports,
+    await_report,
     before_attempt,
     next_state,
     put_off,
 )
-from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey, DeliveryState, Settlement
+from omapush.ppg.store.contract import (
+    ClaimedDelivery,
+    DeliveryKey,
+    DeliveryState,
+    ReportedPart,
+    Settlement,
+)
 
 NOW = Instant(1_000_000)
+PART = CarriedPart("smsc:main", "4711")
 POLICY = RetryPolicy(first_ms=1_000, longest_ms=60_000, max_sent_attempts=3)
 
 
@@ -33,6 +44,9 @@ def claimed(
     in_doubt: bool = False,
     confirmed: bool = True,
     expires_at: int = NOW + 3_600_000,
+    handed_over: bool = False,
+    carried: tuple[ReportedPart, ...] = (),
+    reported: ReportVerdict | None = None,
 ) -> ClaimedDelivery:
     return ClaimedDelivery(
         key=DeliveryKey("0" * 32, 0),
@@ -50,6 +64,9 @@ def claimed(
         confirmed=confirmed,
         flags=0,
         message=PushMessage((("Content-Type", "text/plain"),), b"hello"),
+        handed_over=handed_over,
+        carried=carried,
+        reported=reported,
     )
 
 
@@ -83,6 +100,19 @@ def test_table_as_a_whole_is_pinned() -> None:
         "in_doubt + claimed -> in_flight",
         "in_doubt + too_late -> unknown",
         "in_doubt + abandoned -> unknown",
+        "in_flight + handed_over -> handed_over",
+        "handed_over + claimed -> in_flight",
+        "handed_over + too_late -> unknown",
+        *(
+            f"{state} + {report}"
+            for state in ("queued", "in_flight", "in_doubt", "handed_over")
+            for report in (
+                "reported_delivered -> delivered",
+                "reported_failed -> undeliverable",
+                "reported_expired -> expired",
+                "reported_unknown -> unknown",
+            )
+        ),
     }
 
 
@@ -174,6 +204,95 @@ def test_in_doubt_is_sent_again_or_given_up_as_the_policy_says() -> None:
     settlement = before_attempt(doubtful, NOW, RetryPolicy(in_doubt=InDoubtPolicy.GIVE_UP))
     assert settlement is not None
     assert settlement.state is DeliveryState.UNKNOWN
+
+
+def test_push_that_a_bearer_took_waits_for_its_report() -> None:
+    taken = PushOutcome("d", OutcomeKind.HANDED_OVER, "taken", carried=(PART,), report_by_ms=60_000)
+    assert after_attempt(claimed(), taken, NOW, POLICY) == Settlement(
+        key=DeliveryKey("0" * 32, 0),
+        owner="ppg-1/a",
+        attempt=1,
+        at=NOW,
+        state=DeliveryState.HANDED_OVER,
+        reason="taken",
+        sent=True,
+        due_at=Instant(NOW + 60_000),
+        carried=(PART,),
+    )
+
+
+@pytest.mark.parametrize("wait_ms", [None, 3_600_001])
+def test_report_is_awaited_until_expiry_at_the_latest(wait_ms: int | None) -> None:
+    waiting = await_report(claimed(handed_over=True), "no report yet", NOW, wait_ms)
+    assert (waiting.state, waiting.sent) == (DeliveryState.HANDED_OVER, False)
+    assert waiting.due_at == NOW + 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "state"),
+    [
+        (OutcomeKind.IN_DOUBT, 0, DeliveryState.IN_DOUBT),
+        (OutcomeKind.IN_DOUBT, 2, DeliveryState.TIMEOUT),
+        (OutcomeKind.LATER, 0, DeliveryState.QUEUED),
+        (OutcomeKind.NEVER, 0, DeliveryState.UNDELIVERABLE),
+    ],
+)
+def test_parts_that_a_bearer_took_are_kept_whatever_the_outcome(
+    kind: OutcomeKind, sent: int, state: DeliveryState
+) -> None:
+    ended = PushOutcome("d", kind, "the link broke", carried=(PART,))
+    settlement = after_attempt(claimed(sent_attempts=sent), ended, NOW, POLICY)
+    assert (settlement.state, settlement.carried) == (state, (PART,))
+
+
+@pytest.mark.parametrize("in_doubt", [True, False])
+@pytest.mark.parametrize("policy", InDoubtPolicy)
+def test_handed_over_push_is_left_to_its_bearer_whatever_the_policy(
+    in_doubt: bool, policy: InDoubtPolicy
+) -> None:
+    waiting = claimed(handed_over=True, in_doubt=in_doubt)
+    assert before_attempt(waiting, NOW, RetryPolicy(in_doubt=policy)) is None
+
+
+def test_handed_over_push_without_a_report_by_its_deadline_is_unknown() -> None:
+    late = claimed(handed_over=True, expires_at=NOW, carried=(ReportedPart(PART),))
+    settlement = before_attempt(late, NOW, POLICY)
+    assert settlement is not None
+    assert (settlement.state, settlement.code) == (DeliveryState.UNKNOWN, 4000)
+    assert settlement.reason.startswith("handed to smsc:main, no report came before ")
+    assert settlement.notify
+    nobody = before_attempt(claimed(handed_over=True, expires_at=NOW), NOW, POLICY)
+    assert nobody is not None
+    assert nobody.reason.startswith("handed to a bearer, no report came")
+
+
+@pytest.mark.parametrize("in_doubt", [True, False])
+def test_push_that_was_reported_while_in_flight_is_not_sent(in_doubt: bool) -> None:
+    row = claimed(in_doubt=in_doubt, expires_at=NOW, reported=ReportVerdict.DELIVERED)
+    settlement = before_attempt(row, NOW, POLICY)
+    assert settlement is not None
+    assert (settlement.state, settlement.code) == (DeliveryState.DELIVERED, 1000)
+    assert not settlement.confirmed
+
+
+def test_every_final_report_has_a_meaning_and_no_other() -> None:
+    assert set(REPORTS) == {verdict for verdict in ReportVerdict if verdict.is_final}
+
+
+@pytest.mark.parametrize("state", DeliveryState)
+@pytest.mark.parametrize("verdict", REPORTS)
+def test_report_decides_where_the_settlement_does_not_know(
+    state: DeliveryState, verdict: ReportVerdict
+) -> None:
+    before = Settlement(DeliveryKey("0" * 32, 0), "o", 1, NOW, state, "why", confirmed=True)
+    after = after_reports(before, verdict, "reported")
+    known = {"delivered", "aborted", "undeliverable", "cancelled", "rejected", "in_flight"}
+    if state.value in known:
+        assert after is before
+    else:
+        assert after.state is next_state(DeliveryState.IN_FLIGHT, REPORTS[verdict].event)
+        assert (after.code, after.reason) == (REPORTS[verdict].code, "reported")
+        assert (after.notify, after.confirmed, after.due_at) == (True, False, None)
 
 
 @given(attempt=st.integers(1, 10_000), seed=st.text(max_size=40))

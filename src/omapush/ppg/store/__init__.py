@@ -6,19 +6,21 @@ Who calls whom::
                 │
                sql ──► group_commit.Lane ──► sqlite | postgresql
                                                   │ one transaction for all who wait
-        acceptance · deliveries · notifications · routing · records
-                │                      │
-            statements ──► schema     due (what is due, fairly)      values (columns and back)
+        acceptance · deliveries · notifications · reports · routing · records
+                │                      │              │
+            statements ──► schema     due             reported         values
+                                 (what is due,   (what reports     (columns
+                                    fairly)       mean; pure)      and back)
 
 * ``contract``: the :class:`~omapush.ppg.store.contract.Store` protocol and its values.
 * ``opening``: from a URL to a store.
 * ``schema``: the tables, once for every database; ``migrations`` brings a database to them.
-* ``acceptance``, ``deliveries``, ``notifications``, ``routing``, ``records``: the transactions, as
-  plain functions of a connection; they do not know which database they run on.
+* ``acceptance``, ``deliveries``, ``notifications``, ``reports``, ``routing``, ``records``: the
+  transactions, as plain functions of a connection; they do not know which database they run on.
 
 On failure: each call either takes effect as a whole and durably, or raises ``StoreUnavailable`` and
 may be repeated as it is, or raises ``StoreRefused`` and was in vain. A call that fails for what it
 was given does not fail the calls that shared its commit. A fake in memory that obeys the same
 contract is in ``omapush.testing.memory_store``; the contract suite is
-``omapush.testing.store_contract``.
+``omapush.testing.store_contract`` and ``omapush.testing.report_contract``.
 """

@@ -9,6 +9,7 @@ Rules that every implementation obeys (the design note "The ledger" gives the re
    unsettled the row becomes due again and the next claim marks it in doubt.
 4. :meth:`Store.settle` is fenced by (owner, attempt): who lost the lease changes nothing.
 5. Every change of state appends an event to the push's timeline in the same commit.
+6. What a bearer reports is matched with what it took, whichever of the two is stored first.
 
 All instants are milliseconds since the epoch; all durations are milliseconds.
 """
@@ -22,7 +23,9 @@ from typing import Protocol
 
 from omapush.content.message import Header, PushMessage
 from omapush.core.errors import OmapushError
-from omapush.core.instants import Instant
+from omapush.core.instants import HOUR_MS, Instant
+from omapush.ota.bearer_reports import BearerReport, ReportVerdict
+from omapush.ota.interface import CarriedPart
 
 
 class StoreUnavailable(OmapushError):
@@ -45,6 +48,9 @@ class DeliveryState(enum.StrEnum):
     IN_DOUBT = "in_doubt"
     """Was in flight when its gateway process died or lost the lease; whether the client got it is
     not known. Policy decides what happens next."""
+    HANDED_OVER = "handed_over"
+    """A bearer has taken it and will report whether it arrived. Its due time is when the bearer is
+    to be asked, should no report have come."""
     DELIVERED = "delivered"
     UNDELIVERABLE = "undeliverable"
     EXPIRED = "expired"
@@ -57,8 +63,18 @@ class DeliveryState(enum.StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether the delivery has ended; a final state never changes."""
-        return self not in (self.QUEUED, self.IN_FLIGHT, self.IN_DOUBT)
+        return self not in (self.QUEUED, self.IN_FLIGHT, self.IN_DOUBT, self.HANDED_OVER)
 
+
+MOST_ORPHANS = 10_000
+"""So many reports are kept for which no settlement has come yet; beyond this the oldest go."""
+ORPHAN_LIFE_MS = HOUR_MS
+"""A report is applied to a part that is settled at most so long after it: bearers use their
+references again, and the report of another part must not be taken for one of this."""
+LONGEST_DETAIL = 500
+"""So many characters of a report's detail are kept."""
+LONGEST_REFERENCE = 255
+"""A reference has at most so many characters, all printable. No part is found by another one."""
 
 PLACED_AT_ONCE = 500
 """So many deliveries of one push are put in their places by one transaction."""
@@ -220,12 +236,26 @@ class DeliveryKey:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedPart:
+    """A part that a bearer took, and the last that it reported of it; ``None``: nothing yet."""
+
+    carried: CarriedPart
+    verdict: ReportVerdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
     """A delivery that the caller now owns until ``lease_until``.
 
     :ivar attempt: number of this claim, from 1; together with ``owner`` the fence of ``settle``.
     :ivar sent_attempts: how many earlier attempts reached the client or may have.
     :ivar in_doubt: an earlier owner vanished while the row was in flight.
+    :ivar handed_over: a bearer has taken it and has not reported, or not of all parts: it must not
+        be sent again unless the bearer denies it. May stand together with ``in_doubt``.
+    :ivar carried: the parts that bearers took in the latest attempt that any was taken in, by
+        number, with what was reported of each.
+    :ivar reported: what the reports together say, if that ends the delivery: they came while it was
+        in flight.
     """
 
     key: DeliveryKey
@@ -244,6 +274,9 @@ class ClaimedDelivery:
     flags: int
     message: PushMessage
     control: Mapping[str, object] = field(default_factory=dict)
+    handed_over: bool = False
+    carried: tuple[ReportedPart, ...] = ()
+    reported: ReportVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +286,14 @@ class Settlement:
     A final ``state`` ends it; ``notify`` then adds the result notification to the outbox in the
     same commit, due at ``at``. With :attr:`DeliveryState.QUEUED`, or ``IN_DOUBT`` when the client
     may have got it, the row becomes due again at ``due_at``; ``sent`` tells whether the attempt may
-    have reached the client and so counts.
+    have reached the client and so counts. With ``HANDED_OVER`` it becomes due at ``due_at`` if no
+    report has ended it by then.
 
+    Reports that have come before are applied in the same commit, and may end the delivery although
+    ``state`` does not, or otherwise than ``state`` does, if that does not tell how it went.
+
+    :ivar carried: the parts that a bearer took and will report about, whatever the state. A part
+        that names the reference of another delivery takes it over: the youngest has it.
     :ivar network: name of the network over which it was sent, if it was and has one; ``bearer``
         likewise.
     :ivar code: PAP status code, e.g. 1000.
@@ -275,6 +314,22 @@ class Settlement:
     notify: bool = False
     network: str | None = None
     bearer: str | None = None
+    carried: tuple[CarriedPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """What a report did.
+
+    :ivar known: it names a part that we know; of an unknown one it is kept for a while, since a
+        bearer may report before the settlement is stored.
+    :ivar key: the delivery that it is about.
+    :ivar ended: the state in which the report ended that delivery, if it did.
+    """
+
+    known: bool
+    key: DeliveryKey | None = None
+    ended: DeliveryState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,19 +519,33 @@ class Store(Protocol):
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """Settle owned deliveries; ``False`` where the fence refused."""
 
+    async def report(self, reports: Sequence[BearerReport]) -> list[ReportResult]:
+        """Take what bearers report, in one commit; one result for each, in order.
+
+        A delivery is delivered when all parts of one attempt are reported delivered, and fails with
+        the first part of its latest attempt that is reported to have failed for good. It ends at
+        once unless it is in flight; then its settlement ends it. Its result notification is due in
+        the same commit.
+
+        Each report adds a line to the timeline, also of a delivery that has ended; one that repeats
+        what is known of its part changes nothing. The first final report of a part stands.
+        """
+
     async def defer(self, client_id: str, until: Instant, now: Instant, reason: str) -> int:
         """Make the queued, unclaimed deliveries of a client that are due before ``until`` due then.
 
         None is put beyond its own expiry. For a client that cannot be reached, so that its backlog
-        does not cost an attempt each. Returns how many rows moved. No event is written; ``reason``
-        stands in the delivery's record until its next settlement.
+        does not cost an attempt each; what is handed over stays where it is. Returns how many rows
+        moved. No event is written; ``reason`` stands in the delivery's record until its next
+        settlement.
         """
 
     async def hasten(self, client_id: str, now: Instant) -> int:
         """Make the queued deliveries of a client due now that wait only for a retry.
 
-        For a client that has just been seen. What was only deferred comes back as well; nothing
-        becomes due before the instant with which it was accepted. Returns how many rows moved.
+        For a client that has just been seen. What was only deferred comes back as well, but not
+        what is handed over; nothing becomes due before the instant with which it was accepted.
+        Returns how many rows moved.
         """
 
     async def attach(
@@ -542,5 +611,6 @@ class Store(Protocol):
     async def purge(self, received_before: Instant, limit: int) -> int:
         """Forget pushes received before then whose deliveries and notifications have all ended.
 
-        At most ``limit`` pushes a call; returns how many. Their push ids may be used again.
+        At most ``limit`` pushes a call; returns how many. Their push ids may be used again. Reports
+        that came before then and belong to no delivery are forgotten as well.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -13,9 +14,11 @@ from sqlalchemy import (
     Integer,
     Row,
     Text,
+    and_,
     bindparam,
     case,
     func,
+    literal,
     select,
     tuple_,
     update,
@@ -34,6 +37,15 @@ from omapush.ppg.store.contract import (
 from omapush.ppg.store.due import DueQueue, LaneCursor
 from omapush.ppg.store.groups import parts_ended
 from omapush.ppg.store.notifications import announce
+from omapush.ppg.store.reported import (
+    Part,
+    in_order,
+    judge,
+    latest_attempt,
+    settle_reported,
+    settled_event,
+)
+from omapush.ppg.store.reports import carry, parts_of
 from omapush.ppg.store.routing import elsewhere
 from omapush.ppg.store.statements import Insert, Lookup, Statement
 from omapush.ppg.store.values import control_from, event_row, headers_from, readable
@@ -47,7 +59,15 @@ _now = bindparam("now", type_=BigInteger)
 _queue = DueQueue(
     schema.delivery,
     _D.client_id,
-    (_D.address, _D.state, _D.owner, _D.attempt, _D.sent_attempts),
+    (
+        _D.address,
+        _D.state,
+        _D.owner,
+        _D.attempt,
+        _D.sent_attempts,
+        _D.handed_over,
+        _D.carried_by,
+    ),
     elsewhere(_D.client_id),
 )
 _pushes = Lookup(
@@ -86,6 +106,7 @@ _owned = Lookup(
             _D.sent_attempts,
             _D.expires_at,
             _D.part_of,
+            _D.carried_by,
         )
         .where(those)
         .order_by(_D.push_key, _D.position)
@@ -106,6 +127,8 @@ _release = Statement(
         event_time=bindparam("ended_at", type_=BigInteger),
         network=func.coalesce(bindparam("over_network", type_=Text), _D.network),
         bearer=func.coalesce(bindparam("over_bearer", type_=Text), _D.bearer),
+        handed_over=bindparam("now_handed_over", type_=Boolean),
+        carried_by=bindparam("latest_attempt", type_=Integer),
     )
 )
 _insert_event = Insert(schema.event)
@@ -153,13 +176,14 @@ def _move(
     )
 
 
+_is_ours = _D.state != literal(DeliveryState.HANDED_OVER.value)
 _defer = _move(
     _D.due_at < _until,
-    _D.due_at < _deferred_to,
+    and_(_D.due_at < _deferred_to, _is_ours),
     due_at=_deferred_to,
     reason=bindparam("new_reason", type_=Text),
 )
-_hasten = _move(_D.due_at > _now, _D.due_at > _hastened_to, due_at=_hastened_to)
+_hasten = _move(_D.due_at > _now, and_(_D.due_at > _hastened_to, _is_ours), due_at=_hastened_to)
 
 
 def claim(
@@ -196,10 +220,16 @@ def claim(
             for row in rows
         ],
     )
+    carried = parts_of(
+        connection,
+        [DeliveryKey(row.push_key, row.position) for row in rows if row.carried_by is not None],
+    )
     events: list[TimelineEvent] = []
     claimed = []
     for row in rows:
-        claimed.append(_claimed(row, *pushes[row.push_key], owner, lease_until))
+        delivery = _claimed(row, *pushes[row.push_key], owner, lease_until)
+        parts = carried.get(delivery.key)
+        claimed.append(_with_parts(delivery, parts, row.carried_by) if parts else delivery)
         if row.owner is not None:
             events.append(_lost_event(row, now, row.owner))
         events.append(
@@ -225,15 +255,37 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bo
         if fits:
             held.append((settlement, owned.pop(key)))
         answers.append(fits)
+    if any(s.carried or row.carried_by is not None for s, row in held):
+        held, events = _with_reports(connection, held)
+    else:
+        events = [settled_event(s) for s, _ in held]
     _release.run_many(connection, [_released(s, row) for s, row in held])
     ended = [(s, row.part_of) for s, row in held if s.state.is_final]
     announce(connection, [(s.key, s.at) for s, part_of in ended if s.notify and part_of is None])
-    _insert_event.run(connection, [event_row(_settled_event(s)) for s, _ in held])
+    _insert_event.run(connection, [event_row(event) for event in events])
     for settlement, part_of in ended:
         if part_of is not None:
             group = DeliveryKey(settlement.key.push_key, part_of)
             parts_ended(connection, [group], settlement.at)
     return answers
+
+
+_Held = list[tuple[Settlement, Row[Any]]]
+
+
+def _with_reports(connection: Connection, held: _Held) -> tuple[_Held, list[TimelineEvent]]:
+    """Keep what bearers took, and let what they have reported already end its delivery."""
+    known = parts_of(connection, [s.key for s, row in held if row.carried_by is not None])
+    adopted = carry(connection, [s for s, _ in held if s.carried], known)
+    after: _Held = []
+    events: list[TimelineEvent] = []
+    for settlement, row in held:
+        latest = latest_attempt(settlement, row.carried_by)
+        parts, fresh = known.get(settlement.key, ()), adopted.get(settlement.key, ())
+        reported, lines = settle_reported(settlement, parts, fresh, latest)
+        after.append((reported, row))
+        events += lines
+    return after, events
 
 
 def recover(connection: Connection, node: str, incarnation: str, now: Instant) -> int:
@@ -292,7 +344,16 @@ def _claimed(
         flags=push.flags,
         message=message,
         control=control_from(push.control),
+        handed_over=bool(row.handed_over),
     )
+
+
+def _with_parts(
+    claimed: ClaimedDelivery, parts: Sequence[Part], latest: int | None
+) -> ClaimedDelivery:
+    judgement = judge(parts, latest)
+    reported = judgement.verdict if judgement else None
+    return replace(claimed, carried=in_order(parts), reported=reported)
 
 
 def _released(settlement: Settlement, row: Row[Any]) -> dict[str, Any]:
@@ -314,18 +375,9 @@ def _released(settlement: Settlement, row: Row[Any]) -> dict[str, Any]:
         "ended_at": settlement.at if final else None,
         "over_network": settlement.network,
         "over_bearer": settlement.bearer,
+        "now_handed_over": settlement.state is DeliveryState.HANDED_OVER or None,
+        "latest_attempt": latest_attempt(settlement, row.carried_by),
     }
-
-
-def _settled_event(settlement: Settlement) -> TimelineEvent:
-    in_doubt = settlement.state is DeliveryState.IN_DOUBT and settlement.sent
-    return TimelineEvent(
-        settlement.key.push_key,
-        settlement.key.position,
-        settlement.at,
-        settlement.state.value if settlement.state.is_final or in_doubt else "retry",
-        settlement.reason,
-    )
 
 
 def _lost_event(row: Row[Any], now: Instant, owner: str) -> TimelineEvent:

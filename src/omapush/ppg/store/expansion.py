@@ -174,6 +174,8 @@ def _row(
         told.part_of,
         None,
         None,
+        None,
+        None,
     )
 
 

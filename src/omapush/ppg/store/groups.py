@@ -40,7 +40,7 @@ _by_state = Statement(
     .where(_D.push_key == bindparam("key"), _D.part_of == bindparam("place", type_=Integer))
     .group_by(_D.state)
 )
-_end = Statement(
+END = Statement(
     sql_update(schema.delivery)
     .where(*_this_row)
     .values(
@@ -53,6 +53,8 @@ _end = Statement(
         event_time=bindparam("ended_at", type_=BigInteger),
     )
 )
+"""Ends a delivery that nobody owns."""
+
 _insert_event = Insert(schema.event)
 
 
@@ -70,7 +72,7 @@ def _end_group(connection: Connection, key: DeliveryKey, at: Instant, *, confirm
     found = _by_state.run(connection, key=key.push_key, place=key.position)
     state, code, reason = verdict({DeliveryState(row.state): row.number for row in found})
     delivered = state is DeliveryState.DELIVERED
-    _end.run(
+    END.run(
         connection,
         key=key.push_key,
         place=key.position,

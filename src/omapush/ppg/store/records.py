@@ -33,6 +33,7 @@ from omapush.ppg.store.contract import (
     TimelineEvent,
 )
 from omapush.ppg.store.expansion import in_bulk as bulk
+from omapush.ppg.store.reports import forget_orphans
 from omapush.ppg.store.statements import Statement
 from omapush.ppg.store.values import (
     control_from,
@@ -129,9 +130,16 @@ _old_pushes = Statement(
     .limit(bindparam("page", type_=BigInteger))
     .with_for_update(skip_locked=True, of=schema.push)
 )
+# The delivery first: who is just taking a report of it, and adds to the others, has locked it.
 _forget = [
     Statement(delete(table).where(table.c.push_key == bindparam("key")))
-    for table in (schema.notification, schema.event, schema.delivery, schema.push)
+    for table in (
+        schema.delivery,
+        schema.carried_part,
+        schema.notification,
+        schema.event,
+        schema.push,
+    )
 ]
 
 
@@ -246,6 +254,7 @@ def purge(connection: Connection, received_before: Instant, limit: int) -> int:
             break
         after = page[-1].push_key
     del old[limit:]
+    forget_orphans(connection, received_before)
     for statement in _forget:
         statement.run_many(connection, [{"key": push_key} for push_key in old])
     return len(old)

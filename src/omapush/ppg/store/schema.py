@@ -85,7 +85,47 @@ delivery = Table(
     # What the latest attempt that was sent went over; none before.
     Column("network", Text),
     Column("bearer", Text),
+    # A bearer has it and will report; kept while it is claimed, so that nobody sends it again.
+    Column("handed_over", Boolean),
+    # The latest attempt by which a bearer took a part of it; none: there is nothing to look up.
+    Column("carried_by", Integer),
     sqlite_with_rowid=False,
+)
+
+# What bearers took and will report about. A report that comes before its part is settled is a row
+# without a delivery: both insert the same key, so whichever is second finds the first.
+carried_part = Table(
+    "carried_part",
+    metadata,
+    Column("bearer", Key, primary_key=True),
+    Column("reference", Key, primary_key=True),
+    Column("push_key", Key),
+    Column("position", Integer),
+    Column("attempt", Integer),
+    Column("part", Integer),
+    Column("parts", Integer),
+    Column("carried_at", Milliseconds),
+    Column("verdict", Text),
+    Column("reported_at", Milliseconds),
+    Column("detail", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+_of_delivery = carried_part.c.push_key.is_not(None)
+# The parts of a delivery: all must arrive, and all go with the push.
+Index(
+    "ix_carried_part_delivery",
+    carried_part.c.push_key,
+    carried_part.c.position,
+    sqlite_where=_of_delivery,
+    postgresql_where=_of_delivery,
+)
+_orphaned = carried_part.c.push_key.is_(None)
+# Reports without a delivery by age: they are bounded in number and time.
+Index(
+    "ix_carried_part_orphans",
+    carried_part.c.reported_at,
+    sqlite_where=_orphaned,
+    postgresql_where=_orphaned,
 )
 
 # Deliveries of a push to very many recipients that have no row of their own yet, some hundreds in

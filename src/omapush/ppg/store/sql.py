@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection
 
 from omapush.core.instants import Instant
+from omapush.ota.bearer_reports import BearerReport
 from omapush.ppg.large_work import LARGE_NUMBER, LargeWork
 from omapush.ppg.store import (
     acceptance,
@@ -17,6 +18,7 @@ from omapush.ppg.store import (
     expansion,
     notifications,
     records,
+    reports,
     routing,
 )
 from omapush.ppg.store.contract import (
@@ -32,6 +34,7 @@ from omapush.ppg.store.contract import (
     NotificationSettlement,
     PushRecord,
     RegistrationRecord,
+    ReportResult,
     Settlement,
     StoreCounts,
     StoreUnavailable,
@@ -155,6 +158,9 @@ class SqlStore:
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         return await self._write(deliveries.settle, settlements)
+
+    async def report(self, told: Sequence[BearerReport]) -> list[ReportResult]:
+        return await self._write(reports.report, told)
 
     async def defer(
         self,

@@ -126,6 +126,47 @@ class Insert(Sized):
         return inserted
 
 
+class Upsert(Sized):
+    """Inserts rows given as tuples in the order of the table's columns, or changes those standing.
+
+    The keys of one call must differ.
+
+    :param change: given the row that would be inserted, by column name, what becomes of a standing
+        row, and on which condition.
+    :param returning: what is told of each row that was inserted or changed.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        change: Callable[
+            [Mapping[str, Any]], tuple[Mapping[str, ColumnElement[Any]], ColumnElement[bool]]
+        ],
+        returning: Sequence[Column[Any]],
+    ) -> None:
+        def build(size: int) -> ClauseElement:
+            statement = insert(table).values(
+                [
+                    {c.name: bindparam(f"{c.name}_{index}", type_=c.type) for c in table.c}
+                    for index in range(size)
+                ]
+            )
+            values, condition = change(dict(statement.excluded.items()))
+            return statement.on_conflict_do_update(
+                index_elements=list(table.primary_key), set_=dict(values), where=condition
+            ).returning(*returning)
+
+        super().__init__(build)
+
+    def run(self, connection: Connection, rows: Sequence[Row]) -> Iterator[sqlalchemy.Row[Any]]:
+        """Insert or change ``rows``; yield those for which the condition held."""
+        start = 0
+        for size in _exact_sizes(len(rows)):
+            values = tuple(chain.from_iterable(rows[start : start + size]))
+            yield from self.of(size).run_positional(connection, values).all()
+            start += size
+
+
 class Lookup(Sized):
     """Selects the rows whose ``columns`` equal one of several keys.
 
