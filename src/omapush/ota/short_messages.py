@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from omapush.core.instants import Instant
+from omapush.ota.bearer_reports import BearerReport
 
 
 class SubmissionVerdict(enum.Enum):
