@@ -345,12 +345,12 @@ class Reader:
         """Read an extension token, which stands for a variable where it stands for anything."""
         start = self.position
         self.position += 1
-        if token >= EXT_0 or self.table.variables is None:
-            raise DecodeError(
-                f"extension token {token:02X} has no meaning in {self.table.title}", start, LAYER
-            )
-        by_index = token >= EXT_T_0
-        name = self.table_string(self.mb_u_int32(), start) if by_index else self._termstr()
+        name = None
+        if token < EXT_0:
+            by_index = token >= EXT_T_0
+            name = self.table_string(self.mb_u_int32(), start) if by_index else self._termstr()
+        if name is None or self.table.variables is None:
+            return self.unknown_extension(token, name, start)
         try:
             return self.table.variables.reference(name, token & 0x03, attribute)
         except ValueError as error:
@@ -392,6 +392,12 @@ class Reader:
     def unknown_value(self, token: int) -> str:
         """The same for any token of a value or of content."""
         self._refuse(f"{self.table.title} has no value {token:02X} on this page")
+
+    def unknown_extension(self, token: int, argument: str | None, position: int) -> str:
+        """The same for an extension token; ``argument`` is the string that came with it."""
+        raise DecodeError(
+            f"extension token {token:02X} has no meaning in {self.table.title}", position, LAYER
+        )
 
     def table_string(self, index: int, position: int) -> str:
         """Return the string at ``index`` of the string table, to its terminator or the end.
