@@ -1,4 +1,4 @@
-"""Octets to a document (WAP-192 5).
+"""Octets to a document (WAP-192).
 
 One reader walks the octets once; every construct of the grammar is one method, so that
 :mod:`~omapush.protocols.wbxml.explain` can note what each of them read without reading by rules of
@@ -99,7 +99,7 @@ class Reader(PartReader):
         return WbxmlDocument(version, public_id, charset, root, before, after)
 
     def header(self) -> tuple[int, int | str, int]:
-        """Read version, public identifier, character set and string table (WAP-192 5.4 to 5.7)."""
+        """Read version, public identifier, character set and string table (WAP-192)."""
         version = self.version()
         public_at = self.position
         public_id, public_index = self.public_id()

@@ -41,7 +41,7 @@ _TAG_PARTS = {
 
 
 def explain(octets: bytes, media_type: str | None = None, *, charset: str | None = None) -> Field:
-    """Return the tree of a WBXML document; fields are called as in the grammar (WAP-192 5.3).
+    """Return the tree of a WBXML document; fields are called as in the grammar (WAP-192).
 
     Unknown tokens and octets after the document are shown with a note.
 

@@ -85,7 +85,7 @@ class PartReader:
         return text
 
     def mb_u_int32(self) -> int:
-        """Read a multi-byte integer of at most 32 bits (WAP-192 5.1)."""
+        """Read a multi-byte integer of at most 32 bits (WAP-192)."""
         octet = self.octets[self.position]
         self.position += 1
         if octet < 0x80:

@@ -1,4 +1,4 @@
-"""Text documents to the same model as WBXML's (WAP-192 6)."""
+"""Text documents to the same model as WBXML's (WAP-192)."""
 
 from __future__ import annotations
 
