@@ -56,7 +56,8 @@ class ServiceIndication(PushDocument):
     def comparison_key(self) -> str | None:
         """What tells that two indications are of one matter: si-id, else href (WAP-167).
 
-        ``None`` when neither is given. Without ``created`` it replaces nothing (WAP-167 as corrected by note 103).
+        ``None`` when neither is given. Without ``created`` it replaces nothing (WAP-167
+        with note 103).
         """
         return self.si_id or self.href or None
 
