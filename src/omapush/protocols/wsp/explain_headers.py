@@ -150,5 +150,6 @@ def _media_parts(reader: OctetReader) -> Iterator[Field]:
             said = None if parameter is None else parameter_text(parameter)
             note = "not registered, ignored" if parameter is None else None
             yield Field("parameter", start, octets, said, note=note)
-    except DecodeError:
-        return  # the header's own note says what is wrong
+    except DecodeError as error:
+        octets = reader.between(start, reader.position + reader.remaining)
+        yield Field("rest of the value", start, octets, note=error.reason)

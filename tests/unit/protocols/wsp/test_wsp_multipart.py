@@ -39,8 +39,6 @@ def test_empty_multipart_has_no_parts() -> None:
 
 
 def test_each_entry_starts_on_the_first_code_page() -> None:
-    octets = bytes.fromhex("02040083105a00030083b483")
-    octets = bytes.fromhex("02050083105a0079"[:8] + "0000030083b483")
     octets = bytes.fromhex("02050083105a0000030083b483")
     assert [part.headers[1] for part in decode_multipart(octets)] == [
         ("Z", ""),

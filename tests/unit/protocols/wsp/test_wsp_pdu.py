@@ -252,13 +252,13 @@ def test_pdu_without_body_may_be_followed_by_anything() -> None:
         ("06", 1),
         ("060383", 2),  # headers longer than the PDU
         ("060283af", 4),  # a header without its value
-        ("0401", 2),
-        ("0110ff", 2),
+        ("0401", 1),
+        ("0110ff", 3),
         ("0110050000", 4),  # capabilities longer than the PDU
         ("4005aa", 2),  # a URI longer than the PDU
         ("40026100", 2),
         ("03", 1),
-        ("030084c0", 3),
+        ("030084c0", 4),
         ("0601d9", 2),  # a media type that is not registered
     ],
 )
