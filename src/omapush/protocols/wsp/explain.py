@@ -24,6 +24,7 @@ from omapush.protocols.wsp.capabilities import (
 )
 from omapush.protocols.wsp.explain_headers import explain_content_type, explain_headers
 from omapush.protocols.wsp.multipart import cut_parts, is_binary_multipart
+from omapush.protocols.wsp.pdu_codec import read_status
 from omapush.protocols.wsp.values import LAYER, decode_text
 
 Names = Mapping[int, str]
@@ -143,10 +144,10 @@ class _Explainer:
         self._headers(self._reader.remaining)
 
     def _reply(self) -> None:
-        octet = self._reader.uint8()
-        status = STATUSES.get(octet)
-        note = None if status is not None else f"0x{octet:02X} is not assigned"
-        self._keep("Status", self._reader.position - 1, status, note=note)
+        position, octet = self._reader.position, self._reader.peek()
+        status = read_status(self._reader)
+        note = None if octet in STATUSES else f"0x{octet:02X} is not assigned"
+        self._keep("Status", position, status, note=note)
         if self._reader.remaining:
             self._content()
 
