@@ -7,7 +7,7 @@
   ``profile`` says what may be written to which peer.
 * ``capabilities``: what a session negotiates. ``address``: where to reach a server.
 * ``multipart``: several contents in one, in WSP's binary form.
-* ``explain``: what each octet means, for people.
+* ``explain``: what each octet means, for people; ``explain_headers``: its half for headers.
 * ``values``: the basic types. ``assigned_numbers``, ``registers``: tables.
 
 Bad octets raise :class:`~omapush.core.errors.DecodeError` of layer ``wsp`` with the offset, counted

@@ -182,7 +182,7 @@ def decode_capabilities(octets: bytes, *, reply: bool = False) -> Capabilities:
 
 
 def encode_capabilities(capabilities: Capabilities) -> bytes:
-    """Return the octets of all that ``capabilities`` mentions. :raises EncodeError: no such value."""
+    """Return the octets of ``capabilities``. :raises EncodeError: a value that has none."""
     written = []
     for identifier, form in FORMS.items():
         value = getattr(capabilities, form.attribute)

@@ -148,12 +148,18 @@ def _read_confirmed_push(reader: OctetReader, *, tolerant: bool) -> ConfirmedPus
 _CLASSES = {0x1: 100, 0x2: 200, 0x3: 300, 0x4: 400, 0x5: 400, 0x6: 500}
 
 
-def _read_reply(reader: OctetReader, *, tolerant: bool) -> Reply:
+def read_status(reader: OctetReader) -> int:
+    """Read the status of a Reply; returns HTTP's. :raises DecodeError: of no class at all."""
     position = reader.position
     octet = reader.uint8()
     status = STATUSES.get(octet, _CLASSES.get(octet >> 4))
     if status is None:
         raise DecodeError(f"no status has the octet 0x{octet:02X}", position, LAYER)
+    return status
+
+
+def _read_reply(reader: OctetReader, *, tolerant: bool) -> Reply:
+    status = read_status(reader)
     if not reader.remaining:
         return Reply(status)
     block, body = _read_content(reader, tolerant=tolerant)
