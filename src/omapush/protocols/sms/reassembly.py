@@ -3,7 +3,7 @@
 Segments belong together when originator, reference (with its width), count and ports agree. What
 arrives twice is dropped, also for a while after the datagram is complete. A segment that
 contradicts one already held (same number, other octets) starts afresh: the sender has come round to
-an old reference, and a mixture of two datagrams must never be delivered.
+an old reference, and what is left of the old datagram must not become part of the new one.
 
 Bounds hold for each originator first, so that one hostile phone can push out only what it sent
 itself; when the whole is full, an originator gives up an own datagram or is refused.

@@ -95,7 +95,7 @@ def test_reassembler_takes_another_datagram_that_reuses_a_complete_reference() -
     assert datagram.payload == octets_of(2, 200)
 
 
-def test_reassembler_never_mixes_two_datagrams_of_one_reference() -> None:
+def test_reassembler_starts_afresh_when_a_reference_comes_round() -> None:
     old, new = (segment(octets_of(number, 300), 2948, 9200, 7) for number in (1, 2))
     machine = Reassembler()
     feed(machine, old[:2])
