@@ -173,8 +173,19 @@ class Reassembler:
         :raises DecodeError: the header is malformed; nothing else is affected.
         :raises LimitError: more segments than allowed, or no room: the segment is dropped.
         """
+        return self.receive_segment(source_address, *split(user_data), now)
+
+    def receive_segment(
+        self, source_address: str, header: UserDataHeader, payload: bytes, now: Instant
+    ) -> Datagram | None:
+        """Take a segment as :meth:`receive` does, its header apart.
+
+        For what comes without a header in its user data, as with SMPP's SAR parameters, and for
+        text, whose payload is septets.
+
+        :raises LimitError: as :meth:`receive` does.
+        """
         self._expire(now)
-        header, payload = split(user_data)
         concatenation = header.concatenation
         if concatenation is None or concatenation.count == 1:
             return Datagram(source_address, header, payload)
