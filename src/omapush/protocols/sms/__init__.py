@@ -5,7 +5,8 @@
 * ``segmentation``: one datagram to user data of at most 140 octets each.
 * ``reassembly``: user data back to datagrams, in any order and within bounds.
 * ``address``, ``timestamps``, ``data_coding``, ``user_data``: the fields of a TPDU.
-* ``tpdu``: SMS-DELIVER, SMS-SUBMIT and the rest, as a modem prints them.
+* ``tpdu``: SMS-DELIVER, SMS-SUBMIT and the rest, and how they are written.
+* ``reading``: TPDUs as a modem prints them, read by named parts.
 * ``explain``: what each octet of a TPDU or of user data means.
 
 An SMSC that takes user data (SMPP) needs the first four; a modem needs TPDUs as well. ``wdp`` calls

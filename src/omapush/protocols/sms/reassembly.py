@@ -3,7 +3,7 @@
 Segments belong together when originator, reference (with its width), count and ports agree. What
 arrives twice is dropped, also for a while after the datagram is complete. A segment that
 contradicts one already held (same number, other octets) starts afresh: the sender has come round to
-an old reference, and a mixture of two datagrams must never be delivered.
+an old reference, and what is left of the old datagram must not become part of the new one.
 
 Bounds hold for each originator first, so that one hostile phone can push out only what it sent
 itself; when the whole is full, an originator gives up an own datagram or is refused.
@@ -173,8 +173,19 @@ class Reassembler:
         :raises DecodeError: the header is malformed; nothing else is affected.
         :raises LimitError: more segments than allowed, or no room: the segment is dropped.
         """
+        return self.receive_segment(source_address, *split(user_data), now)
+
+    def receive_segment(
+        self, source_address: str, header: UserDataHeader, payload: bytes, now: Instant
+    ) -> Datagram | None:
+        """Take a segment as :meth:`receive` does, its header apart.
+
+        For what comes without a header in its user data, as with SMPP's SAR parameters, and for
+        text, whose payload is septets.
+
+        :raises LimitError: as :meth:`receive` does.
+        """
         self._expire(now)
-        header, payload = split(user_data)
         concatenation = header.concatenation
         if concatenation is None or concatenation.count == 1:
             return Datagram(source_address, header, payload)

@@ -14,6 +14,11 @@ from omapush.protocols.sms.reassembly import (
     ReassemblyLimits,
 )
 from omapush.protocols.sms.segmentation import segment
+from omapush.protocols.sms.user_data_header import (
+    ApplicationPorts,
+    Concatenation,
+    UserDataHeader,
+)
 
 NOW = Instant(1_000_000)
 PHONE = "+358401234567"
@@ -95,7 +100,7 @@ def test_reassembler_takes_another_datagram_that_reuses_a_complete_reference() -
     assert datagram.payload == octets_of(2, 200)
 
 
-def test_reassembler_never_mixes_two_datagrams_of_one_reference() -> None:
+def test_reassembler_starts_afresh_when_a_reference_comes_round() -> None:
     old, new = (segment(octets_of(number, 300), 2948, 9200, 7) for number in (1, 2))
     machine = Reassembler()
     feed(machine, old[:2])
@@ -189,6 +194,16 @@ def test_reassembler_remembers_complete_datagrams_within_bounds() -> None:
     assert feed(machine, sent[3]) == []
     assert feed(machine, sent[2]) == []
     assert len(feed(machine, sent[0])) == 1
+
+
+def test_reassembler_takes_segments_whose_header_came_apart() -> None:
+    machine = Reassembler()
+    ports = ApplicationPorts(2948, 9200)
+    first, second = (UserDataHeader((Concatenation(7, 2, number, 16), ports)) for number in (1, 2))
+    assert machine.receive_segment(PHONE, second, b"world", NOW) is None
+    datagram = machine.receive_segment(PHONE, first, b"hello ", NOW)
+    assert datagram is not None
+    assert (datagram.payload, datagram.header) == (b"hello world", first)
 
 
 def test_reassembler_refuses_a_malformed_header_and_keeps_the_rest() -> None:
