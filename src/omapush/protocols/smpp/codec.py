@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 from omapush.core.errors import DecodeError, EncodeError
 from omapush.core.octets import OctetReader, OctetWriter
@@ -142,8 +142,8 @@ def has_body(header: Header) -> bool:
     return header.command_length > HEADER_SIZE or not header.command_id & RESPONSE
 
 
-def _read_fields(reader: OctetReader, pdu_class: type[Pdu], header: Header) -> dict[str, object]:
-    values: dict[str, object] = {}
+def _read_fields(reader: OctetReader, pdu_class: type[Pdu], header: Header) -> dict[str, Any]:
+    values: dict[str, Any] = {}
     if not has_body(header):
         return values
     for name, kind in LAYOUTS[pdu_class]:
@@ -175,18 +175,19 @@ def answer_to(
     command_status: int = 0,
     *,
     message_id: str = "",
+    system_id: str = "",
     tlvs: tuple[Tlv, ...] = (),
 ) -> Pdu:
-    """Return the response to ``request``; ``message_id`` goes where the response has one.
+    """Return the response to ``request``; a field that it has not is left out.
 
     :raises EncodeError: the request has no response (outbind, alert_notification).
     """
     response_class = PDU_CLASSES.get(request.command_id | RESPONSE)
     if response_class is None or request.command_id & RESPONSE:
         raise EncodeError(f"{name_of(request.command_id)} has no response", layer=LAYER)
-    own = {"message_id": message_id} if message_id else {}
-    layout = dict(LAYOUTS[response_class])
-    values = {name: value for name, value in own.items() if name in layout}
+    given = {"message_id": message_id, "system_id": system_id}
+    layout = LAYOUTS[response_class]
+    values: dict[str, Any] = {name: given[name] for name, _ in layout if name in given}
     return response_class(
         **values,
         sequence_number=request.sequence_number,

@@ -191,10 +191,23 @@ MEANINGS: dict[int, Meaning] = {
 """Every named code; a test holds the table complete."""
 
 
-def classify(command_status: int) -> StatusClass:
-    """Return what to do after a response with ``command_status``; see :data:`MEANINGS`."""
+# delivery_failure_reason (SMPP 3.4, 5.3.2.33): what does not pass by waiting.
+_LASTING_FAILURES = frozenset({1, 2})
+"""Destination address invalid, permanent network error; 0 is unavailable, 3 temporary."""
+
+
+def classify(command_status: int, delivery_failure_reason: int | None = None) -> StatusClass:
+    """Return what to do after a response with ``command_status``; see :data:`MEANINGS`.
+
+    :param delivery_failure_reason: the TLV of that name in the response, if it is there.
+    """
     meaning = MEANINGS.get(command_status)
-    return _UNKNOWN if meaning is None else meaning.status_class
+    if meaning is None:
+        return _UNKNOWN
+    failed = command_status == CommandStatus.ESME_RDELIVERYFAILURE
+    if failed and delivery_failure_reason in _LASTING_FAILURES:
+        return _NEVER
+    return meaning.status_class
 
 
 def describe(command_status: int) -> str:
