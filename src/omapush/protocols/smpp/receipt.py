@@ -7,8 +7,8 @@ write a text, of which appendix B gives one example::
     err:E text: ...
 
 (in one line) and of which every vendor has a form of its own: other order, other case, fields left
-out, dates of 10, 12 or 14 digits, states spelled out. Fields are therefore looked for one by one. TLVs, where
-given, say it better and win. Nothing here raises for what a peer wrote.
+out, dates of 10, 12 or 14 digits, states spelled out. Fields are therefore looked for one by one.
+TLVs, where given, say it better and win. Nothing here raises for what a peer wrote.
 
 A text is believed only where esm_class says that the SMSC wrote it, unless the caller knows its
 SMSC to leave that out: anybody with a handset can send a message that looks like a receipt.
