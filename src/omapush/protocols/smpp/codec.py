@@ -62,10 +62,11 @@ LAYOUTS = {known: layout_of(known) for known in PDU_CLASSES.values()}
 
 def encode_body(pdu: Pdu) -> bytes:
     """Return mandatory fields and TLVs. :raises EncodeError: a value does not fit its field."""
-    if pdu.bare_when_refused and pdu.command_status and not pdu.tlvs:
+    layout = LAYOUTS[type(pdu)]
+    if pdu.bare_when_refused and pdu.command_status and _is_empty(pdu):
         return b""
     writer = OctetWriter()
-    for name, kind in LAYOUTS[type(pdu)]:
+    for name, kind in layout:
         try:
             kind.write(writer, getattr(pdu, name))
         except EncodeError as error:
@@ -73,6 +74,10 @@ def encode_body(pdu: Pdu) -> bytes:
     for tlv in pdu.tlvs:
         write_tlv(writer, tlv)
     return writer.getvalue()
+
+
+def _is_empty(pdu: Pdu) -> bool:
+    return not pdu.tlvs and not any(getattr(pdu, name) for name, _ in LAYOUTS[type(pdu)])
 
 
 def encode_header(command_id: int, command_status: int, sequence_number: int, body: bytes) -> bytes:

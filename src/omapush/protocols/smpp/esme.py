@@ -20,7 +20,8 @@ from omapush.protocols.smpp.primitives import (
     EsmeSettings,
     OutbindInd,
 )
-from omapush.protocols.smpp.session import Session, read_response
+from omapush.protocols.smpp.responses import read_response
+from omapush.protocols.smpp.session import Session
 from omapush.protocols.smpp.states import Event, Role, State
 from omapush.protocols.smpp.status import describe
 from omapush.protocols.smpp.tlvs import Tag

@@ -53,6 +53,7 @@ from omapush.protocols.smpp.primitives import (
     SessionSettings,
     UnbindReq,
 )
+from omapush.protocols.smpp.responses import answers, confirmation, read_response
 from omapush.protocols.smpp.states import (
     BOUND_BY,
     OPERATIONS,
@@ -63,10 +64,9 @@ from omapush.protocols.smpp.states import (
     may_send,
     understands,
 )
-from omapush.protocols.smpp.status import CommandStatus, StatusClass, classify, describe
+from omapush.protocols.smpp.status import CommandStatus, StatusClass
 from omapush.protocols.smpp.stream import PduBuffer
-from omapush.protocols.smpp.tlvs import Tag
-from omapush.protocols.smpp.window import Outstanding, Waiting, Window
+from omapush.protocols.smpp.window import Waiting, Window
 
 
 class Session:
@@ -270,23 +270,9 @@ class Session:
         request = self._window.find(number)
         if request is None:
             self._response_to_session(octets, header, now)
-        elif _answers(header, request):
+        elif answers(header, request.command_id):
             self._window.answered(number)
-            self._conclude(request, octets, header)
-
-    def _conclude(self, request: Outstanding, octets: bytes, header: Header) -> None:
-        response, reason = read_response(octets, header)
-        if response is None:
-            self._confirm(request.reference, SendKind.IN_DOUBT, StatusClass.UNKNOWN, reason)
-            return
-        failure_reason = response.integer(Tag.DELIVERY_FAILURE_REASON) if response.tlvs else None
-        status_class = classify(response.command_status, failure_reason)
-        if response.command_id == CommandId.GENERIC_NACK and status_class is StatusClass.SUCCESS:
-            status_class = StatusClass.UNKNOWN  # a refusal that does not say why
-        reason = describe(response.command_status) if response.command_status else ""
-        self._indications.append(
-            SendCnf(request.reference, SendKind.ANSWERED, status_class, response, reason)
-        )
+            self._indications.append(confirmation(request.reference, octets, header))
 
     def _response_to_session(self, octets: bytes, header: Header, now: Instant) -> None:
         """Take a response to what the session itself asked, or to what was given up."""
@@ -296,7 +282,7 @@ class Session:
                 self._end("unbound", orderly=True)
             return
         request = self._window.find_given_up(number)
-        if request is not None and _answers(header, request):
+        if request is not None and answers(header, request.command_id):
             response, _ = read_response(octets, header)
             if response is not None:
                 self._indications.append(LateResponseInd(request.reference, response))
@@ -428,20 +414,3 @@ class Session:
 
 
 _SYSTEM_ERROR = CommandStatus.ESME_RSYSERR
-
-
-def _answers(header: Header, request: Outstanding) -> bool:
-    return header.command_id in (request.command_id | RESPONSE, CommandId.GENERIC_NACK)
-
-
-def read_response(octets: bytes, header: Header) -> tuple[Pdu | None, str]:
-    """Read a response; of one that cannot be read, a refusal at least is understood."""
-    try:
-        return decode_pdu(octets), ""
-    except PduError as error:
-        if header.command_status and header.command_id in PDU_CLASSES:
-            bare = PDU_CLASSES[header.command_id](
-                sequence_number=header.sequence_number, command_status=header.command_status
-            )
-            return bare, ""
-        return None, f"the response cannot be read: {error}"
