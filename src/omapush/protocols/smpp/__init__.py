@@ -10,6 +10,8 @@ Sessions, sans-IO, over one connection::
 
     esme.EsmeSession ─┐                  states: where a session is, what may be sent there
     smsc.SmscSession ─┴─ session.Session ─┤ window: numbers, outstanding and waiting requests
+                                         │ responses: what an answer means; incoming: the peer's
+                                         │ requests; liveness: enquire_link and inactivity
                                          └ primitives: what goes in from above and comes out
 
 Above them: ``receipt`` reads delivery receipts in all their forms, ``status`` says what a

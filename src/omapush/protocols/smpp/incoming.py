@@ -30,6 +30,11 @@ class Incoming:
         self._unanswered: dict[int, _Unanswered] = {}
 
     @property
+    def unanswered(self) -> int:
+        """How many requests wait for an answer from above."""
+        return len(self._unanswered)
+
+    @property
     def next_deadline(self) -> Instant | None:
         """When the oldest answer is overdue."""
         for request in self._unanswered.values():

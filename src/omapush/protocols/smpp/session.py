@@ -23,6 +23,7 @@ from omapush.protocols.smpp.codec import (
 from omapush.protocols.smpp.commands import RESPONSE, CommandId, name_of
 from omapush.protocols.smpp.errors import PduError
 from omapush.protocols.smpp.incoming import Incoming
+from omapush.protocols.smpp.liveness import Liveness
 from omapush.protocols.smpp.pdu import (
     AlertNotification,
     Bind,
@@ -83,9 +84,11 @@ class Session:
         self._incoming = Incoming(settings.max_unanswered, settings.answer_timeout_ms)
         self._deadline: Instant | None = None  # of being bound, later of unbind_resp
         self._unbind_number: int | None = None
-        self._enquiry_deadline: Instant | None = None
-        self._last_received = Instant(0)
-        self._last_operation = Instant(0)
+        self._liveness = Liveness(
+            settings.enquire_link_ms,
+            settings.response_timeout_ms,
+            settings.inactivity_timeout_ms,
+        )
         self._octets: list[bytes] = []
         self._closing: str | None = None
         self._indications: list[Indication] = []
@@ -100,7 +103,6 @@ class Session:
     def connected(self, now: Instant) -> None:
         """The connection is open."""
         self._move(Event.CONNECTED)
-        self._last_received = self._last_operation = now
         self._deadline = later(now, self._settings.session_init_timeout_ms)
 
     def receive(self, octets: bytes, now: Instant) -> None:
@@ -117,8 +119,7 @@ class Session:
                 return
             if pdu is None:
                 break
-            self._last_received = now
-            self._enquiry_deadline = None
+            self._liveness.heard(now)
             self._arrived(pdu, now)
         self._go_on(now)
 
@@ -140,8 +141,7 @@ class Session:
             self._deadline,
             self._window.next_deadline,
             self._incoming.next_deadline,
-            self._next_enquiry(),
-            self._inactive_at(),
+            self._liveness.next_instant if self._state.is_bound else None,
         ]
         return min((instant for instant in due if instant is not None), default=None)
 
@@ -150,8 +150,8 @@ class Session:
         if self._state.has_ended:
             return
         if self._deadline is not None and now >= self._deadline:
-            waited_for = "answer unbind" if self._unbind_number is not None else "bind"
-            self._end(f"the peer did not {waited_for} in time")
+            is_bound = self._unbind_number is not None
+            self._end("no answer to unbind in time" if is_bound else "not bound in time")
             return
         for request in self._window.overdue(now):
             self._confirm(
@@ -184,7 +184,7 @@ class Session:
     def _session_request(self, primitive: SessionRequest, now: Instant) -> None:
         match primitive:
             case SendReq():
-                self._send(primitive, now)
+                self._send(primitive)
             case ResponseRes(pdu=response):
                 self._answer(response)
             case DeliverSmRes(sequence_number=number, command_status=status):
@@ -192,9 +192,10 @@ class Session:
                 if request is not None:
                     self._answer(answer_to(request, status))
             case UnbindReq():
-                self._unbind(now)
+                self._unbind()
+        self._go_on(now)
 
-    def _send(self, primitive: SendReq, now: Instant) -> None:
+    def _send(self, primitive: SendReq) -> None:
         pdu, reference = primitive.pdu, primitive.reference
         command = pdu.command_id
         refusal = self._refusal(command)
@@ -212,7 +213,6 @@ class Session:
             self._confirm(reference, SendKind.SENT, StatusClass.SUCCESS, "")
             return
         self._window.wait(Waiting(reference, command, body))
-        self._go_on(now)
 
     def _refusal(self, command: int) -> tuple[StatusClass, str] | None:
         """Why a request cannot even wait."""
@@ -239,25 +239,24 @@ class Session:
         if self._state.is_bound:
             for number, request in self._window.sendable(now):
                 self._octets.append(encode_header(request.command_id, 0, number, request.body))
-                self._last_operation = now
+                self._liveness.operated(now)
         elif self._state is State.UNBINDING and self._unbind_number is None:
             self._send_unbind(now)
 
     def _send_unbind(self, now: Instant) -> None:
-        """Send unbind once everything outstanding has ended."""
-        if not self._window.outstanding:
+        """Send unbind once everything has its answer, on either side."""
+        if not self._window.outstanding and not self._incoming.unanswered:
             self._unbind_number = self._window.next_number()
             self._write(Unbind(sequence_number=self._unbind_number))
             self._deadline = later(now, self._settings.response_timeout_ms)
 
-    def _unbind(self, now: Instant) -> None:
+    def _unbind(self) -> None:
         if self._state.is_before_bound:
             self._end("unbound before being bound", orderly=True)
         elif self._state.is_bound:
             self._move(Event.UNBIND)
             for request in self._window.end_waiting():
                 self._not_sent(request, "the session is being unbound")
-            self._go_on(now)
 
     # -- what arrives --
 
@@ -309,7 +308,7 @@ class Session:
         self._refuse(pdu.command_id, pdu.sequence_number, CommandStatus.ESME_RINVBNDSTS)
 
     def _operation_arrived(self, pdu: Pdu, now: Instant) -> None:
-        self._last_operation = now
+        self._liveness.operated(now)
         if pdu.command_id not in OPERATIONS[self._peer]:
             status: CommandStatus | None = CommandStatus.ESME_RINVCMDID
         elif not may_send(self._peer, self._state, pdu.command_id):
@@ -336,30 +335,16 @@ class Session:
         if not self._state.has_ended and self._incoming.answered_by(response):
             self._octets.append(octets)
 
-    # -- time --
-
-    def _next_enquiry(self) -> Instant | None:
-        interval = self._settings.enquire_link_ms
-        if interval is None or not self._state.is_bound:
-            return None
-        return self._enquiry_deadline or later(self._last_received, interval)
-
-    def _inactive_at(self) -> Instant | None:
-        timeout = self._settings.inactivity_timeout_ms
-        if timeout is None or not self._state.is_bound:
-            return None
-        return later(self._last_operation, timeout)
-
     def _keep_alive(self, now: Instant) -> None:
-        due, inactive = self._next_enquiry(), self._inactive_at()
-        if inactive is not None and now >= inactive:
-            self._unbind(now)
-        elif due is not None and now >= due:
-            if self._enquiry_deadline is not None:
-                self._end("the peer does not answer enquire_link")
-                return
+        if not self._state.is_bound:
+            return
+        if self._liveness.is_useless(now):
+            self._unbind()
+        elif self._liveness.is_dead(now):
+            self._end("the peer does not answer enquire_link")
+        elif self._liveness.must_ask(now):
             self._write(EnquireLink(sequence_number=self._window.next_number()))
-            self._enquiry_deadline = later(now, self._settings.response_timeout_ms)
+            self._liveness.asked(now)
 
     # -- beginning and end --
 
@@ -367,7 +352,7 @@ class Session:
         """Both ends agree; what waited for this goes out, if the bind carries it."""
         self._move(BOUND_BY[bind])
         self._deadline = None
-        self._last_operation = now
+        self._liveness.operated(now)
         spoken = None if peer_version is None else min(self._version, peer_version)
         self._version = self._version if spoken is None else spoken
         self._indications.append(BoundInd(BindType(bind), system_id, spoken))

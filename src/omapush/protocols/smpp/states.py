@@ -13,9 +13,9 @@ UNBOUND    --        --       --       --        --        --        --       --
 ========== ========= ======== ======== ========= ========= ========= ======== ======== ============
 
 OPEN, OUTBOUND, BOUND_TX, BOUND_RX, BOUND_TRX, UNBOUND and CLOSED are the specification's. BINDING
-is a bind that is not answered yet. UNBINDING takes no new request from either side: first the
-outstanding ones get their answers, then unbind is sent. UNBOUND waits for the connection to close,
-whatever ended the session.
+is a bind that is not answered yet. UNBINDING takes no new request from either side: first those
+that were sent before get their answers, then unbind is sent. UNBOUND waits for the connection to
+close, whatever ended the session.
 """
 
 from __future__ import annotations

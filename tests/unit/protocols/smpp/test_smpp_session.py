@@ -617,12 +617,21 @@ def test_unbind_waits_for_answers_and_takes_no_more() -> None:
     assert end.closed == "unbound"
 
 
+def test_unbind_waits_for_what_above_has_still_to_answer() -> None:
+    end = bound_esme()
+    end.peer(DELIVERY)
+    end.request(UnbindReq())
+    assert not end.sent()
+    end.request(DeliverSmRes(70))
+    assert [type(sent) for sent in end.sent()] == [pdu.DeliverSmResp, pdu.Unbind]
+
+
 def test_unbind_that_is_not_answered_ends_the_session() -> None:
     end = bound_esme()
     end.request(UnbindReq())
     end.peer(SubmitSmResp(sequence_number=2))
     end.later(10_000)
-    assert end.told() == [SessionEndedInd("the peer did not answer unbind in time")]
+    assert end.told() == [SessionEndedInd("no answer to unbind in time")]
 
 
 def test_unbind_before_the_bind_closes() -> None:
