@@ -110,8 +110,8 @@ def read_header(octets: bytes) -> Header:
     return Header._make(_HEADER.unpack_from(octets))
 
 
-def decode_pdu(octets: bytes) -> Pdu:
-    """Read one whole PDU.
+def decode_pdu(octets: bytes, header: Header | None = None) -> Pdu:
+    """Read one whole PDU; ``header`` is its own, if that was read already.
 
     A response may lack its body, whatever its status: its fields then have their defaults. What
     follows the mandatory fields is read as TLVs, in responses to the last one that is whole.
@@ -119,7 +119,7 @@ def decode_pdu(octets: bytes) -> Pdu:
     :raises PduError: not a PDU, an unknown command, a field that is wrong or too long, a TLV that
         is cut off; ``command_status`` is what the peer is to be told, ``position`` the octet.
     """
-    header = read_header(octets)
+    header = header or read_header(octets)
     if header.command_length != len(octets):
         raise PduError(
             f"command_length {header.command_length} of {len(octets)} octets",

@@ -11,7 +11,7 @@ from omapush.protocols.smpp.pdu import Pdu
 from omapush.protocols.smpp.status import CommandStatus
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Unanswered:
     pdu: Pdu
     deadline: Instant

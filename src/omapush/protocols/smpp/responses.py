@@ -19,7 +19,7 @@ def answers(header: Header, command_id: int) -> bool:
 def read_response(octets: bytes, header: Header) -> tuple[Pdu | None, str]:
     """Read a response, or say why it cannot be read; of such a refusal the status is enough."""
     try:
-        return decode_pdu(octets), ""
+        return decode_pdu(octets, header), ""
     except PduError as error:
         if header.command_status and header.command_id in PDU_CLASSES:
             bare = PDU_CLASSES[header.command_id](

@@ -288,7 +288,7 @@ class Session:
 
     def _request_arrived(self, octets: bytes, header: Header, now: Instant) -> None:
         try:
-            pdu = decode_pdu(octets)
+            pdu = decode_pdu(octets, header)
         except PduError as error:
             self._refuse(header.command_id, header.sequence_number, error.command_status)
             return

@@ -11,7 +11,7 @@ from omapush.protocols.smpp.codec import MAX_SEQUENCE_NUMBER
 from omapush.protocols.smpp.primitives import Reference
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Waiting:
     """A request that is encoded and not sent."""
 
@@ -20,7 +20,7 @@ class Waiting:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outstanding:
     """A request that is sent and not answered."""
 
