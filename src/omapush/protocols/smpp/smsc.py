@@ -78,7 +78,7 @@ class SmscSession(Session):
         self._bound(bind.command_id, bind.system_id, bind.interface_version, now)
 
     def _acceptance(self, bind: Bind) -> Pdu:
-        """Answer with our version; an ESME of 3.3 knows no TLVs (SMPP 3.4, 3.4.2)."""
+        """Answer with our version; an ESME of 3.3 knows no TLVs (SMPP 3.4, 3.4)."""
         version = tlv(Tag.SC_INTERFACE_VERSION, self._own.interface_version)
         knows = bind.interface_version >= InterfaceVersion.V3_4
         return answer_to(bind, system_id=self._own.system_id, tlvs=(version,) if knows else ())

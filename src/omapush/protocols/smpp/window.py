@@ -1,4 +1,4 @@
-"""Requests of ours: their numbers, how many are outstanding, and which wait (SMPP 3.4, 2.7)."""
+"""Requests of ours: their numbers, how many are outstanding, and which wait (SMPP 3.4, 5.1.4)."""
 
 from __future__ import annotations
 
