@@ -158,6 +158,10 @@ class Lane:
         early = self._not_sent(claimed)
         if early is not None:
             return early
+        if claimed.handed_over:
+            # A bearer has it: sending it again might show it twice.
+            told, wait_ms = await self._ways.inquire(self._client, claimed)
+            return await_report(claimed, told, self._clock(), wait_ms)
         routes = choose_routes(self._client, claimed, self._settings.rules)
         if not routes or self._client is None:
             reason = "no OTA variant leads to this client any more"
@@ -203,9 +207,6 @@ class Lane:
         settlement = before_attempt(claimed, now, self._settings.retry)
         if settlement is not None:
             return settlement
-        if claimed.handed_over:
-            # A bearer has it: sending it again might show it twice.
-            return await_report(claimed, "no report has come yet", now)
         if self._stopping:
             return self._put_off(claimed, "the gateway stopped before it was sent")
         if claimed.lease_until - now < self._settings.lease_margin_ms:

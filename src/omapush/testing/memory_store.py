@@ -638,6 +638,7 @@ def _claimed_delivery(
     push = delivery.push
     return ClaimedDelivery(
         handed_over=delivery.handed_over,
+        notified=push.notify_url is not None,
         key=delivery.key,
         push_id=push.push_id,
         initiator_id=push.initiator_id,

@@ -252,6 +252,7 @@ class ClaimedDelivery:
     :ivar in_doubt: an earlier owner vanished while the row was in flight.
     :ivar handed_over: a bearer has taken it and has not reported, or not of all parts: it must not
         be sent again unless the bearer denies it. May stand together with ``in_doubt``.
+    :ivar notified: the initiator wants to hear how it ends.
     :ivar carried: the parts that bearers took in the latest attempt that any was taken in, by
         number, with what was reported of each.
     :ivar reported: what the reports together say, if that ends the delivery: they came while it was
@@ -275,6 +276,7 @@ class ClaimedDelivery:
     message: PushMessage
     control: Mapping[str, object] = field(default_factory=dict)
     handed_over: bool = False
+    notified: bool = False
     carried: tuple[ReportedPart, ...] = ()
     reported: ReportVerdict | None = None
 
