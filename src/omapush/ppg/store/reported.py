@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from omapush.core.instants import Instant
 from omapush.ota.interface import CarriedPart
-from omapush.ppg.lifecycle import REPORTS, after_reports, next_state
+from omapush.ppg.lifecycle import after_reports
 from omapush.ppg.store.contract import (
     LONGEST_DETAIL,
     LONGEST_REFERENCE,
@@ -26,6 +26,7 @@ from omapush.ppg.store.contract import (
     Settlement,
     TimelineEvent,
 )
+from omapush.ppg.transitions import REPORTS, next_state
 
 Reference = tuple[str, str]
 """The bearer and its reference: what reports are matched by."""
@@ -38,8 +39,7 @@ def reference_of(named: CarriedPart | BearerReport) -> Reference:
 
 def can_be_kept(named: CarriedPart | BearerReport) -> bool:
     """Return whether a ledger can keep this reference; a bearer may send anything."""
-    reference = named.reference
-    return 0 < len(reference) <= LONGEST_REFERENCE and reference.isprintable()
+    return all(0 < len(n) <= LONGEST_REFERENCE and n.isprintable() for n in reference_of(named))
 
 
 @dataclass(slots=True)
