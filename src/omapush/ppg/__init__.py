@@ -12,7 +12,7 @@ Who calls whom::
     expanding ──► store.expand                              pushes to very many recipients
     delivery ──► store.claim ──► lane ──► routing, transform (pure)
         │                         └─────► reach ──► terminals ──► ota.http.ppg
-        ├─────── lifecycle, transitions (pure) ──► store.settle   one line in the timeline each
+        ├─────── lifecycle (pure) ──► store.settle          one line in the timeline each
         └─────── profiles ──► outbound                      UAProf documents, in bounded time
     reports ──► store.report                                what bearers report of what they took
     notification ──► store.claim_notifications ──► notification_sender ──► outbound

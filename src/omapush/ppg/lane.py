@@ -26,6 +26,7 @@ from omapush.ota.interface import (
 )
 from omapush.pap.codes import StatusCode, abort_code
 from omapush.ppg.lifecycle import (
+    DeliveryEvent,
     RetryPolicy,
     after_attempt,
     await_report,
@@ -39,7 +40,6 @@ from omapush.ppg.routing import Route, RouteRule, choose_routes
 from omapush.ppg.store.contract import ClaimedDelivery, Settlement, Store
 from omapush.ppg.terminals import RegistrationFailedError, TerminalConnection, Terminals
 from omapush.ppg.transform import Unfit, for_the_air
-from omapush.ppg.transitions import DeliveryEvent
 
 log = structlog.get_logger(__name__)
 

@@ -10,12 +10,17 @@ from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
 from omapush.ota.interface import CarriedPart, OutcomeKind, PushOutcome, PushStatus
 from omapush.ppg.lifecycle import (
+    REPORTS,
+    TRANSITIONS,
+    DeliveryEvent,
+    ForbiddenTransitionError,
     InDoubtPolicy,
     RetryPolicy,
     after_attempt,
     after_reports,
     await_report,
     before_attempt,
+    next_state,
     put_off,
 )
 from omapush.ppg.store.contract import (
@@ -25,13 +30,6 @@ from omapush.ppg.store.contract import (
     ReportedPart,
     ReportVerdict,
     Settlement,
-)
-from omapush.ppg.transitions import (
-    REPORTS,
-    TRANSITIONS,
-    DeliveryEvent,
-    ForbiddenTransitionError,
-    next_state,
 )
 
 NOW = Instant(1_000_000)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from omapush.core.instants import Instant
 from omapush.ota.interface import CarriedPart
-from omapush.ppg.lifecycle import after_reports
+from omapush.ppg.lifecycle import REPORTS, after_reports, next_state
 from omapush.ppg.store.contract import (
     LONGEST_DETAIL,
     LONGEST_REFERENCE,
@@ -26,7 +26,6 @@ from omapush.ppg.store.contract import (
     Settlement,
     TimelineEvent,
 )
-from omapush.ppg.transitions import REPORTS, next_state
 
 Reference = tuple[str, str]
 """The bearer and its reference: what reports are matched by."""
