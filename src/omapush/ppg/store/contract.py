@@ -74,7 +74,8 @@ references again, and the report of another part must not be taken for one of th
 LONGEST_DETAIL = 500
 """So many characters of a report's detail are kept."""
 LONGEST_REFERENCE = 255
-"""A reference has at most so many characters, all printable. No part is found by another one."""
+"""The name of a bearer and a reference have at most so many characters, all printable. Parts and
+reports with others are passed over: a report may name anything, and never raises."""
 
 PLACED_AT_ONCE = 500
 """So many deliveries of one push are put in their places by one transaction."""
