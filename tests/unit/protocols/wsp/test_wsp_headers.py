@@ -174,6 +174,11 @@ def test_lists_become_one_header_for_each_item() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["X-A", "Etag", "Push-Flag"])
+def test_spaces_around_a_value_are_not_sent(name: str) -> None:
+    assert octets_of((name, "\t 1 ")) == octets_of((name, "1"))
+
+
 def test_unknown_field_keeps_its_commas_in_one_text() -> None:
     assert octets_of(("X-New-header", "foo, bar")).endswith(b"foo, bar\0".hex())
 
