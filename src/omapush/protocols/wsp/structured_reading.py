@@ -253,15 +253,15 @@ def set_cookie(reader: OctetReader) -> str:
 
 def cookies(reader: OctetReader) -> str:
     """Read a version and cookies, each with its length and perhaps path and domain."""
-    said = f"$Version={quoted(read_version(reader))}"
+    said = [f"$Version={quoted(read_version(reader))}"]
     while reader.remaining:
         one = reader.view(reader.uintvar())
-        said += "; " + _cookie_pair(one)
+        said.append(_cookie_pair(one))
         for attribute in ("$Path", "$Domain"):
             value = read_text(one) if one.remaining else ""
             if value:
-                said += f"; {attribute}={quoted(value)}"
-    return said
+                said.append(f"{attribute}={quoted(value)}")
+    return "; ".join(said)
 
 
 def paged_version(reader: OctetReader) -> str:

@@ -43,13 +43,21 @@ from omapush.protocols.wsp.values import (
 
 Writer = Callable[[str, HeaderProfile], bytes]
 
-_ITEM = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"|")+')
+_PIECE = re.compile(r'[^,"]++|,|"(?:[^"\\]++|\\.)*+"?')
 
 
 def split_list(text: str) -> list[str]:
     """Split a list at its commas, but not at those within quotation marks."""
-    items = (found.strip(" \t") for found in _ITEM.findall(text))
-    return [item for item in items if item]
+    items = [""]
+    pieces: list[str] = []
+    for piece in _PIECE.findall(text):
+        if piece == ",":
+            items.append("".join(pieces))
+            pieces = []
+        else:
+            pieces.append(piece)
+    items.append("".join(pieces))
+    return [item for item in (one.strip(" \t") for one in items) if item]
 
 
 def refused(text: str, wanted: str) -> EncodeError:
@@ -206,7 +214,7 @@ def pragma(text: str, profile: HeaderProfile) -> bytes:
     return with_length(write_parameter(parameters[0], profile))
 
 
-_WARNING = re.compile(r'([0-9]{3}) (\S+) ("(?:[^"\\]|\\.)*")(?: ".*")?', re.ASCII)
+_WARNING = re.compile(r'([0-9]{3}) (\S+) ("(?:[^"\\]++|\\.)*+")(?: ".*")?', re.ASCII)
 
 
 def warning(text: str, _: HeaderProfile) -> bytes:
@@ -302,6 +310,6 @@ def encoding_version(text: str, _: HeaderProfile) -> bytes:
     page, space, number = text.partition(" ")
     if space:
         return with_length(short_integer(decimal(page)) + version(number.strip()))
-    if page.isdigit() and int(page) > 7:
+    if re.fullmatch("[89]|[1-9][0-9]{1,2}", page, re.ASCII):  # versions end at 7
         return with_length(short_integer(decimal(page)))
     return version(page)
