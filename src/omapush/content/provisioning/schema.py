@@ -98,8 +98,11 @@ RULES: dict[str, CharacteristicRule] = {
 MAX_DOMAINS = 4
 """DOMAIN parms in one PXLOGICAL."""
 
-FLAGS = frozenset(("INTERNET", "TRUST", "MASTER", "CONTEXT-ALLOW"))
-"""Parms whose presence says it all; a value is allowed for CONTEXT-ALLOW."""
+FLAGS = frozenset(
+    (("NAPDEF", "INTERNET"), ("PXLOGICAL", "TRUST"), ("PXLOGICAL", "MASTER"))
+    + (("RESOURCE", "STARTPAGE"),)
+)
+"""Types and names of parms whose presence says it all."""
 
 _BEARERS = (
     "GSM-USSD GSM-SMS ANSI-136-GUTS IS-95-CDMA-SMS IS-95-CDMA-CSD IS-95-CDMA-PACKET ANSI-136-CSD"

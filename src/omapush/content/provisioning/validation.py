@@ -99,7 +99,8 @@ def _of_characteristic(path: str, characteristic: Characteristic) -> Iterator[Fi
     for parm in characteristic.parms:
         if parm.name not in rule.parms and not rule.open:
             yield _warning(f"{path}/{parm.name[:40]}", f"is not known in {characteristic.type}")
-        yield from _of_value(f"{path}/{parm.name[:40]}", parm)
+        is_flag = (characteristic.type, parm.name) in schema.FLAGS
+        yield from _of_value(f"{path}/{parm.name[:40]}", parm, is_flag=is_flag)
 
 
 def _occurrences(
@@ -124,10 +125,10 @@ def _counted(path: str, count: int, occurrence: schema.Occurrence) -> Iterator[F
         yield _error(path, f"stands {count} times, {occurrence.most} allowed")
 
 
-def _of_value(path: str, parm: Parm) -> Iterator[Finding]:
+def _of_value(path: str, parm: Parm, *, is_flag: bool) -> Iterator[Finding]:
     value = parm.value
     if not value:
-        if parm.name not in schema.FLAGS and parm.name in schema.MIN_LENGTHS:
+        if not is_flag and parm.name in schema.MIN_LENGTHS:
             yield _warning(path, "has no value")
         return
     known = schema.VALUES.get(parm.name)
