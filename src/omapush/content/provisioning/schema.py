@@ -99,8 +99,12 @@ MAX_DOMAINS = 4
 """DOMAIN parms in one PXLOGICAL."""
 
 FLAGS = frozenset(
-    (("NAPDEF", "INTERNET"), ("PXLOGICAL", "TRUST"), ("PXLOGICAL", "MASTER"))
-    + (("RESOURCE", "STARTPAGE"),)
+    (
+        ("NAPDEF", "INTERNET"),
+        ("PXLOGICAL", "TRUST"),
+        ("PXLOGICAL", "MASTER"),
+        ("RESOURCE", "STARTPAGE"),
+    )
 )
 """Types and names of parms whose presence says it all."""
 

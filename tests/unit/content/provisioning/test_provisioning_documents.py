@@ -81,11 +81,7 @@ def test_wbxml_across_code_pages_is_written_so_that_it_reads_the_same() -> None:
 
 def test_text_is_read_and_what_is_not_known_passed_over() -> None:
     assert documents.read_text(TEXT) == ProvisioningDocument(
-        (
-            Characteristic(
-                "NAPDEF", (Parm("NAPID", "a&b é"), Parm("INTERNET"), Parm("NAME", ""))
-            ),
-        ),
+        (Characteristic("NAPDEF", (Parm("NAPID", "a&b é"), Parm("INTERNET"), Parm("NAME", ""))),),
         "1.0",
     )
 
