@@ -2,6 +2,8 @@
 
 * ``message``: a push message, i.e. headers and a body (Push Message, WAP-251).
 * ``application_id``: the OMNA registry of push application ids, both directions.
+* ``indication``: Service Indication, Service Loading and Cache Operation, in text and binary form.
+* ``email_notification``: that there is new mail.
 * ``uaprof``: what a client takes, as CC/PP documents.
 
 Used by ``pap`` users, ``ota``, ``ppg`` and ``client`` alike. Decoders raise

@@ -15,7 +15,7 @@ in octets) or the :class:`~omapush.core.errors.LimitError` among them; what cann
 :class:`~omapush.protocols.wbxml.model.Limits` where a document refers to its string table.
 """
 
-from omapush.protocols.wbxml.conversion import decode_xml, encode_xml
+from omapush.protocols.wbxml.conversion import decode_xml, encode_xml, new_document
 from omapush.protocols.wbxml.decoding import decode
 from omapush.protocols.wbxml.encoding import encode
 from omapush.protocols.wbxml.explain import explain
@@ -34,7 +34,7 @@ from omapush.protocols.wbxml.tables import (
     by_public_id,
 )
 from omapush.protocols.wbxml.tokens import TokenTable
-from omapush.protocols.wbxml.xml_reading import read_xml
+from omapush.protocols.wbxml.xml_reading import read_xml, trimmed
 from omapush.protocols.wbxml.xml_writing import write_xml
 
 __all__ = [
@@ -54,6 +54,8 @@ __all__ = [
     "encode",
     "encode_xml",
     "explain",
+    "new_document",
     "read_xml",
+    "trimmed",
     "write_xml",
 ]

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from omapush.core.errors import DecodeError, EncodeError
-from omapush.protocols.wbxml import tables
+from omapush.protocols.wbxml import charsets, tables
 from omapush.protocols.wbxml.decoding import Reader, decode
 from omapush.protocols.wbxml.encoding import encode
-from omapush.protocols.wbxml.model import DEFAULT_LIMITS, LAYER, Limits
+from omapush.protocols.wbxml.model import (
+    DEFAULT_LIMITS,
+    LAYER,
+    Element,
+    Limits,
+    WbxmlDocument,
+)
 from omapush.protocols.wbxml.tokens import TokenTable
 from omapush.protocols.wbxml.xml_reading import read_xml
 from omapush.protocols.wbxml.xml_writing import write_xml
@@ -49,6 +55,15 @@ def decode_xml(
         return write_xml(document, table)
     except EncodeError as error:
         raise DecodeError(error.reason, None, LAYER) from error
+
+
+def new_document(media_type: str, root: Element) -> WbxmlDocument:
+    """Return a document of our own, in UTF-8 and the version that its type is written in.
+
+    :raises UnsupportedMediaType: no token table belongs to ``media_type``.
+    """
+    table = tables.table_for(media_type)
+    return WbxmlDocument(table.version, table.public_id, charsets.UTF_8, root)
 
 
 def table_of(wbxml: bytes, media_type: str | None) -> TokenTable | None:
