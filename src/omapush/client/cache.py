@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Protocol
@@ -180,8 +180,10 @@ def apply(
     :param trust_everyone: switch the filter of :func:`may_operate` off.
     """
     invalidated: dict[str, None] = {}
-    targets = [(uri, matches_object) for uri in operation.objects]
-    targets += [(uri, matches_service) for uri in operation.services]
+    targets: list[tuple[str, Callable[[str, str], bool]]] = [
+        *((uri, matches_object) for uri in operation.objects),
+        *((uri, matches_service) for uri in operation.services),
+    ]
     for relative, matches in targets:
         uri = resolved(relative, origin.base)
         if uri is None or not (trust_everyone or may_operate(uri, origin)):

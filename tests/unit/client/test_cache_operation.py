@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omapush.content.indication import CacheOperation
 
 from omapush.client.cache import (
     MAX_URI,
@@ -20,6 +19,7 @@ from omapush.client.cache import (
     origin_of_push,
     resolved,
 )
+from omapush.content.indication import CacheOperation
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
 from omapush.ota.interface import PushFlag

@@ -146,7 +146,8 @@ def _version(reader: OctetReader) -> str:
 
 
 def _encoded_string(reader: OctetReader) -> str:
-    if reader.peek() >= 32:
+    first = reader.peek()
+    if not first or first >= 32:
         return _text(reader)
     inner = _value(reader)
     charset = _integer(inner)

@@ -68,8 +68,11 @@ def _put_from(out: OctetWriter, address: str) -> None:
 
 
 def _put_encoded_string(out: OctetWriter, text: str) -> None:
-    """Append an Encoded-string-value: plain where it is US-ASCII, else with its charset."""
-    if text.isascii():
+    """Append an Encoded-string-value: plain where it is US-ASCII, else with its charset.
+
+    A control character in front would look like a length, and so cannot stand there plainly.
+    """
+    if (text.isascii() and text[:1] >= " ") or not text:
         out.text_string(text.encode("ascii"))
         return
     try:

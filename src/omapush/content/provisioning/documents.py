@@ -24,9 +24,6 @@ MAX_DEPTH = 16
 LIMITS = wbxml.Limits(depth=MAX_DEPTH + 2, elements=8_192, referenced=1 << 18)
 
 _ROOT = "wap-provisioningdoc"
-_WBXML_1_3 = 3
-_PUBLIC_ID = 0x0B
-_UTF_8 = 106
 
 
 def read_text(octets: bytes, *, max_octets: int = MAX_OCTETS) -> ProvisioningDocument:
@@ -59,8 +56,7 @@ def write_text(document: ProvisioningDocument) -> bytes:
 
     :raises EncodeError: a name or value holds a character that XML cannot, or it is too deep.
     """
-    table = wbxml.by_media_type(TEXT_MEDIA_TYPE)
-    return wbxml.write_xml(_wbxml_document(document), table)
+    return wbxml.write_xml(_wbxml_document(document))
 
 
 def write_wbxml(document: ProvisioningDocument) -> bytes:
@@ -68,8 +64,7 @@ def write_wbxml(document: ProvisioningDocument) -> bytes:
 
     :raises EncodeError: a name or value holds a NUL or half a character, or it is too deep.
     """
-    table = wbxml.by_media_type(BINARY_MEDIA_TYPE)
-    return wbxml.encode(_wbxml_document(document), table)
+    return wbxml.encode(_wbxml_document(document))
 
 
 # ---- the tree of elements -----------------------------------------------------------------------
@@ -111,8 +106,7 @@ def _parm(element: wbxml.Element, path: str) -> Parm:
 def _wbxml_document(document: ProvisioningDocument) -> wbxml.WbxmlDocument:
     attributes = {} if document.version is None else {"version": document.version}
     children = tuple(_element(root, 1) for root in document.characteristics)
-    root = wbxml.Element(_ROOT, attributes, children)
-    return wbxml.WbxmlDocument(_WBXML_1_3, _PUBLIC_ID, _UTF_8, root)
+    return wbxml.new_document(TEXT_MEDIA_TYPE, wbxml.Element(_ROOT, attributes, children))
 
 
 def _element(characteristic: Characteristic, depth: int) -> wbxml.Element:
