@@ -3,6 +3,7 @@
 * ``model``: :class:`ProvisioningDocument`, a tree of characteristics and parms.
 * ``schema``, ``validation``: which of them exist, where and how often; :func:`findings` judges.
 * ``builder``: documents for the usual cases from plain arguments.
+* ``push_proxies``: what a document tells a push client: gateways, their hosts and ports.
 * ``documents``: XML text and WBXML octets, both ways.
 * ``bootstrap_security``: who may configure a device; MACs, PINs and their verification.
 

@@ -146,6 +146,20 @@ def content_type(method: SecurityMethod, mac: str | None = None) -> str:
     return f"{MEDIA_TYPE}; sec={int(method)}; mac={mac.upper()}"
 
 
+def may_bootstrap(
+    method: SecurityMethod | None, *, bearer_protects: bool, privileged: bool = False
+) -> bool:
+    """Whether a method is enough to set up a configuration context (WAP-184, 5.2).
+
+    :param bearer_protects: the bearer itself keeps others from sending documents; SMS does not.
+    :param privileged: whether the context may override what the user configured: over a bearer
+        that protects nothing it wants the secrets of the network and of the user together.
+    """
+    if bearer_protects:
+        return True
+    return method is SecurityMethod.USERNETWPIN if privileged else method is not None
+
+
 # ---- receiving ----------------------------------------------------------------------------------
 
 

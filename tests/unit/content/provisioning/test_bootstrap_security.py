@@ -15,6 +15,7 @@ from omapush.content.provisioning.bootstrap_security import (
     content_type,
     gsm_network_secret,
     mac_of,
+    may_bootstrap,
     security_parameters,
     user_pin_mac,
     verify,
@@ -203,3 +204,21 @@ def test_device_reads_parameters_in_the_forms_in_use(
 def test_device_refuses_parameters_without_meaning(text: str) -> None:
     with pytest.raises(DecodeError):
         security_parameters(text)
+
+
+@pytest.mark.parametrize(
+    ("method", "bearer_protects", "privileged", "enough"),
+    [
+        (None, True, False, True),
+        (None, False, False, False),
+        (SecurityMethod.USERPIN, False, False, True),
+        (SecurityMethod.USERPINMAC, False, True, False),
+        (SecurityMethod.NETWPIN, False, True, False),
+        (SecurityMethod.USERNETWPIN, False, True, True),
+    ],
+)
+def test_context_wants_a_method_that_is_enough(
+    method: SecurityMethod | None, bearer_protects: bool, privileged: bool, enough: bool
+) -> None:
+    found = may_bootstrap(method, bearer_protects=bearer_protects, privileged=privileged)
+    assert found is enough
