@@ -17,7 +17,7 @@ class CacheOperation(PushDocument):
     """A request that the client no longer uses what it has cached.
 
     :ivar objects: URIs, relative or absolute, of single objects.
-    :ivar services: URIs of which all that begins like them is meant (CO 6.3).
+    :ivar services: URIs of which all that begins like them is meant (WAP-175).
     """
 
     LAYER: ClassVar[str] = "co"

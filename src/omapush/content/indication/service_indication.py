@@ -13,7 +13,7 @@ from omapush.protocols.wbxml import Element, trimmed
 
 
 class SignalAction(StrEnum):
-    """What the client is to do with the indication (SI 5.2.2)."""
+    """What the client is to do with the indication (WAP-167)."""
 
     SIGNAL_NONE = "signal-none"
     SIGNAL_LOW = "signal-low"
@@ -24,7 +24,7 @@ class SignalAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InfoItem:
-    """An ``item`` of the ``info`` element: text of a registered class (SI 5.3)."""
+    """An ``item`` of the ``info`` element: text of a registered class (WAP-167)."""
 
     item_class: str
     text: str
@@ -54,9 +54,10 @@ class ServiceIndication(PushDocument):
 
     @property
     def comparison_key(self) -> str | None:
-        """What tells that two indications are of one matter: si-id, else href (SI 5.2.1).
+        """What tells that two indications are of one matter: si-id, else href (WAP-167).
 
-        ``None`` when neither is given. Without ``created`` it replaces nothing (SI 6.2, note 103).
+        ``None`` when neither is given. Without ``created`` it replaces nothing (WAP-167
+        with note 103).
         """
         return self.si_id or self.href or None
 

@@ -11,7 +11,7 @@ from omapush.protocols.wbxml import Element
 
 
 class LoadingAction(StrEnum):
-    """What the client is to do with the service (SL 5.2)."""
+    """What the client is to do with the service (WAP-168)."""
 
     EXECUTE_LOW = "execute-low"
     EXECUTE_HIGH = "execute-high"

@@ -2,6 +2,7 @@
 
 * ``conversion``: text octets to binary octets and back, by media type; what most callers want. It
   calls ``xml_reading`` then ``encoding``, or ``decoding`` then ``xml_writing``.
+* ``parts``: numbers and strings, below ``decoding``.
 * ``model``: the document between the two, and the limits of what is read.
 * ``explain``: what each token of a document is, for people.
 * ``tables``: the document types, one module each, data only; ``tokens`` says what a table is,

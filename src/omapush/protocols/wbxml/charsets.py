@@ -1,4 +1,4 @@
-"""Character sets of WBXML strings: an explicit list, by IANA's MIBenum (WAP-192 5.6)."""
+"""Character sets of WBXML strings: an explicit list, by IANA's MIBenum (WAP-192)."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Octets to a document (WAP-192 5).
+"""Octets to a document (WAP-192).
 
 One reader walks the octets once; every construct of the grammar is one method, so that
 :mod:`~omapush.protocols.wbxml.explain` can note what each of them read without reading by rules of
-its own. The reader indexes the octets itself, since a document is hundreds of single tokens: past
-the end Python raises ``IndexError``, which :meth:`Reader.document` turns into our error.
+its own. :mod:`~omapush.protocols.wbxml.parts` reads what the constructs are made of.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from omapush.core.errors import DecodeError, LimitError
-from omapush.protocols.wbxml import charsets, tables
+from omapush.protocols.wbxml import tables
 from omapush.protocols.wbxml.characters import NAME, is_character, is_text
 from omapush.protocols.wbxml.index import DecodingIndex, Start, decoding_index
 from omapush.protocols.wbxml.model import (
@@ -25,6 +24,7 @@ from omapush.protocols.wbxml.model import (
     WbxmlDocument,
 )
 from omapush.protocols.wbxml.opaque import OpaqueCodec
+from omapush.protocols.wbxml.parts import PartReader
 from omapush.protocols.wbxml.tokens import (
     END,
     ENTITY,
@@ -49,7 +49,6 @@ from omapush.protocols.wbxml.tokens import (
     TokenTable,
 )
 
-MAX_VERSION = 0x03
 _NO_ATTRIBUTES: Mapping[str, str] = {}
 
 
@@ -73,7 +72,7 @@ def decode(
     return Reader(octets, table, charset=charset, limits=limits).document()
 
 
-class Reader:
+class Reader(PartReader):
     """Reads one document; ``position`` is the offset of the next octet."""
 
     def __init__(
@@ -84,14 +83,9 @@ class Reader:
         charset: str | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        self.octets = octets
-        self.position = 0
-        self.limits = limits
+        super().__init__(octets, charset=charset, limits=limits)
         self._table = table
-        self._transport_charset = charset
         self._elements = limits.elements
-        self._referenced = limits.referenced
-        self._string_table = b""
 
     def document(self) -> WbxmlDocument:
         """Read it all. :raises DecodeError: as :func:`decode`."""
@@ -105,7 +99,7 @@ class Reader:
         return WbxmlDocument(version, public_id, charset, root, before, after)
 
     def header(self) -> tuple[int, int | str, int]:
-        """Read version, public identifier, character set and string table (WAP-192 5.4 to 5.7)."""
+        """Read version, public identifier, character set and string table (WAP-192)."""
         version = self.version()
         public_at = self.position
         public_id, public_index = self.public_id()
@@ -121,40 +115,6 @@ class Reader:
         self._starts = index.starts.get(0, {})
         self._values = index.values.get(0, {})
         return version, named, charset
-
-    def version(self) -> int:
-        """Read the version. :raises DecodeError: later than 1.3."""
-        version = self._octet()
-        if version > MAX_VERSION:
-            raise DecodeError(
-                f"WBXML {(version >> 4) + 1}.{version & 15}, 1.0 to 1.3 are taken", 0, LAYER
-            )
-        return version
-
-    def public_id(self) -> tuple[int, int | None]:
-        """Read the public identifier: its number, or 0 and where its name is."""
-        number = self.mb_u_int32()
-        return (number, None) if number else (0, self.mb_u_int32())
-
-    def charset(self, version: int) -> int:
-        """Read the character set, which WBXML 1.0 does not have, and go by it from here on."""
-        start = self.position
-        mibenum = self.mb_u_int32() if version else charsets.UNKNOWN
-        known = charsets.BY_MIBENUM.get(mibenum or charsets.UTF_8)
-        if mibenum == charsets.UNKNOWN and self._transport_charset is not None:
-            known = charsets.by_name(self._transport_charset)
-        if known is None:
-            said = mibenum or repr((self._transport_charset or "")[:40])
-            raise DecodeError(f"the character set {said} is not taken", start, LAYER)
-        self._charset = known
-        # The codec alone where it is all there is to it.
-        self._codec = None if known.width > 1 else known.codec
-        self._terminator = bytes(known.width)
-        return mibenum
-
-    def string_table(self) -> bytes:
-        """Read the string table."""
-        return self._take(self.mb_u_int32())
 
     def find_table(self, public_id: int | str, position: int) -> TokenTable:
         """Return the table to read by. :raises DecodeError: neither given nor known."""
@@ -324,7 +284,7 @@ class Reader:
     def inline_string(self, attribute: str | None) -> str:
         """Read ``STR_I termstr``."""
         self.position += 1
-        return self._said(self._termstr(), attribute)
+        return self._said(self.termstr(), attribute)
 
     def string_reference(self, attribute: str | None) -> str:
         """Read ``STR_T index``."""
@@ -345,12 +305,12 @@ class Reader:
         """Read an extension token, which stands for a variable where it stands for anything."""
         start = self.position
         self.position += 1
-        if token >= EXT_0 or self.table.variables is None:
-            raise DecodeError(
-                f"extension token {token:02X} has no meaning in {self.table.title}", start, LAYER
-            )
-        by_index = token >= EXT_T_0
-        name = self.table_string(self.mb_u_int32(), start) if by_index else self._termstr()
+        name = None
+        if token < EXT_0:
+            by_index = token >= EXT_T_0
+            name = self.table_string(self.mb_u_int32(), start) if by_index else self.termstr()
+        if name is None or self.table.variables is None:
+            return self.unknown_extension(token, name, start)
         try:
             return self.table.variables.reference(name, token & 0x03, attribute)
         except ValueError as error:
@@ -359,7 +319,7 @@ class Reader:
     def opaque(self) -> bytes:
         """Read ``OPAQUE length octets``."""
         self.position += 1
-        return self._take(self.mb_u_int32())
+        return self.take(self.mb_u_int32())
 
     def end(self, what: str) -> None:
         """Read ``END``. :param what: ends here, for those who watch."""
@@ -393,84 +353,11 @@ class Reader:
         """The same for any token of a value or of content."""
         self._refuse(f"{self.table.title} has no value {token:02X} on this page")
 
-    def table_string(self, index: int, position: int) -> str:
-        """Return the string at ``index`` of the string table, to its terminator or the end.
-
-        :param position: of the token that refers to it, for errors.
-        """
-        if index >= len(self._string_table):
-            raise DecodeError(
-                f"string {index} of a table of {len(self._string_table)} octets", position, LAYER
-            )
-        end = self._terminator_at(self._string_table, index)
-        text = self._decoded(self._string_table[index : None if end < 0 else end], position)
-        # Each reference costs at least one, and so do empty strings.
-        self._referenced -= len(text) + 1
-        if self._referenced < 0:
-            raise LimitError(
-                f"more than {self.limits.referenced} characters by references to the string table",
-                position,
-                LAYER,
-            )
-        return text
-
-    def mb_u_int32(self) -> int:
-        """Read a multi-byte integer of at most 32 bits (WAP-192 5.1)."""
-        octet = self.octets[self.position]
-        self.position += 1
-        if octet < 0x80:
-            return octet
-        start = self.position - 1
-        value = octet & 0x7F
-        for _ in range(4):
-            octet = self.octets[self.position]
-            self.position += 1
-            value = value << 7 | octet & 0x7F
-            if octet < 0x80 and value <= 0xFFFF_FFFF:
-                return value
-        raise LimitError("a number is longer than 32 bits", start, LAYER)
-
-    def _octet(self) -> int:
-        self.position += 1
-        return self.octets[self.position - 1]
-
-    def _take(self, count: int) -> bytes:
-        start = self.position
-        if count > len(self.octets) - start:
-            raise DecodeError(
-                f"{count} octets wanted, {len(self.octets) - start} left", start, LAYER
-            )
-        self.position = start + count
-        return self.octets[start : self.position]
-
-    def _termstr(self) -> str:
-        start = self.position
-        if self._codec is not None:
-            end = self.octets.find(b"\0", start)
-        else:
-            end = self._terminator_at(self.octets, start)
-        if end < 0:
-            raise DecodeError("a string has no end", start, LAYER)
-        self.position = end + len(self._terminator)
-        return self._decoded(self.octets[start:end], start)
-
-    def _terminator_at(self, octets: bytes, start: int) -> int:
-        """Return where the next terminator is, on a unit's boundary counted from ``start``."""
-        end = octets.find(self._terminator, start)
-        width = len(self._terminator)
-        while end >= 0 and (end - start) % width:
-            end = octets.find(self._terminator, end + 1)
-        return end
-
-    def _decoded(self, octets: bytes, position: int) -> str:
-        try:
-            if self._codec is not None:
-                return octets.decode(self._codec)
-            return self._charset.decode(octets)
-        except UnicodeDecodeError as error:
-            raise DecodeError(
-                f"a string is not {self._charset.name}", position + error.start, LAYER
-            ) from error
+    def unknown_extension(self, token: int, argument: str | None, position: int) -> str:
+        """The same for an extension token; ``argument`` is the string that came with it."""
+        raise DecodeError(
+            f"extension token {token:02X} has no meaning in {self.table.title}", position, LAYER
+        )
 
     def _said(self, text: str, attribute: str | None) -> str:
         variables = self.table.variables
@@ -478,7 +365,7 @@ class Reader:
 
     def _opaque_text(self, octets: bytes, codec: OpaqueCodec | None, position: int) -> str:
         if codec is None:
-            text = self._decoded(octets, position)
+            text = self.decoded(octets, position)
             if not is_text(text):
                 raise DecodeError("opaque data that is no text", position, LAYER)
             return text

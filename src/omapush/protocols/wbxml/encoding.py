@@ -1,4 +1,4 @@
-"""A document to octets (WAP-192 5; 6 says how to choose tokens).
+"""A document to octets (WAP-192).
 
 For every attribute the longest attribute start is taken, then values are replaced by tokens from
 the left; names without a token become literals in the string table, which holds nothing else.
@@ -184,7 +184,7 @@ class _Writer:
         if position < len(value):
             self._text(value[position:] if position else value, attribute)
         elif not value:
-            # WAP-192 5.8.3: an empty value is written.
+            # WAP-192: an empty value is written.
             self._string("")
 
     def _text(self, text: str, attribute: str | None) -> None:
@@ -287,7 +287,7 @@ class _Writer:
 
 
 def mb_u_int32(value: int) -> bytes:
-    """Return ``value`` as a multi-byte integer (WAP-192 5.1). :raises EncodeError: over 32 bits."""
+    """Return ``value`` as a multi-byte integer (WAP-192). :raises EncodeError: over 32 bits."""
     if 0 <= value < 0x80:
         return bytes((value,))
     if not 0 <= value <= 0xFFFF_FFFF:

@@ -19,6 +19,7 @@ from omapush.protocols.wbxml.index import Start
 from omapush.protocols.wbxml.model import Element, ProcessingInstruction
 from omapush.protocols.wbxml.tokens import (
     ENTITY,
+    EXT_0,
     EXT_I_0,
     EXT_T_0,
     HAS_ATTRIBUTES,
@@ -30,6 +31,7 @@ from omapush.protocols.wbxml.tokens import (
 )
 
 _NO_TABLE = TokenTable(title="a document of unknown type", root="", tags={})
+_EXTENSIONS = {EXT_I_0: "EXT_I", EXT_T_0: "EXT_T", EXT_0: "EXT"}
 _TAG_PARTS = {
     0: "empty",
     HAS_CONTENT: "content",
@@ -39,7 +41,7 @@ _TAG_PARTS = {
 
 
 def explain(octets: bytes, media_type: str | None = None, *, charset: str | None = None) -> Field:
-    """Return the tree of a WBXML document; fields are called as in the grammar (WAP-192 5.3).
+    """Return the tree of a WBXML document; fields are called as in the grammar (WAP-192).
 
     Unknown tokens and octets after the document are shown with a note.
 
@@ -127,6 +129,7 @@ class _Explainer(Reader):
     def instruction(self) -> ProcessingInstruction:
         start = self.position
         with self._inside() as children:
+            children.append(Field("PI", start, self.octets[start : start + 1]))
             said = super().instruction()
         self._add("pi", start, f"{said.target} {said.data}", children)
         return said
@@ -192,8 +195,7 @@ class _Explainer(Reader):
     def extension(self, token: int, attribute: str | None) -> str:
         start = self.position
         text = super().extension(token, attribute)
-        form = "EXT_T" if token >= EXT_T_0 else "EXT_I"
-        self._add(f"{form}_{token & 3}", start, text)
+        self._add(f"{_EXTENSIONS[token & ~3]}_{token & 3}", start, text)
         return text
 
     def opaque(self) -> bytes:
@@ -236,6 +238,10 @@ class _Explainer(Reader):
         self.position += 1
         self._note = f"{self.table.title} has no such value on this page"
         return f"(value {token:02X})"
+
+    def unknown_extension(self, token: int, argument: str | None, position: int) -> str:
+        self._note = f"{self.table.title} gives extension tokens no meaning"
+        return f"({token:02X})" if argument is None else f"({argument})"
 
     def _own_start(self, start: int, before: int) -> int:
         """Return where a construct starts whose page switches became fields of their own."""

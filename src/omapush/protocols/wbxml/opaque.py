@@ -29,7 +29,7 @@ class OpaqueCodec:
 
 
 def encode_date(text: str) -> bytes:
-    """Return the digits of ``YYYY-MM-DDThh:mm:ssZ`` as BCD without trailing zeros (SI 8.2.2)."""
+    """Return the digits of ``YYYY-MM-DDThh:mm:ssZ`` as BCD without trailing zeros (WAP-167)."""
     match = _DATE.fullmatch(text)
     if match is None:
         raise ValueError(f"not a date of the form YYYY-MM-DDThh:mm:ssZ: {text[:40]!r}")
@@ -37,7 +37,7 @@ def encode_date(text: str) -> bytes:
 
 
 def decode_date(octets: bytes) -> str:
-    """Return the date that ``octets`` stand for; the day at least must be there (SI 8.2.2)."""
+    """Return the date that ``octets`` stand for; the day at least must be there (WAP-167)."""
     if not _SHORTEST_DATE <= len(octets) <= _DATE_OCTETS:
         raise ValueError(f"a date of {len(octets)} octets, 4 to 7 are possible")
     digits = octets.ljust(_DATE_OCTETS, b"\0").hex()
@@ -55,7 +55,7 @@ def _encode_base64(text: str) -> bytes:
 
 
 DATE = OpaqueCodec(encode_date, decode_date)
-"""SI 8.2.2; EMN codes its time alike."""
+"""WAP-167; EMN codes its time alike."""
 
 BASE64 = OpaqueCodec(_encode_base64, lambda octets: base64.b64encode(octets).decode("ascii"))
 """Keys in DRM rights."""

@@ -1,4 +1,4 @@
-"""The global tokens, and the shape of the token table of one document type (WAP-192 5.8, 7)."""
+"""The global tokens, and the shape of the token table of one document type (WAP-192)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import Enum
 from omapush.protocols.wbxml.opaque import OpaqueCodec
 from omapush.protocols.wbxml.variables import Variables
 
-# WAP-192 7.1: the same in every code page of both spaces.
+# WAP-192: the same in every code page of both spaces.
 SWITCH_PAGE = 0x00
 END = 0x01
 ENTITY = 0x02

@@ -1,4 +1,4 @@
-"""WML's variables: ``$(name)`` in text, extension tokens on the wire (WML 10.3, 14.1).
+"""WML's variables: ``$(name)`` in text, extension tokens on the wire (WAP-191).
 
 In the text of a document two dollars are one. In WBXML strings a dollar is a dollar, but encoders
 exist that leave references in strings as they were; what looks like one in a single string is

@@ -1,4 +1,4 @@
-"""Text documents to the same model as WBXML's (WAP-192 6)."""
+"""Text documents to the same model as WBXML's (WAP-192)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def read_with(table: TokenTable, text: str, *, limits: Limits = DEFAULT_LIMITS) 
         root = xml.parse(text, text.encode("utf-8"))
     except UnicodeEncodeError as error:
         raise xml.XmlError("half a character", error.start) from error
-    reader = _TreeReader(table, limits, namespaced="xmlns" in text)
+    reader = _TreeReader(table, limits, namespaced="xmlns" in text or "xml:" in text)
     element = reader.element(root, 1, preserve=table.white_space is WhiteSpace.KEEP)
     return WbxmlDocument(table.version, table.public_id, charsets.UTF_8, element)
 
@@ -95,8 +95,12 @@ class _TreeReader:
             )
         table = self._table
         tag: str = node.tag
-        name = self._qualified(node, tag) if tag[0] == "{" else tag
-        attributes = self._attributes(node) if self._namespaced or node.attrib else {}
+        if self._namespaced:
+            name = self._qualified(node, tag) if tag[0] == "{" else tag
+            attributes = self._attributes(node)
+        else:
+            name = tag
+            attributes = dict(node.items())
         space = attributes.get("xml:space")
         if space is not None:
             preserve = space == "preserve"
@@ -104,28 +108,25 @@ class _TreeReader:
             preserve = True
         children: list[Child] = []
         bare = name in table.element_only
-        self._text(children, node.text, bare=bare, preserve=preserve)
+        text = node.text
+        if text:
+            self._text(children, text, bare=bare, preserve=preserve)
         for child in node:
             children.append(self.element(child, depth + 1, preserve=preserve))
-            self._text(children, child.tail, bare=bare, preserve=preserve)
+            text = child.tail
+            if text:
+                self._text(children, text, bare=bare, preserve=preserve)
         return Element(name, attributes, tuple(children))
 
-    def _text(self, children: list[Child], text: str | None, *, bare: bool, preserve: bool) -> None:
-        if not text:
-            return
+    def _text(self, children: list[Child], text: str, *, bare: bool, preserve: bool) -> None:
         if not preserve:
             text = _folded(text) if self._fold and not bare else trimmed(text)
         if text:
             children.append(text)
 
     def _attributes(self, node: Any) -> dict[str, str]:  # noqa: ANN401
-        if not self._namespaced:
-            return {
-                self._qualified(node, name) if name[0] == "{" else name: value
-                for name, value in node.attrib.items()
-            }
         attributes = self._declarations(node)
-        for name, value in node.attrib.items():
+        for name, value in node.items():
             qualified = self._qualified(node, name) if name[0] == "{" else name
             attributes[self._table.aliases.get(qualified, qualified)] = value
         return attributes

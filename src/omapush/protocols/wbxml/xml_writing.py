@@ -1,4 +1,4 @@
-"""Documents as XML text in UTF-8, with declaration and DOCTYPE (WAP-192 6)."""
+"""Documents as XML text in UTF-8, with declaration and DOCTYPE (WAP-192)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The token tables, and how one is found.
 
 The media type decides where it is known; the public identifier inside a document only where it is
-not, and among the editions of one document type (SI 8.3; WAP-192 5.5).
+not, and among the editions of one document type (WAP-167, WAP-192).
 """
 
 from __future__ import annotations

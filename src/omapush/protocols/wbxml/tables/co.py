@@ -1,4 +1,4 @@
-"""Cache Operation 1.0 (CO 8.3)."""
+"""Cache Operation 1.0 (WAP-175)."""
 
 from omapush.protocols.wbxml.tables import internet
 from omapush.protocols.wbxml.tokens import TokenTable, consecutive

@@ -1,4 +1,4 @@
-"""Client provisioning: PROV 1.0 and the additions of 1.1 (WAP-183 8)."""
+"""Client provisioning: PROV 1.0 and the additions of 1.1 (WAP-183)."""
 
 from omapush.protocols.wbxml.tokens import TokenTable, consecutive
 

@@ -1,4 +1,4 @@
-"""Service Indication 1.0 (SI 8.3)."""
+"""Service Indication 1.0 (WAP-167)."""
 
 from omapush.protocols.wbxml.opaque import DATE
 from omapush.protocols.wbxml.tables import internet

@@ -1,4 +1,4 @@
-"""Service Loading 1.0 (SL 9.3)."""
+"""Service Loading 1.0 (WAP-168)."""
 
 from omapush.protocols.wbxml.tables import internet
 from omapush.protocols.wbxml.tokens import TokenTable, consecutive

@@ -1,4 +1,4 @@
-"""UAProf's Profile-Diff (WAP-248 9.2).
+"""UAProf's Profile-Diff (WAP-248).
 
 The property-as-attribute tokens of pages 1 and 2 are left out: a profile writes properties as
 elements.

@@ -1,4 +1,4 @@
-"""WML 1.1, 1.2 and 1.3 (WML 14): the same tokens, each edition's beside those of the one before."""
+"""WML 1.1, 1.2 and 1.3 (WAP-191): the same tokens, each edition adding to the one before."""
 
 from dataclasses import replace
 
