@@ -56,7 +56,7 @@ class CachePort(Protocol):
         """Return all objects, as they are at this moment."""
 
     def invalidate(self, uri: str) -> None:
-        """Never use the object kept under ``uri`` again in any way (WAP-175, 6)."""
+        """Never use the object kept under ``uri`` again in any way (WAP-175)."""
 
 
 class MemoryCache:
@@ -130,7 +130,7 @@ def origin_of_push(message: PushMessage, flags: PushFlag) -> Origin:
 
 
 def base_of(message: PushMessage) -> str | None:
-    """Return the base of relative addresses in ``message``, or ``None`` (WAP-175, 6.3).
+    """Return the base of relative addresses in ``message``, or ``None`` (WAP-175).
 
     It is Content-Location, itself relative to X-Wap-Content-URI, else X-Wap-Content-URI.
     """
@@ -153,7 +153,7 @@ def resolved(uri: str, base: str | None) -> str | None:
 
 
 def may_operate(uri: str, origin: Origin) -> bool:
-    """Whether an operation on the absolute ``uri`` is taken from ``origin`` (WAP-175, 7).
+    """Whether an operation on the absolute ``uri`` is taken from ``origin`` (WAP-175).
 
     The gateway trusts the content, or it authenticated the initiator and both have one authority;
     fetched operations may touch only what has the authority they were fetched from.
@@ -175,7 +175,7 @@ def apply(
     """Invalidate what ``operation`` names and return the addresses of those objects.
 
     Parts that are relative without a base, or not taken from ``origin``, do nothing; so does an
-    operation that matches nothing. An object dated after the operation stays (WAP-175, 6.4).
+    operation that matches nothing. An object dated after the operation stays (WAP-175).
 
     :param trust_everyone: switch the filter of :func:`may_operate` off.
     """
@@ -226,7 +226,7 @@ def matches_object(uri: str, cached: str) -> bool:
 
 
 def matches_service(service: str, cached: str) -> bool:
-    """Whether ``cached`` lies below ``service``, whose query does not count (WAP-175, 6.2).
+    """Whether ``cached`` lies below ``service``, whose query does not count (WAP-175).
 
     Leading segments of the path match as wholes: ``/abc/ef`` matches ``/abc/ef/gh`` but not
     ``/abc/efz``; of opaque addresses such as ``urn:...`` all must match.

@@ -1,4 +1,4 @@
-"""The inbox of service indications: what becomes of each one received (SI, WAP-167, 6).
+"""The inbox of service indications: what becomes of each one received (SI, WAP-167).
 
 Pure: an :class:`Inbox` is a value, every function returns the next one, and ``now`` is an argument
 (``None``: the client has no clock). :func:`receive` runs the steps of the specification,
@@ -103,7 +103,7 @@ _URGENCY = {
 
 
 def receive(inbox: Inbox, indication: ServiceIndication, now: Instant | None = None) -> Reception:
-    """Take one indication (WAP-167, 6.2, as corrected by SIN 103).
+    """Take one indication (WAP-167, as corrected by SIN 103).
 
     Several that wait are received one after the other before any is presented.
     """
@@ -138,7 +138,7 @@ def _refused(indication: ServiceIndication, now: Instant | None) -> Outcome | No
 
 
 def expire(inbox: Inbox, now: Instant) -> tuple[Inbox, tuple[Entry, ...]]:
-    """Drop what is over by ``now``; return the inbox and what went (WAP-167, 6.4)."""
+    """Drop what is over by ``now``; return the inbox and what went (WAP-167)."""
     over = tuple(entry for entry in inbox.entries if _is_over(entry.indication, now))
     return _without(inbox, over), over
 
@@ -150,7 +150,7 @@ def next_expiry(inbox: Inbox) -> Instant | None:
 
 
 def to_present(inbox: Inbox) -> tuple[Entry, ...]:
-    """Return what waits, the most urgent first and then by arrival (WAP-167, 6.3)."""
+    """Return what waits, the most urgent first and then by arrival (WAP-167)."""
     waiting = (entry for entry in inbox.entries if entry.state is State.WAITING)
     return tuple(sorted(waiting, key=lambda entry: (-_urgency(entry), entry.number)))
 

@@ -1,4 +1,4 @@
-"""Services waiting to be loaded (SL, WAP-168, 6).
+"""Services waiting to be loaded (SL, WAP-168).
 
 Pure, like ``inbox``: a :class:`LoadingQueue` is a value. Whether this client follows service
 loading at all, and from whom, is policy and decided before.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from omapush.content import mms_notification, recipes
+from omapush.content import mms_notification, recipes, session_initiation
 from omapush.content.email_notification import EmailNotification
 from omapush.content.indication import (
     CacheOperation,
@@ -40,11 +40,12 @@ W12_XML = (
     b' name="NAP-ADDRESS" value="apn.example"/><parm name="NAP-ADDRTYPE" value="APN"/>'
     b"</characteristic></wap-provisioningdoc>"
 )
+APPLICATION_ID = "X-Wap-Application-Id"
 BROWSER = "x-wap-application:wml.ua"
 
 
 def application(message: PushMessage) -> str | None:
-    return message.get("X-Wap-Application-Id")
+    return message.get(APPLICATION_ID)
 
 
 def test_mms_notification_of_words_is_the_published_one() -> None:
@@ -186,6 +187,33 @@ def test_wake_up_takes_a_body() -> None:
     )
 
 
+def test_session_initiation_of_words() -> None:
+    message = RECIPES["session-initiation"].message(
+        {
+            "server": ["192.0.2.1:4035", "[2001:db8::1]:4036", "192.0.2.2"],
+            "wsp-server": ["192.0.2.3"],
+            "application": ["mms.ua"],
+            "provisioning-url": ["http://prov.example/"],
+        }
+    )
+    assert message.content_type == "application/vnd.wap.sia"
+    assert application(message) == "x-wap-application:push.sia"
+    request = session_initiation.decode(message.body)
+    assert [str(wanted) for wanted in request.application_ids] == ["x-wap-application:mms.ua"]
+    servers = [
+        (point.address.text, point.address.port) for point in request.ota_http_contact_points()
+    ]
+    assert servers == [("192.0.2.1", 4035), ("2001:db8::1", 4036), ("192.0.2.2", None)]
+    assert [point.text for point in request.wsp_contact_points] == ["192.0.2.3"]
+    assert request.means_provisioning_url("http://prov.example/")
+
+
+def test_session_initiation_is_for_any_application_unless_said() -> None:
+    body = recipes.session_initiation(("2001:db8::1",)).body
+    request = session_initiation.decode(body)
+    assert [wanted.code for wanted in request.application_ids] == [0]
+
+
 @pytest.mark.parametrize(
     ("recipe", "given", "position"),
     [
@@ -211,7 +239,11 @@ def test_wake_up_takes_a_body() -> None:
         ("cp", {"document": [b"<wrong/>"]}, "document"),
         ("cp", {"document": [W12_XML], "security": ["userpin"]}, None),
         ("email-notification", {"mailbox": [""]}, "emn/@mailbox"),
-        ("wake-up", {"application": ["no such thing"]}, "X-Wap-Application-Id"),
+        ("wake-up", {"application": ["no such thing"]}, APPLICATION_ID),
+        ("session-initiation", {}, None),
+        ("session-initiation", {"server": ["example.com:80"]}, None),
+        ("session-initiation", {"server": ["192.0.2.1:70000"]}, None),
+        ("session-initiation", {"server": ["192.0.2.1"], "application": ["a b"]}, APPLICATION_ID),
     ],
 )
 def test_recipe_refuses_wrong_words_and_says_which(
@@ -224,7 +256,7 @@ def test_recipe_refuses_wrong_words_and_says_which(
 
 def test_recipes_are_the_ones_a_command_line_offers() -> None:
     names = ["mms-notification", "si", "sl", "co", "cp", "email-notification", "wake-up"]
-    assert [name for name in RECIPES if name != "session-initiation"] == names
+    assert list(RECIPES) == [*names, "session-initiation"]
     for recipe in RECIPES.values():
         assert recipe.summary.endswith(".")
         assert all(parameter.help.endswith(".") for parameter in recipe.parameters)

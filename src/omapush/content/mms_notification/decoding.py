@@ -1,4 +1,4 @@
-"""Reads an M-Notification.ind, forgiving what deployed senders do (WAP-209, 6.2 and 7).
+"""Reads an M-Notification.ind, forgiving what deployed senders do (WAP-209, 6.2).
 
 Headers may come in any order, the first of several with one name counts, headers that are not
 known are kept as octets, and a value that a single field does not allow costs only that field.

@@ -25,7 +25,7 @@ def encode(notification: MmsNotification) -> bytes:
     if notification.expiry is None:
         raise EncodeError("a notification needs an expiry")
     out = OctetWriter()
-    # WAP-209 7: these three come first and in this order.
+    # WAP-209: these three come first and in this order.
     out.uint8(HeaderField.MESSAGE_TYPE).uint8(M_NOTIFICATION_IND)
     _put_text(out.uint8(HeaderField.TRANSACTION_ID), notification.transaction_id)
     out.uint8(HeaderField.MMS_VERSION).uint8(_version_octet(notification.version))
@@ -45,7 +45,7 @@ def encode(notification: MmsNotification) -> bytes:
 
 def _put_optional(out: OctetWriter, notification: MmsNotification) -> None:
     if notification.delivery_report is not None:
-        # Yes is 128, No is 129 (WAP-209, 7.2.6).
+        # Yes is 128, No is 129 (WAP-209).
         octet = 0x80 if notification.delivery_report else 0x81
         out.uint8(HeaderField.DELIVERY_REPORT).uint8(octet)
     if notification.priority is not None:

@@ -1,4 +1,4 @@
-"""The values of an M-Notification.ind (WAP-209, 6.2 and 7)."""
+"""The values of an M-Notification.ind (WAP-209, 6.2)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ M_NOTIFICATION_IND = 0x82
 
 
 class HeaderField(enum.IntEnum):
-    """The header fields that a notification may have, as octets (WAP-209, 7.3; later editions)."""
+    """The header fields that a notification may have, as octets (WAP-209 and later editions)."""
 
     CONTENT_LOCATION = 0x83
     DELIVERY_REPORT = 0x86

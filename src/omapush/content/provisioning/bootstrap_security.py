@@ -149,7 +149,7 @@ def content_type(method: SecurityMethod, mac: str | None = None) -> str:
 def may_bootstrap(
     method: SecurityMethod | None, *, bearer_protects: bool, privileged: bool = False
 ) -> bool:
-    """Whether a method is enough to set up a configuration context (WAP-184, 5.2).
+    """Whether a method is enough to set up a configuration context (WAP-184).
 
     :param bearer_protects: the bearer itself keeps others from sending documents; SMS does not.
     :param privileged: whether the context may override what the user configured: over a bearer

@@ -1,4 +1,4 @@
-"""Builds provisioning documents for the usual cases from plain arguments (WAP-183, 4).
+"""Builds provisioning documents for the usual cases from plain arguments (WAP-183).
 
 Each function returns one :class:`Characteristic`; :func:`document` puts them together::
 

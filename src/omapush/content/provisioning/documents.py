@@ -1,7 +1,7 @@
-"""Provisioning documents as XML text and as WBXML, both ways (WAP-183, 4 and 8).
+"""Provisioning documents as XML text and as WBXML, both ways (WAP-183).
 
 What is read is not validated: elements, attributes and names that are not known are passed over or
-kept, as a client must (WAP-183, 4); ``validation`` judges. Documents are UTF-8 only (SIN 005).
+kept, as a client must (WAP-183); ``validation`` judges. Documents are UTF-8 only (SIN 005).
 """
 
 from __future__ import annotations

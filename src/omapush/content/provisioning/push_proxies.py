@@ -1,4 +1,4 @@
-"""What a provisioning document tells a push client: gateways, their hosts and ports (WAP-183, 4).
+"""What a provisioning document tells a push client: gateways, their hosts and ports (WAP-183).
 
 Values that are missing are read as their defaults, and what a PXPHYSICAL does not say is taken from
 its PXLOGICAL. All of it is advice: nothing here decides whether push is switched on.
@@ -74,7 +74,7 @@ def provisioning_url(document: ProvisioningDocument) -> str | None:
     """Return PROVURL, the name of the configuration context, or ``None``.
 
     A document with the name of a context that exists is discarded or the user is asked; each
-    without one may make a context of its own (WAP-184, 5.3).
+    without one may make a context of its own (WAP-184).
     """
     named = (bootstrap.value("PROVURL") for bootstrap in document.of_type("BOOTSTRAP"))
     return next((url for url in named if url), None)

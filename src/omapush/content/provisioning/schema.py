@@ -1,4 +1,4 @@
-"""Which characteristics and parms exist, where, how often, and what they may say (WAP-183, 4).
+"""Which characteristics and parms exist, where, how often, and what they may say (WAP-183).
 
 Tables only; ``validation`` applies them. Occurrences are written as in the specification: ``?`` at
 most once, ``*`` any number, ``+`` at least once, nothing exactly once.

@@ -1,6 +1,6 @@
 """Judges a provisioning document by the tables of ``schema``, for senders mostly.
 
-A client passes over what it does not know (WAP-183, 4), so an unknown name is a warning; what the
+A client passes over what it does not know (WAP-183), so an unknown name is a warning; what the
 specification asks for and is missing is an error.
 """
 

@@ -17,6 +17,7 @@ from omapush.content.recipes.messages import (
     provisioning,
     service_indication,
     service_loading,
+    session_initiation,
     wake_up,
 )
 from omapush.content.recipes.table import RECIPES
@@ -32,5 +33,6 @@ __all__ = [
     "provisioning",
     "service_indication",
     "service_loading",
+    "session_initiation",
     "wake_up",
 ]

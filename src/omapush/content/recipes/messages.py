@@ -8,11 +8,13 @@ the form that goes to the device, for gateways that pass bodies through.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 
 from omapush.content import mms_notification as mms
+from omapush.content import session_initiation as sir
+from omapush.content.application_id import ANY_APPLICATION, REGISTRY, ApplicationId
 from omapush.content.application_id import HEADER as APPLICATION_ID
-from omapush.content.application_id import REGISTRY, ApplicationId
 from omapush.content.email_notification import EmailNotification
 from omapush.content.indication import (
     CacheOperation,
@@ -28,6 +30,7 @@ from omapush.content.provisioning.bootstrap_security import SecurityMethod
 from omapush.content.provisioning.model import ProvisioningDocument
 from omapush.core.errors import DecodeError, EncodeError
 from omapush.core.instants import DAY_MS, SECOND_MS, Instant
+from omapush.protocols.wdp import AddressType
 
 BROWSER = "x-wap-application:wml.ua"
 """Takes SI, SL, CO and provisioning, and whatever names no application."""
@@ -37,6 +40,7 @@ LWM2M = "x-wap-application:lwm2m.dm"
 DEFAULT_EXPIRY = mms.Expiry(seconds=3 * DAY_MS // SECOND_MS)
 OCTETS = "application/octet-stream"
 
+_SERVER = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[^:]+)):(?P<port>[0-9]{1,5})")
 _PREFIXES = ("x-wap-application:", "x-oma-application:")
 
 
@@ -176,6 +180,46 @@ def wake_up(
     :raises EncodeError: no application id.
     """
     return _message(content_type, application_uri(application), body)
+
+
+def session_initiation(
+    servers: Sequence[str] = (),
+    *,
+    wsp_servers: Sequence[str] = (),
+    applications: Sequence[str] = (),
+    provisioning_url: str | None = None,
+) -> PushMessage:
+    """Return the push that makes a client connect to a gateway (SIR).
+
+    :param servers: IP addresses, each with ``:port`` or without, to connect to for OTA-HTTP;
+        ``wsp_servers`` likewise for a WSP session.
+    :param applications: what the connection is for, as in :func:`wake_up`; nothing means any.
+    :param provisioning_url: names the configuration context to be used; its hash is sent.
+    :raises EncodeError: an address that is none, or no server at all.
+    """
+    if not servers and not wsp_servers:
+        raise EncodeError("no server to connect to")
+    wanted = [ApplicationId.parse(application_uri(name)) for name in applications]
+    url = b"" if provisioning_url is None else sir.provisioning_url_hash(provisioning_url)
+    request = sir.SessionInitiation(
+        application_ids=tuple(wanted) or (ApplicationId(None, ANY_APPLICATION),),
+        wsp_contact_points=tuple(map(_server, wsp_servers)),
+        contact_points=tuple(map(_server, servers)),
+        protocol_options=(sir.OTA_HTTP,) * len(servers),
+        provisioning_url=url,
+    )
+    return _message(sir.CONTENT_TYPE, sir.APPLICATION, request.encode())
+
+
+def _server(word: str) -> AddressType:
+    """Read ``192.0.2.1``, ``192.0.2.1:4035``, ``2001:db8::1`` or ``[2001:db8::1]:4035``."""
+    found = _SERVER.fullmatch(word)
+    if found is None:
+        return AddressType.of_ip(word)
+    port = int(found["port"])
+    if not 0 < port <= 0xFFFF:
+        raise EncodeError("a port is a number from 1 to 65535")
+    return AddressType.of_ip(found["v6"] or found["v4"], port)
 
 
 def application_uri(name: str) -> str:

@@ -98,6 +98,15 @@ def _wake_up(given: Arguments) -> PushMessage:
     )
 
 
+def _session_initiation(given: Arguments) -> PushMessage:
+    return messages.session_initiation(
+        given.texts("server"),
+        wsp_servers=given.texts("wsp-server"),
+        applications=given.texts("application"),
+        provisioning_url=given.text("provisioning-url"),
+    )
+
+
 def _recipes() -> Iterator[Recipe]:
     yield Recipe(
         "mms-notification",
@@ -195,6 +204,17 @@ def _recipes() -> Iterator[Recipe]:
             Parameter("content-type", "Of the body; application/octet-stream by default."),
         ),
         _wake_up,
+    )
+    yield Recipe(
+        "session-initiation",
+        "Make a client connect to a gateway (SIR).",
+        (
+            Parameter("server", "IP address and port for OTA-HTTP, 192.0.2.1:4035.", many=True),
+            Parameter("wsp-server", "IP address and port for a WSP session.", many=True),
+            Parameter("application", "Push application id; any by default.", many=True),
+            Parameter("provisioning-url", "Names the configuration context to be used."),
+        ),
+        _session_initiation,
     )
 
 
