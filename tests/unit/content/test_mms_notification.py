@@ -133,6 +133,8 @@ def test_decoder_takes_headers_in_any_order_and_the_first_of_two() -> None:
         (octets(HeaderField.SUBJECT, b"\x02\x1f\0"), None),
         (octets(HeaderField.SUBJECT, b"\x05\x84ab\xe9\0"), "abé"),
         (octets(HeaderField.SUBJECT, b"\x0a\x02\x03\xe8\x00H\x00i\0\0\0"), "Hi"),
+        (octets(HeaderField.SUBJECT, b"\x07\x02\x03\xe8\x7f\xca\0\0"), "翊"),
+        (octets(HeaderField.SUBJECT, b"\x08\x02\x03\xe8\x7f\x80\xca\0\0"), "胊"),
         (octets(HeaderField.SUBJECT, b"\x05\xeaa\xff\x62\0"), "a\N{REPLACEMENT CHARACTER}b"),
         (octets(HeaderField.SUBJECT, b"caf\xc3\xa9\0"), "café"),
         (octets(HeaderField.SUBJECT, b"caf\xe9\0"), "café"),
