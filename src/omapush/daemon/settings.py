@@ -27,6 +27,7 @@ from omapush.daemon.credential_settings import (
 from omapush.daemon.logs import LogFormat, LogLevel
 from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
 from omapush.daemon.profile_settings import ProfilesTable
+from omapush.daemon.push_sessions import PushSessionsTable
 from omapush.daemon.resolution import GroupTable, ResolverTable
 from omapush.daemon.settings_table import Endpoint, EndpointSetting, NetworkSetting, SettingsError
 from omapush.daemon.settings_table import Table as _Table
@@ -334,6 +335,7 @@ class PpgSettings(FileSettings):
     anonymous: AnonymousTable = AnonymousTable()
     initiators: list[InitiatorTable] = []
     ota_wsp: OtaWspTable = OtaWspTable()
+    push_sessions: PushSessionsTable = PushSessionsTable()
     clients: list[ClientTable] = []
     subscribers: list[SubscribersTable] = []
     groups: list[GroupTable] = []

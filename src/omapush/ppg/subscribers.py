@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from omapush.pap.address import IPV4, IPV6, PLMN, Address
 from omapush.ppg.client import Client
-from omapush.ppg.contacts import Contact, SmsContact, UdpContact
+from omapush.ppg.contacts import Contact, SessionContact, SmsContact, UdpContact
 from omapush.ppg.patterns import matches
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -25,11 +25,13 @@ class Range:
 
     :ivar numbers: patterns of numbers with their ``+``, such as ``+35840*``; reached by SMS.
     :ivar networks: reached by UDP.
+    :ivar sessions: clients in ``networks`` open push sessions too.
     :ivar network: name of the network (WDP appendix C); ``bearer`` likewise.
     """
 
     numbers: tuple[str, ...] = ()
     networks: tuple[Network, ...] = ()
+    sessions: bool = False
     network: str | None = None
     bearer: str | None = None
 
@@ -51,21 +53,32 @@ class Subscribers:
         kind, colon, value = client_id.partition(":")
         return self._client(kind, value, ()) if colon else None
 
-    def _client(self, kind: str, value: str, addresses: tuple[Address, ...]) -> Client | None:
-        contact = self._contact(kind, value)
-        return None if contact is None else Client(f"{kind}:{value}", addresses, (contact,))
+    def client_at(self, host: str) -> str | None:
+        """Return the id of the client whose push sessions come from the IP address ``host``."""
+        address = ipaddress.ip_address(host)
+        kind = IPV4 if address.version == 4 else IPV6
+        for each in self._ranges:
+            if any(address in network for network in each.networks):
+                return f"{kind}:{address.exploded}" if each.sessions else None
+        return None
 
-    def _contact(self, kind: str, value: str) -> Contact | None:
+    def _client(self, kind: str, value: str, addresses: tuple[Address, ...]) -> Client | None:
+        contacts = self._contacts(kind, value)
+        return Client(f"{kind}:{value}", addresses, contacts) if contacts else None
+
+    def _contacts(self, kind: str, value: str) -> tuple[Contact, ...]:
         if kind == PLMN:
             for each in self._ranges:
                 if any(matches(pattern, value) for pattern in each.numbers):
-                    return Contact(SmsContact(value), each.network, each.bearer)
+                    return (Contact(SmsContact(value), each.network, each.bearer),)
         elif kind in (IPV4, IPV6):
             try:
                 host = ipaddress.ip_address(value)
             except ValueError:
-                return None  # not from resolve(): somebody wrote a client id by hand
+                return ()  # not from resolve(): somebody wrote a client id by hand
             for each in self._ranges:
                 if any(host in network for network in each.networks):
-                    return Contact(UdpContact(str(host)), each.network, each.bearer)
-        return None
+                    wheres = (UdpContact(str(host)), SessionContact(str(host)))
+                    used = wheres if each.sessions else wheres[:1]
+                    return tuple(Contact(where, each.network, each.bearer) for where in used)
+        return ()
