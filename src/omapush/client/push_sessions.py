@@ -1,0 +1,218 @@
+"""The push sessions that this client holds with gateways (OTA-WSP, WAP-235 6.2).
+
+A session is opened to each gateway that the settings name, and kept: when it ends it is opened
+again after a growing wait. Another is opened when somebody asks for it, as the Session Initiation
+Application does; that one is not opened again by itself (WAP-235, 8.4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from omapush.cai.model import Binding, Protocol
+from omapush.client.agent import PushClient
+from omapush.core.errors import EncodeError
+from omapush.core.instants import MINUTE_MS, SECOND_MS, Instant
+from omapush.ota.datagrams import DatagramMachine, MachineHost, Peer
+from omapush.ota.interface import (
+    BearerUnavailable,
+    ClientRequest,
+    PoConfirmedPushInd,
+    PoPushVoidInd,
+    PoUnitPushInd,
+    PushSource,
+)
+from omapush.ota.wsp.client import (
+    PomConnectCnf,
+    PomConnectReq,
+    PomDisconnectInd,
+    PomDisconnectReq,
+    Trouble,
+    WspClientIndication,
+    WspClientRequest,
+    WspPushSession,
+)
+from omapush.protocols.wsp.pdu import Reply
+
+log = structlog.get_logger(__name__)
+
+BEARER = "WSP session"
+MOST = 16
+"""Sessions at a time, and tries to open one."""
+
+OpenPort = Callable[
+    [DatagramMachine[WspClientRequest, WspClientIndication], Callable[[WspClientIndication], None]],
+    Awaitable[MachineHost[WspClientRequest]],
+]
+"""Puts a machine on a free port. :raises BearerUnavailable: there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """How sessions are kept.
+
+    :ivar first_wait_ms: after the first failure; it doubles up to ``longest_wait_ms``.
+    :ivar steady_ms: a session that lasted so long ends the row of failures.
+    """
+
+    first_wait_ms: int = SECOND_MS
+    longest_wait_ms: int = 5 * MINUTE_MS
+    steady_ms: int = MINUTE_MS
+
+
+class ClientPushSessions:
+    """Opens and keeps sessions.
+
+    :param bearer_indication: WDP's code of the network, in two hexadecimal digits.
+    :param first_transaction_id: gives 0 to 0x7FFF, better not the same after every start.
+    """
+
+    def __init__(
+        self,
+        agent: PushClient,
+        open_port: OpenPort,
+        bearer_indication: str | None,
+        first_transaction_id: Callable[[], int],
+        clock: Callable[[], Instant],
+        limits: SessionLimits | None = None,
+    ) -> None:
+        self._agent = agent
+        self._open_port = open_port
+        self._bearer_indication = bearer_indication
+        self._first_transaction_id = first_transaction_id
+        self._clock = clock
+        self._limits = limits or SessionLimits()
+        self._tasks: dict[Peer, asyncio.Task[None]] = {}
+        self._open: set[Peer] = set()
+
+    @property
+    def gateways(self) -> frozenset[Peer]:
+        """With whom there is a session now."""
+        return frozenset(self._open)
+
+    def keep(self, gateway: Peer) -> None:
+        """Have a session with ``gateway`` from now on, however often it ends."""
+        self._begin(gateway, self._kept(gateway))
+
+    def open(self, gateway: Peer) -> bool:
+        """Open a session with ``gateway`` once; return whether that is begun, or is so already."""
+        if gateway in self._tasks:
+            return True
+        if len(self._tasks) >= MOST:
+            log.warning("push_session_not_opened", gateway=str(gateway), reason="too many")
+            return False
+        self._begin(gateway, self._once(gateway))
+        return True
+
+    async def close(self) -> None:
+        """End every session."""
+        for task in list(self._tasks.values()):
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _begin(self, gateway: Peer, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks[gateway] = task
+        task.add_done_callback(lambda done: self._ended(gateway, done))
+
+    def _ended(self, gateway: Peer, task: asyncio.Future[None]) -> None:
+        if self._tasks.get(gateway) is task:
+            del self._tasks[gateway]
+
+    async def _kept(self, gateway: Peer) -> None:
+        failures = 0
+        while True:
+            begun = self._clock()
+            await self._once(gateway)
+            failures = 0 if self._clock() - begun >= self._limits.steady_ms else failures + 1
+            wait = self._limits.first_wait_ms << min(failures, 20)
+            await asyncio.sleep(min(wait, self._limits.longest_wait_ms) / SECOND_MS)
+
+    async def _once(self, gateway: Peer) -> None:
+        """Open a session and stay until it has ended."""
+        source = PushSource(Protocol.OTA_WSP.value, BEARER, gateway.host)
+        session = _Session(self._agent, gateway, self._changed)
+        machine = WspPushSession(
+            gateway, source, self._clock(), first_transaction_id=self._first_transaction_id()
+        )
+        try:
+            host = await self._open_port(machine, session.indication)
+        except BearerUnavailable as error:
+            log.warning("push_session_not_opened", gateway=str(gateway), reason=error.reason)
+            return
+        try:
+            session.start(host)
+            host.request(PomConnectReq(self._agent.capabilities(), self._bearer_indication))
+            await session.ended
+        except EncodeError as error:
+            log.error("push_session_not_opened", gateway=str(gateway), reason=str(error))
+        finally:
+            host.request(PomDisconnectReq())
+            host.close()
+            self._changed(gateway, is_open=False)
+
+    def _changed(self, gateway: Peer, *, is_open: bool) -> None:
+        if is_open:
+            self._open.add(gateway)
+        else:
+            self._open.discard(gateway)
+        if self._open:
+            names = ", ".join(sorted(str(peer) for peer in self._open))
+            self._agent.binding_up(Binding(Protocol.OTA_WSP.value, BEARER, names))
+        else:
+            self._agent.binding_down(Protocol.OTA_WSP.value, BEARER)
+
+
+class _Session:
+    """One session: its pushes to the agent, the agent's answers back. It is the agent's link."""
+
+    def __init__(self, agent: PushClient, gateway: Peer, changed: Callable[..., None]) -> None:
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._agent = agent
+        self._gateway = gateway
+        self._changed = changed
+        self._host: MachineHost[WspClientRequest] | None = None
+
+    def start(self, host: MachineHost[WspClientRequest]) -> None:
+        """Give answers to ``host``."""
+        self._host = host
+
+    @property
+    def peer(self) -> str:
+        """The gateway's address."""
+        return str(self._gateway)
+
+    def request(self, primitive: ClientRequest) -> None:
+        """Answer a push."""
+        if self._host is not None and not self.ended.done():
+            self._host.request(primitive)
+
+    def close(self, reason: str) -> None:
+        """End the session."""
+        log.info("push_session_closed", gateway=self.peer, reason=reason)
+        self._end()
+
+    def indication(self, indication: WspClientIndication) -> None:
+        """Take what the machine tells."""
+        match indication:
+            case PoConfirmedPushInd() | PoPushVoidInd():
+                self._agent.indication(self, indication)
+            case PoUnitPushInd():
+                self._agent.unit_push(indication)
+            case PomConnectCnf(session_id=session_id):
+                log.info("push_session_opened", gateway=self.peer, session=f"{session_id:x}")
+                self._changed(self._gateway, is_open=True)
+            case PomDisconnectInd(reason=reason, answer=answer):
+                status = answer.status if isinstance(answer, Reply) else None
+                log.info("push_session_ended", gateway=self.peer, reason=reason, status=status)
+                self._end()
+            case Trouble(layer=layer, reason=reason):
+                log.info("wsp_trouble", gateway=self.peer, layer=layer, reason=reason)
+
+    def _end(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
