@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol
 
 from omapush.core.errors import EncodeError
@@ -394,6 +394,10 @@ class ServerSession:
         own = response.capabilities or self._outlet.settings.capabilities
         answered = answer(self._proposed, own)
         self.agreed = in_force(self._proposed, answered)
+        own_version = profile_of(response.headers, self._profile.encoding_version).encoding_version
+        if own_version < self._profile.encoding_version:
+            # WSP 8.4.2.70: what is said in the answer holds for both ends.
+            self._profile = HeaderProfile(encoding_version=own_version)
         reply = ConnectReply(self.session_id, answered, response.headers)
         self._main.answer(self._encoded(reply), cause.now)
 
@@ -408,12 +412,16 @@ class ServerSession:
             self._main.answer(self._encoded(said or UNAVAILABLE), cause.now)
 
     def _encoded(self, pdu: ConnectReply | Reply | Redirect) -> bytes:
-        """Encode an answer; the user's headers were wrong if that fails, so without them."""
+        """Encode an answer; if the user's headers make that fail, without them.
+
+        The same goes for echoes of capabilities that the client named by what is no name.
+        """
         try:
             return encode_pdu(pdu, self._profile)
         except EncodeError:
             if isinstance(pdu, ConnectReply):
-                return encode_pdu(ConnectReply(pdu.session_id, pdu.capabilities))
+                known = replace(pdu.capabilities, unknown=())
+                return encode_pdu(ConnectReply(pdu.session_id, known))
             return encode_pdu(Reply(200, _NO_CONTENT) if _is_granted(pdu) else UNAVAILABLE)
 
     def _abort_main(self, reason: int, now: Instant) -> None:
