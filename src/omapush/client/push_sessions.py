@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -37,12 +37,23 @@ from omapush.ota.wsp.client import (
     WspPushSession,
 )
 from omapush.protocols.wsp.pdu import Reply
+from omapush.protocols.wsp.session_client import ClientSettings
+from omapush.protocols.wtp.settings import IP_TIMERS, WtpSettings
 
 log = structlog.get_logger(__name__)
 
 BEARER = "WSP session"
 MOST = 16
 """Sessions at a time, and tries to open one."""
+
+# An application may think for minutes before it takes a push; WTP's own table gives up after some
+# seconds. The gateway is told to hold on meanwhile (WAP-224, 8.3.4).
+_SETTINGS = ClientSettings(
+    wtp=WtpSettings(
+        timers=replace(IP_TIMERS, maximum_acknowledgement_expirations=120),
+        class_2_responder=False,
+    )
+)
 
 OpenPort = Callable[
     [DatagramMachine[WspClientRequest, WspClientIndication], Callable[[WspClientIndication], None]],
@@ -137,7 +148,7 @@ class ClientPushSessions:
         source = PushSource(Protocol.OTA_WSP.value, BEARER, gateway.host)
         session = _Session(self._agent, gateway, self._changed)
         machine = WspPushSession(
-            gateway, source, self._clock(), first_transaction_id=self._first_transaction_id()
+            gateway, source, self._clock(), _SETTINGS, self._first_transaction_id()
         )
         try:
             host = await self._open_port(machine, session.indication)
