@@ -7,6 +7,7 @@ and is kept nowhere, so that a million subscribers cost nothing.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from omapush.pap.address import IPV4, IPV6, PLMN, Address
 from omapush.ppg.client import Client
 from omapush.ppg.contacts import Contact, SessionContact, SmsContact, UdpContact
 from omapush.ppg.patterns import matches
+
+REMEMBERED = 8_192
+"""Clients that need not be made again at once."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -41,17 +45,19 @@ class Subscribers:
 
     def __init__(self, ranges: Iterable[Range] = ()) -> None:
         self._ranges = tuple(ranges)
+        # Asked for when a push is accepted, and soon after when it is delivered.
+        self._client = functools.lru_cache(maxsize=REMEMBERED)(self._made)
 
     def resolve(self, address: Address) -> Client | None:
         """Return the client behind ``address``, if it is in a served range."""
         if address.qualifiers:
             return None
-        return self._client(address.type, address.value, (address,))
+        return self._client(address.type, address.value)
 
     def client(self, client_id: str) -> Client | None:
         """Return the client with an id that :meth:`resolve` gave, if its range is still served."""
         kind, colon, value = client_id.partition(":")
-        return self._client(kind, value, ()) if colon else None
+        return self._client(kind, value) if colon else None
 
     def client_at(self, host: str) -> str | None:
         """Return the id of the client whose push sessions come from the IP address ``host``."""
@@ -62,9 +68,9 @@ class Subscribers:
                 return f"{kind}:{address.exploded}" if each.sessions else None
         return None
 
-    def _client(self, kind: str, value: str, addresses: tuple[Address, ...]) -> Client | None:
+    def _made(self, kind: str, value: str) -> Client | None:
         contacts = self._contacts(kind, value)
-        return Client(f"{kind}:{value}", addresses, contacts) if contacts else None
+        return Client(f"{kind}:{value}", (), contacts) if contacts else None
 
     def _contacts(self, kind: str, value: str) -> tuple[Contact, ...]:
         if kind == PLMN:
