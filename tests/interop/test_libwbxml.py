@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
-from typing import NoReturn
 from xml.etree.ElementTree import canonicalize
 from xml.sax.saxutils import escape
 
@@ -17,7 +15,7 @@ from omapush.content.provisioning.schema import RULES
 from omapush.protocols import wbxml
 from omapush.protocols.wbxml.tables import CO, DRM_REL, EMN, PROV, SI, SL, WML_1_1, WML_1_2, WML_1_3
 from omapush.protocols.wbxml.tokens import TokenTable
-from omapush.testing.libwbxml import Libwbxml, LibwbxmlMissing
+from omapush.testing.libwbxml import Libwbxml
 
 TABLES = {each.title: each for each in (SI, SL, CO, EMN, PROV, WML_1_1, WML_1_2, WML_1_3, DRM_REL)}
 
@@ -188,20 +186,6 @@ MEDIA_TYPES = {
     WML_1_3: "text/vnd.wap.wml",
     DRM_REL: "application/vnd.oma.drm.rights+xml",
 }
-
-
-@pytest.fixture(scope="module")
-def libwbxml() -> Libwbxml:
-    try:
-        return Libwbxml()
-    except LibwbxmlMissing as error:
-        missing(error)
-
-
-def missing(error: LibwbxmlMissing) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(str(error))
-    pytest.skip(str(error))
 
 
 def source(table: TokenTable, document: str) -> bytes:
