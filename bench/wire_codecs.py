@@ -50,21 +50,25 @@ def codecs(calls: int) -> list[Pair]:
 
 def _wbxml(calls: int) -> list[Pair]:
     library = Libwbxml()
-    pairs = []
-    for name, text, text_type, binary_type, share in (
-        (f"SI, {len(SI)} octets of XML", SI, SI_TYPE, SI_BINARY, 1),
-        (f"CP document, {CP_OCTETS} octets of XML", _provisioning(), CP_TYPE, CP_BINARY, 8),
-    ):
-        binary = encode_xml(text, text_type)
-        encode = _turns(
-            lambda: encode_xml(text, text_type), lambda: library.encode(text), calls // share
-        )
-        decode = _turns(
-            lambda: decode_xml(binary, binary_type), lambda: library.decode(binary), calls // share
-        )
-        pairs.append(Pair(f"WBXML encode, {name}", "libwbxml by ctypes", *encode))
-        pairs.append(Pair(f"WBXML decode, {name}", "libwbxml by ctypes", *decode))
-    return pairs
+    provisioning = _provisioning()
+    si, cp = f"SI, {len(SI)} octets of XML", f"CP document, {len(provisioning)} octets of XML"
+    return [
+        *_converted(library, si, SI, SI_TYPE, SI_BINARY, calls),
+        *_converted(library, cp, provisioning, CP_TYPE, CP_BINARY, calls // 8),
+    ]
+
+
+def _converted(
+    library: Libwbxml, name: str, text: bytes, text_type: str, binary_type: str, calls: int
+) -> list[Pair]:
+    binary = encode_xml(text, text_type)
+    encode = _turns(lambda: encode_xml(text, text_type), lambda: library.encode(text), calls)
+    decode = _turns(lambda: decode_xml(binary, binary_type), lambda: library.decode(binary), calls)
+    reference = "libwbxml by ctypes"
+    return [
+        Pair(f"WBXML encode, {name}", reference, *encode),
+        Pair(f"WBXML decode, {name}", reference, *decode),
+    ]
 
 
 def _push(calls: int) -> Pair:
