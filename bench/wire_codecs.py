@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import smpplib.smpp
 from load import CONTENT
+from messaging.sms.wap import extract_push_notification
 
 from omapush.content import mms_notification
 from omapush.content.message import PushMessage
@@ -72,8 +74,6 @@ def _converted(
 
 
 def _push(calls: int) -> Pair:
-    from messaging.sms.wap import extract_push_notification
-
     notification = MmsNotification(
         transaction_id="T1234567",
         content_location="http://mmsc.example.com/mms/0123456789abcdef0123456789abcdef",
@@ -101,10 +101,6 @@ def _push(calls: int) -> Pair:
 
 
 def _submit(calls: int) -> list[Pair]:
-    import smpplib.command
-    import smpplib.consts
-    import smpplib.smpp
-
     user_data = bytes.fromhex("0605040b8423f0") + bytes(range(120))
     ours = SubmitSm(
         sequence_number=7,

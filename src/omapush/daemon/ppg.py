@@ -22,6 +22,7 @@ from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
 from omapush.daemon.tls import tls_options
 from omapush.daemon.ways import open_ways, retry_policy
+from omapush.daemon.wsp_bearers import longest_submission_ms, smsc_accounts
 from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.admin import admin_application
 from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
@@ -35,6 +36,7 @@ from omapush.ppg.notification import NotificationLoop, NotificationSettings
 from omapush.ppg.notification_sender import HttpNotificationSender
 from omapush.ppg.peer_certificate import PeerCertificateProtocol
 from omapush.ppg.profiles import Profiles
+from omapush.ppg.reports import Reports
 from omapush.ppg.routing import RouteRule
 from omapush.ppg.store.contract import PLACED_AT_ONCE, NewPush, Store, StoreUnavailable
 from omapush.ppg.store.opening import StoreUrlError, open_store
@@ -51,6 +53,7 @@ def check_ppg_settings(settings: PpgSettings) -> None:
     """Check what only composition can see. :raises SettingsError: something does not fit."""
     policies(settings, SystemClock())
     tls_options(settings.pap)
+    smsc_accounts(settings)
     _ledger(settings)
 
 
@@ -111,7 +114,10 @@ async def _run(
     def reachable() -> None:
         deliveries.wake()
 
-    async with open_ways(settings, rules.recipients, store, profiles, reachable, clock) as ways:
+    reports = Reports(store, metrics, notifications.wake)
+    async with open_ways(
+        settings, rules.recipients, store, profiles, reports, reachable, clock
+    ) as ways:
         deliveries = DeliveryLoop(
             store,
             rules.recipients,
@@ -176,6 +182,7 @@ async def _serve(
         admin=f"http://{settings.admin.listen}",
         initiators=len(settings.initiators),
         clients=len(settings.clients),
+        smscs=len(settings.smsc),
     )
     calm_garbage_collection()
     stopping = asyncio.Event()
@@ -272,10 +279,11 @@ def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
     table = settings.delivery
     response_ms = _ms(table.response_timeout_seconds)
     profile_ms = _ms(settings.profiles.timeout_seconds) if settings.profiles.fetch else 0
+    submission_ms = longest_submission_ms(settings)
     lane = LaneSettings(
         retry=retry_policy(settings),
         idle_close_ms=_ms(table.idle_close_seconds),
-        lease_margin_ms=2 * response_ms + profile_ms,
+        lease_margin_ms=max(2 * response_ms + profile_ms, submission_ms),
         rules=tuple(_route_rule(each) for each in settings.routes),
     )
     return DeliverySettings(
@@ -283,7 +291,7 @@ def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
         in_flight=table.in_flight,
         per_client=table.per_client,
         # Long enough for a full lane to be worked off answer by slow answer.
-        lease_ms=(table.per_client + 3) * (response_ms + profile_ms),
+        lease_ms=(table.per_client + 3) * max(response_ms + profile_ms, submission_ms),
     )
 
 
