@@ -11,8 +11,6 @@ from xml.etree.ElementTree import canonicalize
 
 import pytest
 
-from omapush.content.application_id import HEADER as APPLICATION_ID
-from omapush.content.application_id import outgoing_value
 from omapush.core.errors import EncodeError
 from omapush.protocols import wbxml
 from omapush.protocols.wbxml.tables import PROV, SI, SL, WML_1_1
@@ -223,12 +221,12 @@ HEADERS = [
     ("Expires", "Tue, 15 Nov 1994 08:12:31 GMT"),
     ("Location", "http://www.kannel.org/status.shtml"),
     ("User-Agent", "Kannel"),
-    ("X-Wap-Application-Id", "x-wap-application:mms.ua"),
+    ("X-Wap-Application-Id", "4"),
     ("X-Unheard-Of", "foo, bar"),
 ]
-# Kannel writes an application that it does not know as number 0, which is any application: a
-# client might hand the content to the wrong one. We are right to write the URI (WSP 8.4.2.54).
-UNKNOWN_APPLICATION = ("X-Wap-Application-Id", "urn:x-example:app.ua")
+# Kannel wants a number here, and takes a URI for number 0, which is any application: a client
+# might hand the content to the wrong one. We are right to write the URI (WAP-235).
+APPLICATION_BY_URI = ("X-Wap-Application-Id", "urn:x-example:app.ua")
 
 
 def packed_by_kannel(headers: list[Header], folder: Path) -> bytes:
@@ -244,17 +242,14 @@ def packed_by_kannel(headers: list[Header], folder: Path) -> bytes:
 
 def test_kannel_packs_headers_as_we_do(tmp_path: Path) -> None:
     theirs = packed_by_kannel(HEADERS, tmp_path)
-    ours = [
-        (name, outgoing_value(value) if name == APPLICATION_ID else value)
-        for name, value in HEADERS
-    ]
-    assert encode_headers(ours, WSP_1_2) == theirs
+    assert encode_headers(HEADERS, WSP_1_2) == theirs
+    assert list(decode_headers(theirs).headers) == HEADERS
 
 
-def test_kannel_still_packs_an_unknown_application_as_any(tmp_path: Path) -> None:
-    assert packed_by_kannel([UNKNOWN_APPLICATION], tmp_path) == b"\xaf\x80"
-    assert decode_headers(encode_headers([UNKNOWN_APPLICATION], WSP_1_2)).headers == (
-        UNKNOWN_APPLICATION,
+def test_kannel_still_packs_an_application_by_uri_as_any(tmp_path: Path) -> None:
+    assert packed_by_kannel([APPLICATION_BY_URI], tmp_path) == b"\xaf\x80"
+    assert decode_headers(encode_headers([APPLICATION_BY_URI], WSP_1_2)).headers == (
+        APPLICATION_BY_URI,
     )
 
 
