@@ -11,5 +11,6 @@
 * ``kannel``, ``tshark`` and ``libwbxml``: peers of other makes, to compare octets with.
 
 These modules may be imported by tests only. They need what is installed beside omapush for tests
-(pytest, a PostgreSQL server, openssl, a peer) only where their own text says so, and say what is missing.
+(pytest, a PostgreSQL server, openssl, a peer) only where their own text says so, and say what is
+missing.
 """
