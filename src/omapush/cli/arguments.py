@@ -79,8 +79,8 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """One push, as ``push`` and ``replace`` are asked for it."""
+class Content:
+    """What is pushed: a body of any kind, and the application it is for."""
 
     application: Annotated[
         str, typer.Option("--application", "-a", help="Application id: URN or hexadecimal number.")
@@ -90,6 +90,12 @@ class Submission:
     content_type: Annotated[
         str | None, typer.Option(help="Media type; default by the file's ending, or text/plain.")
     ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What is wished for one push, whatever it contains."""
+
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", help="Push header, 'Name: value'.")
     ] = None
