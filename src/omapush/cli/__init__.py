@@ -26,6 +26,7 @@ from omapush.cli.listen import listen
 from omapush.cli.option_groups import grouped
 from omapush.cli.ppg import ppg
 from omapush.cli.push import push
+from omapush.cli.recipes import push_recipe, with_recipes
 from omapush.cli.replace import replace
 from omapush.cli.status import status
 
@@ -56,7 +57,7 @@ def _main(
 
 application.command("ppg")(ppg)
 application.command("client")(client)
-application.command("push")(grouped(push))
+application.command("push", cls=with_recipes("push", push_recipe))(grouped(push))
 application.command("replace")(grouped(replace))
 application.command("cancel")(grouped(cancel))
 application.command("status")(grouped(status))
