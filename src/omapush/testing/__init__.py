@@ -2,6 +2,7 @@
 
 * ``virtual_clock``: time that stands still until a test moves it.
 * ``pair``: two real sessions joined by a simulated link.
+* ``datagram_link``: two real datagram machines joined by a link that loses and reorders.
 * ``bearer_contract``: the suite that every stream bearer passes.
 * ``memory_store``: a ledger in memory that obeys the store's contract.
 * ``store_contract`` and ``report_contract``: the suite that every ledger passes.
