@@ -2,13 +2,13 @@
 
 ``omapush ppg`` and ``omapush client`` run daemons; ``push``, ``replace``, ``cancel``,
 ``capabilities`` and ``listen`` are an initiator's tools, ``status`` is an initiator's and an
-operator's; ``check-config`` reads settings; ``hash-password`` makes one of their values; ``demo``
-shows the whole. Each prints for people, or with ``--json`` for programs, and ends with 0 (done), 1
-(could not be done) or 2 (asked wrongly).
+operator's; ``check-config`` reads settings; ``hash-password`` makes one of their values; ``decode``
+explains octets; ``demo`` shows the whole. Each prints for people, or with ``--json`` for programs,
+and ends with 0 (done), 1 (could not be done) or 2 (asked wrongly).
 
 What verbs share: ``arguments`` has their options, some as dataclasses that ``option_groups`` shows
-to typer; ``submission`` is what ``push`` and ``replace`` do; ``ending`` turns errors into messages
-and exit status.
+to typer; ``submission`` is what ``push`` and ``replace`` do; ``octet_input`` reads octets;
+``ending`` turns errors into messages and exit status.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from omapush.cli.cancel import cancel
 from omapush.cli.capabilities import capabilities
 from omapush.cli.check_config import check_config
 from omapush.cli.client import client
+from omapush.cli.decode import decode
 from omapush.cli.demo import demo
 from omapush.cli.hash_password import hash_password
 from omapush.cli.listen import listen
@@ -66,6 +67,7 @@ application.command("listen")(listen)
 application.command("check-config")(check_config)
 application.command("hash-password")(hash_password)
 application.command("demo")(demo)
+application.command("decode")(decode)
 
 
 def main() -> None:

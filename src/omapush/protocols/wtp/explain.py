@@ -6,9 +6,12 @@ the decoder refuses.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from enum import IntEnum
 
-from omapush.core.explanation import Field, Scalar
+from omapush.core.errors import DecodeError
+from omapush.core.explanation import Field, Scalar, telling_how_far
 from omapush.core.octets import OctetReader
 from omapush.protocols.wtp.codes import (
     LAYER,
@@ -75,12 +78,13 @@ def explain(datagram: bytes) -> Field:
     reader = OctetReader(datagram, LAYER)
     reader.uint8()
     children = [Field("Concatenation Indicator", 0, datagram[:1], 0)]
-    while reader.remaining:
-        start = reader.position
-        length = read_length(reader)
-        children.append(_since(reader, start, "PDU Length", length))
-        offset = reader.position
-        children.append(explain_pdu(reader.take(length), offset))
+    with telling_how_far(lambda: children):
+        while reader.remaining:
+            start = reader.position
+            length = read_length(reader)
+            children.append(_since(reader, start, "PDU Length", length))
+            offset = reader.position
+            children.append(explain_pdu(reader.take(length), offset))
     return Field("WTP datagram", 0, datagram, None, tuple(children))
 
 
@@ -89,7 +93,8 @@ def explain_pdu(octets: bytes, offset: int) -> Field:
 
     :raises DecodeError: as the decoder does; positions count in the PDU.
     """
-    decode(octets)
+    with telling_how_far(lambda: _before_the_fault(octets, offset)):
+        decode(octets)
     reader = OctetReader(octets, LAYER)
     header = read_header(reader)
     kind = PduType(header.pdu_type)
@@ -104,6 +109,15 @@ def explain_pdu(octets: bytes, offset: int) -> Field:
         )
     moved = tuple(_moved(child, offset) for child in children)
     return Field(f"WTP {_NAMES[kind]}", offset, octets, None, moved)
+
+
+def _before_the_fault(octets: bytes, offset: int) -> Iterator[Field]:
+    """Yield what can be explained of a PDU that cannot be decoded."""
+    reader = OctetReader(octets, LAYER)
+    with suppress(DecodeError, ValueError):
+        header = read_header(reader)
+        for field in _fixed_part(reader, header, PduType(header.pdu_type)):
+            yield _moved(field, offset)
 
 
 def _fixed_part(reader: OctetReader, header: Header, kind: PduType) -> list[Field]:
