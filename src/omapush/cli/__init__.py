@@ -26,6 +26,7 @@ from omapush.cli.hash_password import hash_password
 from omapush.cli.listen import listen
 from omapush.cli.option_groups import grouped
 from omapush.cli.ppg import ppg
+from omapush.cli.preview import preview, preview_recipe
 from omapush.cli.push import push
 from omapush.cli.recipes import push_recipe, with_recipes
 from omapush.cli.replace import replace
@@ -59,6 +60,7 @@ def _main(
 application.command("ppg")(ppg)
 application.command("client")(client)
 application.command("push", cls=with_recipes("push", push_recipe))(grouped(push))
+application.command("preview", cls=with_recipes("preview", preview_recipe))(grouped(preview))
 application.command("replace")(grouped(replace))
 application.command("cancel")(grouped(cancel))
 application.command("status")(grouped(status))

@@ -78,12 +78,17 @@ def _secret(parameter: Parameter, file: Path | None) -> str | None:
     if file is None:
         return os.environ.get(_variable(parameter))
     if file == TERMINAL:
-        asked = sys.stdin.isatty()
-        return getpass.getpass(f"{parameter.name}: ") if asked else sys.stdin.readline().rstrip()
+        if _is_terminal():
+            return getpass.getpass(f"{parameter.name}: ")
+        return sys.stdin.readline().rstrip("\r\n")
     try:
         return octets_of(file).decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise AskedWronglyError(f"{file}: not text") from error
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _field_name(parameter: Parameter) -> str:

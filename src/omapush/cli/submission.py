@@ -109,8 +109,8 @@ def attempt(
         each for each in message.headers if each[0].lower() not in ("content-type", _APPLICATION)
     ]
     headers += [_header(line) for line in asked.header or ()]
-    before = _instant("--deliver-before", asked.deliver_before)
-    after = _instant("--deliver-after", asked.deliver_after)
+    before = instant_of("--deliver-before", asked.deliver_before)
+    after = instant_of("--deliver-after", asked.deliver_after)
     assumed = octets_of(asked.capabilities) if asked.capabilities is not None else None
 
     async def submit_once(notify: str | None) -> SubmissionResult:
@@ -195,7 +195,8 @@ def octets_of(file: Path) -> bytes:
         raise AskedWronglyError(f"{file}: {error.strerror or error}") from error
 
 
-def _instant(option: str, text: str | None) -> Instant | None:
+def instant_of(option: str, text: str | None) -> Instant | None:
+    """Return the value of an option. :raises AskedWronglyError: it is no time."""
     try:
         return parse_utc(text) if text is not None else None
     except DecodeError as error:

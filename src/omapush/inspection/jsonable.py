@@ -51,11 +51,12 @@ def _layer(layer: Layer) -> Json:
         "inside": layer.inside,
         "offset": layer.offset,
         "note": layer.tree.note,
-        "fields": [_field(each) for each in layer.tree.children],
+        "fields": [field_object(each) for each in layer.tree.children],
     }
 
 
-def _field(field: Field) -> Json:
+def field_object(field: Field) -> Json:
+    """Return a field of a tree, and all below it."""
     said: dict[str, Json] = {
         "name": field.name,
         "offset": field.offset,
@@ -64,5 +65,5 @@ def _field(field: Field) -> Json:
         "note": field.note,
     }
     if field.children:
-        said["fields"] = [_field(each) for each in field.children]
+        said["fields"] = [field_object(each) for each in field.children]
     return said
