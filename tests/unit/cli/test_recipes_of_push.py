@@ -1,4 +1,4 @@
-"""``omapush push RECIPE``: what is submitted, what is said of wrong arguments, where secrets are."""
+"""``omapush push RECIPE``: what is submitted, what is said of wrong arguments, and secrets."""
 
 from __future__ import annotations
 
