@@ -21,7 +21,12 @@ from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
 from omapush.daemon.tls import tls_options
-from omapush.daemon.wsp_bearers import datagrams
+from omapush.daemon.wsp_bearers import (
+    datagrams,
+    longest_submission_ms,
+    short_messages,
+    smsc_accounts,
+)
 from omapush.ota.http.ppg import HttpPpgSettings
 from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.admin import admin_application
@@ -38,13 +43,14 @@ from omapush.ppg.notification import NotificationLoop, NotificationSettings
 from omapush.ppg.notification_sender import HttpNotificationSender
 from omapush.ppg.peer_certificate import PeerCertificateProtocol
 from omapush.ppg.profiles import Profiles
+from omapush.ppg.reports import Reports
 from omapush.ppg.routing import RouteRule
 from omapush.ppg.store.contract import PLACED_AT_ONCE, NewPush, Store, StoreUnavailable
 from omapush.ppg.store.opening import StoreUrlError, open_store
 from omapush.ppg.submission import SubmissionLimits
 from omapush.ppg.terminal_reach import TerminalReachSettings
 from omapush.ppg.terminals import Terminals
-from omapush.ppg.ways import Ways
+from omapush.ppg.ways import ShortMessages, Ways
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +63,7 @@ def check_ppg_settings(settings: PpgSettings) -> None:
     """Check what only composition can see. :raises SettingsError: something does not fit."""
     policies(settings, SystemClock())
     tls_options(settings.pap)
+    smsc_accounts(settings)
     _ledger(settings)
 
 
@@ -80,8 +87,7 @@ async def run_ppg(settings: PpgSettings) -> None:
     profiles = profiles_of(settings.profiles, clock)
     try:
         async with datagrams(settings, clock) as udp:
-            ways = _ways(settings, store, clock, profiles, udp)
-            await _run(settings, rules, clock, store, sender, profiles, ways)
+            await _run(settings, rules, clock, store, sender, profiles, udp)
     finally:
         if profiles is not None:
             await profiles.close()
@@ -97,7 +103,7 @@ async def _run(
     store: Store,
     sender: HttpNotificationSender,
     profiles: Profiles | None,
-    ways: Ways,
+    udp: Datagrams | None,
 ) -> None:
     incarnation = secrets.token_hex(8)
     node = settings.gateway.node
@@ -115,6 +121,27 @@ async def _run(
         owner,
         _notification_settings(settings),
     )
+    reports = Reports(store, metrics, notifications.wake)
+    async with short_messages(settings, clock, reports) as sms:
+        ways = _ways(settings, store, clock, profiles, udp, sms)
+        await _serve(
+            settings, rules, clock, store, profiles, ways, owner, metrics, identity, notifications
+        )
+    log.info("gateway_stopped", node=node)
+
+
+async def _serve(
+    settings: PpgSettings,
+    rules: Policies,
+    clock: SystemClock,
+    store: Store,
+    profiles: Profiles | None,
+    ways: Ways,
+    owner: str,
+    metrics: Metrics,
+    identity: Identity,
+    notifications: NotificationLoop,
+) -> None:
     deliveries = DeliveryLoop(
         store,
         rules.recipients,
@@ -161,11 +188,12 @@ async def _run(
     admin = HttpServer(admin_application(store, metrics), [listening_socket(settings.admin.listen)])
     log.info(
         "gateway_started",
-        node=node,
+        node=settings.gateway.node,
         pap=f"{settings.pap.origin}{settings.pap.paths[0]}",
         admin=f"http://{settings.admin.listen}",
         initiators=len(settings.initiators),
         clients=len(settings.clients),
+        smscs=len(settings.smsc),
     )
     calm_garbage_collection()
     stopping = asyncio.Event()
@@ -188,7 +216,6 @@ async def _run(
         stop,
         stopping,
     )
-    log.info("gateway_stopped", node=node)
 
 
 def calm_garbage_collection() -> None:
@@ -241,10 +268,11 @@ def _ways(
     clock: SystemClock,
     profiles: Profiles | None,
     udp: Datagrams | None,
+    sms: ShortMessages | None,
 ) -> Ways:
     table = settings.delivery
     reaching = TerminalReachSettings(_retry(settings), _ms(table.registration_age_seconds))
-    return Ways(store, _terminals(settings, clock, profiles), clock, reaching, udp)
+    return Ways(store, _terminals(settings, clock, profiles), clock, reaching, udp, sms)
 
 
 def _retry(settings: PpgSettings) -> RetryPolicy:
@@ -268,10 +296,11 @@ def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
     table = settings.delivery
     response_ms = _ms(table.response_timeout_seconds)
     profile_ms = _ms(settings.profiles.timeout_seconds) if settings.profiles.fetch else 0
+    submission_ms = longest_submission_ms(settings)
     lane = LaneSettings(
         retry=_retry(settings),
         idle_close_ms=_ms(table.idle_close_seconds),
-        lease_margin_ms=2 * response_ms + profile_ms,
+        lease_margin_ms=max(2 * response_ms + profile_ms, submission_ms),
         rules=tuple(_route_rule(each) for each in settings.routes),
     )
     return DeliverySettings(
@@ -279,7 +308,7 @@ def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
         in_flight=table.in_flight,
         per_client=table.per_client,
         # Long enough for a full lane to be worked off answer by slow answer.
-        lease_ms=(table.per_client + 3) * (response_ms + profile_ms),
+        lease_ms=(table.per_client + 3) * max(response_ms + profile_ms, submission_ms),
     )
 
 
