@@ -116,7 +116,7 @@ def explain_pap(octets: bytes) -> Field:
 def _content(octets: bytes, headers: tuple[tuple[str, str], ...], body: bytes, after: int) -> Field:
     at = max(octets.find(body, after), 0)
     said = tuple(Field(name, at, b"", value) for name, value in headers)
-    return Field("content", at, body, None, (*said, Field("body", at, body)))
+    return Field("content", at, b"", None, (*said, Field("body", at, body)))
 
 
 def _fields(said: dict[str, Json], at: int) -> list[Field]:

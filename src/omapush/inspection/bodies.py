@@ -90,10 +90,16 @@ def read_session_initiation(octets: bytes) -> Reading:
         "cpi_tags": [tag.hex() for tag in request.cpi_tags],
     }
     warnings = tuple(f"sir: {deviation}" for deviation in request.deviations)
-    offers = request.wsp_contact_points or request.contact_points
-    likely = 70 if offers and not warnings else 5
     explain = partial(session_initiation.explain_session_initiation, octets)
-    return Reading("sir", values, explain, (), warnings, likely)
+    return Reading("sir", values, explain, (), warnings, _likely(request))
+
+
+def _likely(request: session_initiation.SessionInitiation) -> int:
+    """Tell how likely it is a request: reading tolerates so much that nearly anything is one."""
+    offers = request.wsp_contact_points or request.contact_points
+    if not offers or request.version > 1:
+        return 5
+    return 30 if request.deviations else 70
 
 
 def _contact_points(addresses: tuple[AddressType, ...]) -> list[Json]:

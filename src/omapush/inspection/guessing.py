@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from omapush.core.errors import DecodeError
@@ -9,8 +10,17 @@ from omapush.inspection.kinds import KINDS, KNOWN
 from omapush.inspection.layers import check_length, descend
 from omapush.inspection.model import Inspection, Kind, Reading
 
-NOWHERE = 5
+NOWHERE = 7
 """A kind below this plausibility fits by chance only and is not worth a word."""
+
+
+_SIGNATURES: dict[Kind, Callable[[bytes], bool]] = {
+    Kind.PAP: lambda octets: octets[:5] in (b"<?xml", b"POST ") or octets.startswith(b"<!DOCTYPE"),
+    Kind.SMPP: lambda octets: int.from_bytes(octets[:4], "big") == len(octets),
+    Kind.WBXML: lambda octets: octets[:1] in _WBXML_VERSIONS and octets[2:4] == b"\x6a\0",
+}
+"""How octets of a kind begin, where hardly anything else does."""
+_WBXML_VERSIONS = (b"\1", b"\2", b"\3")
 
 
 class NothingFitsError(DecodeError):
@@ -45,13 +55,15 @@ def guess(octets: bytes, *, trees: bool = True) -> Inspection:
             fitting.append((kind, KINDS[kind].read(octets)))
         except DecodeError as error:
             faults.append((kind, error))
-    if not fitting:
-        raise NothingFitsError(*max(faults, key=lambda each: _reached(each[1])))
     likely = sorted(fitting, key=lambda each: each[1].plausibility, reverse=True)
+    if faults and (not likely or likely[0][1].plausibility < NOWHERE):
+        raise NothingFitsError(*max(faults, key=lambda each: _promise(*each, octets)))
     kind, reading = likely[0]
     others = tuple(other for other, each in likely[1:] if each.plausibility >= NOWHERE)
     return replace(descend(kind, len(octets), reading, trees=trees), guessed=others)
 
 
-def _reached(error: DecodeError) -> int:
-    return error.position if isinstance(error.position, int) else 0
+def _promise(kind: Kind, error: DecodeError, octets: bytes) -> tuple[bool, int]:
+    """Tell how far a kind got: what begins like one is meant so, wherever the fault is."""
+    reached = error.position if isinstance(error.position, int) else 0
+    return kind in _SIGNATURES and _SIGNATURES[kind](octets), reached

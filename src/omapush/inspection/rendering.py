@@ -13,7 +13,7 @@ from omapush.core.explanation import Field, Scalar
 from omapush.inspection.kinds import KINDS
 from omapush.inspection.layers import explained_so_far
 from omapush.inspection.model import Inspection, Kind, Layer
-from omapush.inspection.smpp_pdus import SECRETS
+from omapush.inspection.smpp_pdus import SECRETS, may_hold_secrets
 
 WARNING = "! "
 """What lines that warn begin with."""
@@ -22,6 +22,7 @@ _OCTETS = 8
 _WIDTH = 3 * _OCTETS
 _REMAINDER = 64
 """Octets behind a fault that are still shown."""
+_WORD = 4
 
 
 def render(inspection: Inspection) -> Iterator[str]:
@@ -58,6 +59,8 @@ def render_refusal(kind: Kind, octets: bytes, error: DecodeError) -> Iterator[st
         yield WARNING + printable(str(error))
         return
     yield f"{WARNING}refused at octet {position}: {printable(error.reason)}"
+    if kind is Kind.SMPP and may_hold_secrets(octets):
+        return
     left = octets[position : position + _REMAINDER]
     for number, row in enumerate(_rows(left)):
         yield f"{position + number * _OCTETS:6}  {row}"
@@ -118,6 +121,8 @@ def _field(field: Field, below: dict[int, Layer], depth: int) -> Iterator[str]:
         meaning += f": see {inner.name} below"
     elif field.value is not None:
         meaning += f": {_value(field.value)}"
+    elif not field.children and _is_text(field.octets) and field.name not in SECRETS:
+        meaning += f": {field.octets.decode('ascii')!r}"
     if field.note:
         meaning += f"  ({printable(field.note)})"
     yield f"{field.offset:6}  {rows[0]:{_WIDTH}} {meaning}"
@@ -128,7 +133,12 @@ def _field(field: Field, below: dict[int, Layer], depth: int) -> Iterator[str]:
 def _value(value: Scalar) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return printable(str(value))
+    return printable(str(value)) or "(empty)"
+
+
+def _is_text(octets: bytes) -> bool:
+    """Whether octets of unknown meaning look like words."""
+    return len(octets) >= _WORD and octets.isascii() and octets.decode("ascii").isprintable()
 
 
 def _rows(octets: bytes) -> Iterator[str]:

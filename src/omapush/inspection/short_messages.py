@@ -19,8 +19,9 @@ from omapush.protocols.sms.timestamps import EnhancedValidity, RelativeValidity,
 from omapush.protocols.sms.tpdu import (
     Direction,
     OptionalParameters,
-    SmsCommand,
+    SmsDeliver,
     SmsStatusReport,
+    SmsSubmit,
     Tpdu,
 )
 from omapush.protocols.sms.user_data import UserData
@@ -34,7 +35,6 @@ from omapush.protocols.sms.user_data_header import (
 )
 from omapush.protocols.wdp import Port
 
-_MAIN = {Direction.TO_MOBILE: "SmsDeliver", Direction.FROM_MOBILE: "SmsSubmit"}
 _UNIT_PORTS = (Port.PUSH, Port.CONNECTIONLESS)
 
 # TPDUs
@@ -47,9 +47,9 @@ def read_tpdu(direction: Direction, octets: bytes) -> Reading:
     """
     centre, tpdu = tpdu_of(octets, direction)
     if centre is None:
-        return _tpdu_reading(tpdu, direction, {}, partial(explain, octets, direction))
+        return _tpdu_reading(tpdu, {}, partial(explain, octets, direction))
     tree = partial(explain, octets, direction, service_centre=True)
-    return _tpdu_reading(tpdu, direction, {"service_centre": centre}, tree)
+    return _tpdu_reading(tpdu, {"service_centre": centre}, tree)
 
 
 def tpdu_of(octets: bytes, direction: Direction) -> tuple[str | None, Tpdu]:
@@ -75,9 +75,7 @@ def explain_tpdu(direction: Direction, octets: bytes) -> Field:
         return explain(octets, direction)
 
 
-def _tpdu_reading(
-    tpdu: Tpdu, direction: Direction, values: Values, tree: Callable[[], Field]
-) -> Reading:
+def _tpdu_reading(tpdu: Tpdu, values: Values, tree: Callable[[], Field]) -> Reading:
     name = type(tpdu).__name__
     values["tpdu"] = TITLES[name]
     warnings: list[str] = []
@@ -97,15 +95,20 @@ def _tpdu_reading(
     if isinstance(tpdu, SmsStatusReport):
         values["status_text"] = status_text(tpdu.status)
     carried = () if data is None else _user_data(data, values, warnings)
-    likely = 80 if name == _MAIN[direction] else 40
-    likely -= 10 * ("service_centre" in values) + 30 * _is_odd(tpdu)
+    likely = max(1, _plausibility(tpdu) - 10 * ("service_centre" in values))
     return Reading("sms", values, tree, carried, tuple(warnings), likely)
 
 
-def _is_odd(tpdu: Tpdu) -> bool:
-    """Whether a TPDU says what nobody would say, so that it rather is something else."""
+def _plausibility(tpdu: Tpdu) -> int:
+    """Tell how likely octets that read like this were meant so; reports are three octets long."""
     stamp = getattr(tpdu, "service_centre_timestamp", None)
-    return isinstance(tpdu, SmsCommand) or (isinstance(stamp, Timestamp) and stamp.moment is None)
+    is_odd = isinstance(stamp, Timestamp) and stamp.moment is None
+    match tpdu:
+        case SmsDeliver() | SmsSubmit():
+            return 50 if is_odd else 80
+        case SmsStatusReport():
+            return 30 if is_odd else 60
+    return 8
 
 
 def _said(value: object) -> Json:

@@ -11,7 +11,7 @@ from omapush.inspection.model import Carried, Reading, Values
 from omapush.inspection.plain import plain
 from omapush.inspection.short_messages import carried_at, read_user_data, segment_warning
 from omapush.protocols.smpp.codec import LAYOUTS, decode_pdu
-from omapush.protocols.smpp.commands import name_of
+from omapush.protocols.smpp.commands import BIND_COMMANDS, CommandId, name_of
 from omapush.protocols.smpp.explain import explain
 from omapush.protocols.smpp.pdu import Pdu
 from omapush.protocols.smpp.receipt import parse_receipt
@@ -34,6 +34,11 @@ _NO_TEXT = (DataCoding.OCTETS_2, DataCoding.OCTETS, 0x05, 0x09, 0x0A, 0x0D, 0x0E
 
 SECRETS = frozenset({"password"})
 """Fields whose octets are shown to nobody: what is decoded ends up in reports of bugs."""
+
+
+def may_hold_secrets(octets: bytes) -> bool:
+    """Whether a PDU, readable or not, is one that has a password."""
+    return int.from_bytes(octets[4:8], "big") in (*BIND_COMMANDS, CommandId.OUTBIND)
 
 
 def read_smpp(octets: bytes) -> Reading:

@@ -18,7 +18,11 @@ from omapush.protocols.wtp.pdu import (
     SegmentedInvoke,
     SegmentedResult,
     decode,
+    encode,
 )
+
+_SHORT = 4
+"""Octets of an Ack or an Abort as one mostly sees them."""
 
 
 def read_wtp(octets: bytes) -> Reading:
@@ -33,7 +37,9 @@ def read_wtp(octets: bytes) -> Reading:
     said = [_values(pdu) for pdu in pdus]
     is_single = not concatenation.is_concatenated(octets)
     values: Values = said[0] if is_single else {"pdu": "concatenation", "pdus": list(said)}
-    return Reading("wtp", values, partial(explain, octets), carried, warnings, _likely(carried))
+    return Reading(
+        "wtp", values, partial(explain, octets), carried, warnings, _likely(pdus, carried)
+    )
 
 
 def _decoded(part: concatenation.Part) -> Pdu:
@@ -46,12 +52,15 @@ def _decoded(part: concatenation.Part) -> Pdu:
         raise DecodeError(error.reason, position, error.layer) from error
 
 
-def _likely(carried: tuple[Carried, ...]) -> int:
+def _likely(pdus: list[Pdu], carried: tuple[Carried, ...]) -> int:
     """Tell how likely it is WTP: nearly any octets are, so what they carry has to be WSP."""
     try:
-        return max((each.read(each.octets).plausibility for each in carried), default=10)
+        found = [each.read(each.octets).plausibility for each in carried]
     except DecodeError:
         return 2
+    if found:
+        return max(found)
+    return 9 if len(pdus) == 1 and len(encode(pdus[0])) <= _SHORT else 4
 
 
 def is_whole(pdu: Invoke | Result) -> bool:

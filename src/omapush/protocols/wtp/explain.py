@@ -98,7 +98,7 @@ def explain_pdu(octets: bytes, offset: int) -> Field:
     reader = OctetReader(octets, LAYER)
     header = read_header(reader)
     kind = PduType(header.pdu_type)
-    children = _fixed_part(reader, header, kind)
+    children = list(_fixed_part(reader, header, kind))
     if header.has_tpis:
         children.extend(_tpis(reader))
     if kind in _CARRIES_DATA:
@@ -120,33 +120,32 @@ def _before_the_fault(octets: bytes, offset: int) -> Iterator[Field]:
             yield _moved(field, offset)
 
 
-def _fixed_part(reader: OctetReader, header: Header, kind: PduType) -> list[Field]:
-    fields = [_first_octet(reader, header, kind)]
+def _fixed_part(reader: OctetReader, header: Header, kind: PduType) -> Iterator[Field]:
+    yield _first_octet(reader, header, kind)
     identity = header.transaction_id
     side = "from the responder" if identity & RESPONDER_BIT else "from the initiator"
-    fields.append(Field("TID", 1, reader.between(1, 3), identity & ~RESPONDER_BIT, note=side))
+    yield Field("TID", 1, reader.between(1, 3), identity & ~RESPONDER_BIT, note=side)
     start = reader.position
     match kind:
         case PduType.INVOKE:
             octet = reader.uint8()
-            fields.append(_since(reader, start, "Invoke parameters", _invoke_flags(octet)))
+            yield _since(reader, start, "Invoke parameters", _invoke_flags(octet))
         case PduType.ABORT:
             reason = reader.uint8()
             value = (
                 _name(AbortReason, reason) if header.flags == AbortType.PROVIDER else hex(reason)
             )
-            fields.append(_since(reader, start, "Abort Reason", value))
+            yield _since(reader, start, "Abort Reason", value)
         case PduType.SEGMENTED_INVOKE | PduType.SEGMENTED_RESULT:
             number = reader.uint8()
-            fields.append(_since(reader, start, "Packet Sequence Number", number))
+            yield _since(reader, start, "Packet Sequence Number", number)
         case PduType.NEGATIVE_ACK:
             count = reader.uint8()
-            fields.append(_since(reader, start, "Number of Missing Packets", count))
+            yield _since(reader, start, "Number of Missing Packets", count)
             missing = ", ".join(
                 str(number) for number in reader.between(start + 1, start + 1 + count)
             )
-            fields.append(_taken(reader, "Missing Packets", count, missing or "the whole group"))
-    return fields
+            yield _taken(reader, "Missing Packets", count, missing or "the whole group")
 
 
 def _first_octet(reader: OctetReader, header: Header, kind: PduType) -> Field:
