@@ -220,7 +220,11 @@ def test_secret_comes_from_where_others_do_not_see_it(
             shown = omapush(*given, OMAPUSH_PIN=PIN)
     assert shown.exit_code == 0
     assert PIN not in shown.output
-    words = {"document": [DOCUMENT.encode()], "security": ["userpin"], "pin": [PIN]}
+    words: dict[str, list[str | bytes]] = {
+        "document": [DOCUMENT.encode()],
+        "security": ["userpin"],
+        "pin": [PIN],
+    }
     assert gateway.entity.content == RECIPES["cp"].message(words)
     assert "mac=" in (RECIPES["cp"].message(words).content_type or "").lower()
 
@@ -229,8 +233,13 @@ def test_secret_is_asked_for_at_a_terminal_without_echo(
     gateway: Gateway, document: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
+
+    def person(prompt: str) -> str:
+        asked.append(prompt)
+        return PIN
+
     monkeypatch.setattr("omapush.cli.recipes._is_terminal", lambda: True)
-    monkeypatch.setattr("getpass.getpass", lambda prompt: asked.append(prompt) or PIN)
+    monkeypatch.setattr("getpass.getpass", person)
     given = ("push", "cp", "--document", document, "--security", "userpin", "--to", "+44")
     assert omapush(*given, "--pin-file", "-").exit_code == 0
     assert asked == ["pin: "]
