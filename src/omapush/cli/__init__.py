@@ -2,13 +2,15 @@
 
 ``omapush ppg`` and ``omapush client`` run daemons; ``push``, ``replace``, ``cancel``,
 ``capabilities`` and ``listen`` are an initiator's tools, ``status`` is an initiator's and an
-operator's; ``check-config`` reads settings; ``hash-password`` makes one of their values; ``decode``
-explains octets; ``demo`` shows the whole. Each prints for people, or with ``--json`` for programs,
-and ends with 0 (done), 1 (could not be done) or 2 (asked wrongly).
+operator's; ``preview`` shows what ``push`` would send, ``decode`` explains octets; ``check-config``
+reads settings; ``hash-password`` makes one of their values; ``demo`` shows the whole. Each prints
+for people, or with ``--json`` for programs, and ends with 0 (done), 1 (could not be done) or 2
+(asked wrongly).
 
 What verbs share: ``arguments`` has their options, some as dataclasses that ``option_groups`` shows
-to typer; ``submission`` is what ``push`` and ``replace`` do; ``octet_input`` reads octets;
-``ending`` turns errors into messages and exit status.
+to typer; ``submission`` is what ``push`` and ``replace`` do; ``recipes`` lets ``push`` and
+``preview`` take a recipe as their first word; ``production`` makes the octets that ``preview``
+shows; ``octet_input`` reads octets; ``ending`` turns errors into messages and exit status.
 """
 
 from __future__ import annotations

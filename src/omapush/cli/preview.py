@@ -18,7 +18,7 @@ from omapush.content.message import PushMessage
 from omapush.content.recipes import Recipe
 from omapush.daemon.clock import SystemClock
 from omapush.inspection.preview import Preview, preview_of
-from omapush.inspection.preview_rendering import preview_object, render_preview
+from omapush.inspection.preview_rendering import preview_object, render_preview, summarise
 from omapush.inspection.preview_warnings import Circumstances, warnings_about
 from omapush.inspection.rendering import WARNING
 
@@ -97,7 +97,7 @@ def _show(
     elif as_json:
         typer.echo(json.dumps(preview_object(preview)))
     else:
-        _echo(render_preview(preview))
+        _echo(summarise(preview) if output.summary else render_preview(preview))
     if preview.failure is not None:
         raise typer.Exit(FAILED)
 

@@ -107,6 +107,7 @@ class Output:
             help=f"Print this layer only, one line for each of it: {', '.join(LAYERS)}.",
         ),
     ] = None
+    summary: Annotated[bool, typer.Option("--summary", help="Sizes and warnings only.")] = False
     at: Annotated[
         str | None, typer.Option("--at", help="As if it were this time, as 2030-12-31T23:59:59Z.")
     ] = None

@@ -10,6 +10,8 @@
   calls only those that it can carry.
 * ``jsonable``, ``rendering``: the result for programs and for people. ``line_mode``: one input per
   line. ``plain``: single values as JSON has them.
+* ``preview``: the layers of a push that others made, in the order in which they come about;
+  ``preview_warnings`` judges them, ``preview_rendering`` shows them.
 
 A kind that refuses its octets raises the :class:`~omapush.core.errors.DecodeError` of its
 layer. What a layer carries may be anything: where it cannot be read, that becomes a warning of the

@@ -20,16 +20,14 @@ _HEX_OCTETS = 32
 
 def render_preview(preview: Preview) -> Iterator[str]:
     """Yield the lines of a preview, none longer than 99 characters."""
-    yield from _summary(preview)
+    yield from summarise(preview)
     for layer in preview.layers:
         yield ""
         yield from _layer(layer)
-    if preview.failure is not None:
-        yield ""
-        yield from _wrapped(f"{WARNING}it goes no further: {printable(preview.failure)}", 2)
 
 
-def _summary(preview: Preview) -> Iterator[str]:
+def summarise(preview: Preview) -> Iterator[str]:
+    """Yield the sizes of all steps, and what is to be warned of."""
     rows = [
         (layer, " + ".join(str(len(each.octets)) for each in preview.named(layer.name)))
         for layer in preview.layers
@@ -46,6 +44,12 @@ def _summary(preview: Preview) -> Iterator[str]:
         yield f"{messages}, {preview.free} octets free in {last}"
     for warning in preview.warnings:
         yield from _wrapped(f"{WARNING}{printable(warning)}", 2)
+    if preview.failure is not None:
+        yield from _failure(preview.failure)
+
+
+def _failure(reason: str) -> list[str]:
+    return _wrapped(f"{WARNING}it goes no further: {printable(reason)}", 2)
 
 
 def _layer(layer: PreviewLayer) -> Iterator[str]:

@@ -154,9 +154,9 @@ def _headers(push: Field) -> Iterator[str]:
     content_type = push.named("Content-Type")
     media = content_type and (content_type.named("media type") or content_type.named("value"))
     if content_type is not None and media is not None and _is_text(media):
-        why = content_type.note or "WSP has no number for it; handsets may drop it"
         spelled = str(content_type.value).partition(";")[0]
-        yield f"Content-Type {spelled}: spelled out in {len(media.octets)} octets: {why}"
+        why = content_type.note or "spelled out, WSP has no number for it; handsets may drop it"
+        yield f"Content-Type {spelled}, {len(media.octets)} octets: {why}"
     for header in push.children:
         name = header.named("field name")
         if name is not None and _is_text(name):
