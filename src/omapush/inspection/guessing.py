@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from omapush.core.errors import DecodeError
@@ -12,15 +11,6 @@ from omapush.inspection.model import Inspection, Kind, Reading
 
 NOWHERE = 7
 """A kind below this plausibility fits by chance only and is not worth a word."""
-
-
-_SIGNATURES: dict[Kind, Callable[[bytes], bool]] = {
-    Kind.PAP: lambda octets: octets[:5] in (b"<?xml", b"POST ") or octets.startswith(b"<!DOCTYPE"),
-    Kind.SMPP: lambda octets: int.from_bytes(octets[:4], "big") == len(octets),
-    Kind.WBXML: lambda octets: octets[:1] in _WBXML_VERSIONS and octets[2:4] == b"\x6a\0",
-}
-"""How octets of a kind begin, where hardly anything else does."""
-_WBXML_VERSIONS = (b"\1", b"\2", b"\3")
 
 
 class NothingFitsError(DecodeError):
@@ -57,7 +47,7 @@ def guess(octets: bytes, *, trees: bool = True) -> Inspection:
             faults.append((kind, error))
     likely = sorted(fitting, key=lambda each: each[1].plausibility, reverse=True)
     if faults and (not likely or likely[0][1].plausibility < NOWHERE):
-        raise NothingFitsError(*max(faults, key=lambda each: _promise(*each, octets)))
+        raise NothingFitsError(*max(faults, key=lambda each: _promise(each[0], each[1], octets)))
     kind, reading = likely[0]
     others = tuple(other for other, each in likely[1:] if each.plausibility >= NOWHERE)
     return replace(descend(kind, len(octets), reading, trees=trees), guessed=others)
@@ -66,4 +56,17 @@ def guess(octets: bytes, *, trees: bool = True) -> Inspection:
 def _promise(kind: Kind, error: DecodeError, octets: bytes) -> tuple[bool, int]:
     """Tell how far a kind got: what begins like one is meant so, wherever the fault is."""
     reached = error.position if isinstance(error.position, int) else 0
-    return kind in _SIGNATURES and _SIGNATURES[kind](octets), reached
+    return _begins_like(kind, octets), reached
+
+
+def _begins_like(kind: Kind, octets: bytes) -> bool:
+    """Whether ``octets`` begin as those of ``kind`` do and hardly anything else does."""
+    match kind:
+        case Kind.PAP:
+            return octets.startswith((b"<?xml", b"<!DOCTYPE", b"POST "))
+        case Kind.SMPP:
+            return int.from_bytes(octets[:4], "big") == len(octets)
+        case Kind.WBXML:
+            # Versions 1.1 to 1.3 in UTF-8 without a string table.
+            return octets[:1] in (b"\1", b"\2", b"\3") and octets[2:4] == b"\x6a\0"
+    return False

@@ -34,7 +34,7 @@ class Decoder:
     """How one kind is read.
 
     :ivar layer: the protocol's name in errors.
-    :ivar explain: the tree for an error too: :attr:`DecodeError.explained` is how far it got.
+    :ivar explain: the tree for an error too: its ``explained`` is how far it got.
     :ivar is_text: its octets are text themselves, so they need not be written in hexadecimal.
     """
 
