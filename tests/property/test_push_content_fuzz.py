@@ -61,7 +61,7 @@ NOTIFICATIONS = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(NOTIFICATIONS)
 def test_notification_that_was_written_is_read_back(notification: MmsNotification) -> None:
     written = mms_notification.encode(notification)

@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omapush.content.message import PushMessage
-from omapush.ppg.store.contract import Accepted, DeliveryState, Store
+from omapush.core.instants import Instant
+from omapush.ota.interface import CarriedPart
+from omapush.ppg.store.contract import Accepted, BearerReport, DeliveryState, ReportVerdict, Store
 from omapush.ppg.store.opening import open_store
 from omapush.testing.store_contract import at, new_push, settled
 
@@ -74,6 +76,53 @@ def test_ledger_gives_back_what_it_was_given(
         ) -> None:
             message = PushMessage(headers, body)
             runner.run(_round_trip(store, next(numbers), message, control, address, reason))
+
+        check()
+        runner.run(store.close())
+
+
+# Also what no database holds: NUL, and lone surrogates.
+BROKEN = st.text(st.characters(), max_size=300)
+REPORTS = st.lists(
+    st.tuples(BROKEN, BROKEN, st.sampled_from(ReportVerdict), st.integers(0, 10**14)), max_size=5
+)
+
+
+async def _reported(store: Store, number: int, reports: list[BearerReport], *, early: bool) -> None:
+    await store.accept([new_push(number)])
+    [claimed] = await store.claim("n/1", at(number), 10, 10, 10)
+    parts = tuple(
+        CarriedPart(each.bearer, each.reference, part) for part, each in enumerate(reports, start=1)
+    )
+    if early:
+        assert len(await store.report(reports)) == len(reports)
+    settlement = settled(claimed, number, DeliveryState.HANDED_OVER, due=10**9)
+    assert await store.settle([replace(settlement, carried=parts)]) == [True]
+    assert len(await store.report(reports)) == len(reports)
+
+
+@pytest.mark.parametrize("home", ["sqlite", "postgresql"])
+def test_ledger_takes_whatever_a_bearer_names_and_reports(
+    home: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    if home == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('ledger')}/ledger.db"
+    else:
+        url = request.getfixturevalue("new_database")()
+    numbers = count(1)
+    store = open_store(url)
+
+    with asyncio.Runner() as runner:
+        runner.run(store.open())
+
+        @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(REPORTS, st.booleans())
+        def check(told: list[tuple[str, str, ReportVerdict, int]], early: bool) -> None:
+            reports = [
+                BearerReport("smsc", reference, Instant(when), verdict, detail)
+                for reference, detail, verdict, when in told
+            ]
+            runner.run(_reported(store, next(numbers), reports, early=early))
 
         check()
         runner.run(store.close())

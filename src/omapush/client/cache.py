@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Protocol
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from omapush.content.indication import CacheOperation
 from omapush.content.message import PushMessage
@@ -23,6 +23,9 @@ from omapush.ota.interface import PushFlag
 
 MAX_URI = 2_048
 """Characters of an address that is compared; a longer one matches nothing."""
+
+MAX_PARTS = 1_024
+"""Parts of one operation that are carried out."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -163,10 +166,10 @@ def may_operate(uri: str, origin: Origin) -> bool:
             return True
         if PushFlag.INITIATOR_AUTHENTICATED not in origin.flags:
             return False
-    own, other = _split(uri), _split(origin.authority_of or "")
-    if own is None or other is None or not own.netloc:
+    own, other = _address(uri), _address(origin.authority_of or "")
+    if own is None or other is None or own.authority is None:
         return False
-    return _authority(own) == _authority(other)
+    return own.authority == other.authority
 
 
 def apply(
@@ -175,23 +178,30 @@ def apply(
     """Invalidate what ``operation`` names and return the addresses of those objects.
 
     Parts that are relative without a base, or not taken from ``origin``, do nothing; so does an
-    operation that matches nothing. An object dated after the operation stays (WAP-175).
+    operation that matches nothing. An object dated after the operation stays (WAP-175). Of a very
+    long operation the first :data:`MAX_PARTS` parts count.
 
     :param trust_everyone: switch the filter of :func:`may_operate` off.
     """
-    invalidated: dict[str, None] = {}
-    targets: list[tuple[str, Callable[[str, str], bool]]] = [
-        *((uri, matches_object) for uri in operation.objects),
-        *((uri, matches_service) for uri in operation.services),
+    parts: list[tuple[str, Callable[[_Address, _Address], bool]]] = [
+        *((uri, _is_object) for uri in operation.objects),
+        *((uri, _is_below) for uri in operation.services),
     ]
-    for relative, matches in targets:
+    meant = []
+    for relative, matches in parts[:MAX_PARTS]:
         uri = resolved(relative, origin.base)
-        if uri is None or not (trust_everyone or may_operate(uri, origin)):
+        address = _address(uri) if uri is not None else None
+        if uri is None or address is None or not (trust_everyone or may_operate(uri, origin)):
             continue
-        for cached in cache.objects():
-            if matches(uri, cached.uri) and not _is_later(cached, origin):
-                cache.invalidate(cached.uri)
-                invalidated[cached.uri] = None
+        meant.append((address, matches))
+    invalidated = []
+    for cached in cache.objects():
+        known = _address(cached.uri)
+        if known is None or _is_later(cached, origin):
+            continue
+        if any(matches(address, known) for address, matches in meant):
+            cache.invalidate(cached.uri)
+            invalidated.append(cached.uri)
     return tuple(invalidated)
 
 
@@ -212,17 +222,28 @@ def _http_date(value: str | None) -> Instant | None:
 # ---- addresses ----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """An absolute address in the form in which addresses are compared (RFC 2616, 3.2.3).
+
+    :ivar authority: user, host and port; an absent authority equals only an absent one.
+    """
+
+    scheme: str
+    authority: tuple[str, str, int | None] | None
+    path: str
+    query: str
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether it has no hierarchy, like ``urn:a:b``."""
+        return self.authority is None and not self.path.startswith("/")
+
+
 def matches_object(uri: str, cached: str) -> bool:
     """Whether both absolute addresses are one by the rules of HTTP/1.1 (RFC 2616, 3.2.3)."""
-    left, right = _split(uri), _split(cached)
-    if left is None or right is None:
-        return False
-    return (
-        left.scheme == right.scheme
-        and _authority(left) == _authority(right)
-        and _path(left) == _path(right)
-        and _unescaped(left.query) == _unescaped(right.query)
-    )
+    one, other = _address(uri), _address(cached)
+    return one is not None and other is not None and _is_object(one, other)
 
 
 def matches_service(service: str, cached: str) -> bool:
@@ -231,40 +252,43 @@ def matches_service(service: str, cached: str) -> bool:
     Leading segments of the path match as wholes: ``/abc/ef`` matches ``/abc/ef/gh`` but not
     ``/abc/efz``; of opaque addresses such as ``urn:...`` all must match.
     """
-    prefix, whole = _split(service), _split(cached)
-    if prefix is None or whole is None:
-        return False
-    if prefix.scheme != whole.scheme or _authority(prefix) != _authority(whole):
-        return False
-    if not prefix.netloc and not prefix.path.startswith("/"):
-        return _unescaped(prefix.path) == _unescaped(whole.path)
-    wanted, path = _unescaped(prefix.path), _path(whole)
-    return path == wanted or path.startswith(wanted if wanted.endswith("/") else wanted + "/")
+    prefix, whole = _address(service), _address(cached)
+    return prefix is not None and whole is not None and _is_below(prefix, whole)
 
 
-def _split(uri: str) -> SplitResult | None:
-    """Return the parts of an absolute address that can be compared, without its fragment."""
+def _is_object(meant: _Address, known: _Address) -> bool:
+    return meant == known
+
+
+def _is_below(service: _Address, known: _Address) -> bool:
+    if (service.scheme, service.authority) != (known.scheme, known.authority):
+        return False
+    if service.is_opaque or service.path == known.path:
+        return service.path == known.path
+    return known.path.startswith(service.path if service.path[-1:] == "/" else service.path + "/")
+
+
+def _address(uri: str) -> _Address | None:
+    """Return the form in which ``uri`` is compared; a fragment is no part of it.
+
+    ``None``: it is longer than :data:`MAX_URI`, relative, or has no such form.
+    """
     if len(uri) > MAX_URI:
         return None
     try:
         parts = urlsplit(uri)
-        _ = parts.port  # raises where it is no number
+        port = parts.port
     except ValueError:
         return None
-    return parts._replace(fragment="") if parts.scheme else None
-
-
-def _authority(parts: SplitResult) -> tuple[str, str, int | None] | None:
-    """Return what identifies the server: an absent authority equals only an absent one."""
-    if not parts.netloc:
+    if not parts.scheme:
         return None
-    user, _, _ = parts.netloc.rpartition("@")
-    port = parts.port if parts.port is not None else _DEFAULT_PORTS.get(parts.scheme)
-    return user, (parts.hostname or "").lower(), port
-
-
-def _path(parts: SplitResult) -> str:
-    return _unescaped(parts.path) or ("/" if parts.netloc else "")
+    authority = None
+    if parts.netloc:
+        user = parts.netloc.rpartition("@")[0]
+        default = _DEFAULT_PORTS.get(parts.scheme)
+        authority = user, (parts.hostname or "").lower(), default if port is None else port
+    path = _unescaped(parts.path) or ("/" if parts.netloc else "")
+    return _Address(parts.scheme, authority, path, _unescaped(parts.query))
 
 
 def _unescaped(text: str) -> str:

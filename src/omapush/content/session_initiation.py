@@ -41,6 +41,10 @@ _ACCEPT_APPLICATION = 0xB2
 _APPLICATION_ID = 0xAF
 _TEXTUAL_HEAD = 6
 
+_APPLICATIONS = ("Application-ID List", "Accept-Application")
+_WSP_SERVERS = ("Contact Points WSP", "AddressType")
+_SERVERS = ("Contact Points", "AddressType")
+
 
 @dataclass(frozen=True, slots=True)
 class ContactPoint:
@@ -166,14 +170,14 @@ def _read(recorder: Recorder) -> SessionInitiation:
         return _read_contact_point(inner, deviations)
 
     version = recorder.read("Version", OctetReader.uint8)
-    applications = _list(recorder, "AppIdListLen", "Application-ID List", application)
-    wsp = _list(recorder, "ContactPointsLenWSP", "Contact Points WSP", contact_point)
+    applications = _list(recorder, "AppIdListLen", _APPLICATIONS, application)
+    wsp = _list(recorder, "ContactPointsLenWSP", _WSP_SERVERS, contact_point)
     others: tuple[AddressType, ...] = ()
     options: tuple[int, ...] = ()
     tags: tuple[bytes, ...] = ()
     url = b""
     if version > 0:
-        others = _list(recorder, "ContactPointsLen", "Contact Points", contact_point)
+        others = _list(recorder, "ContactPointsLen", _SERVERS, contact_point)
         options = _items(recorder, "ProtOptsLen", "ProtOpts", OctetReader.uintvar)
         if reader.remaining:
             length = recorder.read("ProvURLLen", OctetReader.uintvar)
@@ -188,9 +192,15 @@ def _read(recorder: Recorder) -> SessionInitiation:
 
 
 def _list(
-    recorder: Recorder, length_name: str, name: str, reading: Callable[[OctetReader], T]
+    recorder: Recorder,
+    length_name: str,
+    names: tuple[str, str],
+    reading: Callable[[OctetReader], T],
 ) -> tuple[T, ...]:
-    """Read a length in octets and what fills them; nothing if the body has ended before."""
+    """Read a length in octets and what fills them; nothing if the body has ended before.
+
+    :param names: of the list and of one of its members.
+    """
     if not recorder.reader.remaining:
         return ()
     length = recorder.read(length_name, OctetReader.uintvar)
@@ -199,10 +209,10 @@ def _list(
     def all_of_them(reader: OctetReader) -> tuple[Part, ...]:
         inner = Recorder(reader.view(length))
         while inner.reader.remaining:
-            values.append(inner.read(name, reading))
+            values.append(inner.read(names[1], reading))
         return tuple(inner.parts)
 
-    recorder.read(name, all_of_them)
+    recorder.read(names[0], all_of_them)
     return tuple(values)
 
 

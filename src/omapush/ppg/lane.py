@@ -137,27 +137,40 @@ class Lane:
         return max(limits, default=1)
 
     async def _attempt(self, claimed: ClaimedDelivery) -> None:
-        bound = log.bind(push_id=claimed.push_id, delivery_id=str(claimed.key))
+        self._ended(await self.attempt(claimed))
+
+    async def attempt(self, claimed: ClaimedDelivery) -> Settlement | None:
+        """Make one attempt, outside the queue; what comes back is as for ``ended``."""
         try:
             settlement = await self._deliver(claimed)
-        except Exception:  # noqa: BLE001 - whatever it is, the lane goes on
+        except Exception:
             # One bad row must not stop the others. Its lease runs out and it is looked at again.
-            bound.exception("delivery_failed_unexpectedly", client=self.client_id)
-            self._ended(None)
-            return
-        bound.debug(
+            log.exception(
+                "delivery_failed_unexpectedly",
+                client=self.client_id,
+                push_id=claimed.push_id,
+                delivery_id=str(claimed.key),
+            )
+            return None
+        log.debug(
             "attempt_ended",
             client=self.client_id,
+            push_id=claimed.push_id,
+            delivery_id=str(claimed.key),
             state=settlement.state.value,
             code=settlement.code,
             reason=settlement.reason,
         )
-        self._ended(settlement)
+        return settlement
 
     async def _deliver(self, claimed: ClaimedDelivery) -> Settlement:
         early = self._not_sent(claimed)
         if early is not None:
             return early
+        if claimed.handed_over:
+            # A bearer has it: sending it again might show it twice.
+            told, wait_ms = await self._ways.inquire(self._client, claimed)
+            return await_report(claimed, told, self._clock(), wait_ms)
         routes = choose_routes(self._client, claimed, self._settings.rules)
         if not routes or self._client is None:
             reason = "no OTA variant leads to this client any more"
@@ -203,9 +216,6 @@ class Lane:
         settlement = before_attempt(claimed, now, self._settings.retry)
         if settlement is not None:
             return settlement
-        if claimed.handed_over:
-            # A bearer has it: sending it again might show it twice.
-            return await_report(claimed, "no report has come yet", now)
         if self._stopping:
             return self._put_off(claimed, "the gateway stopped before it was sent")
         if claimed.lease_until - now < self._settings.lease_margin_ms:

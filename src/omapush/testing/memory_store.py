@@ -217,12 +217,11 @@ class MemoryStore:
 
     async def report(self, reports: Sequence[BearerReport]) -> list[ReportResult]:
         self._check()
+        found = (self._carried.get(reference_of(each)) for each in reports)
+        about = [self._deliveries[part.key] for part, _ in filter(None, found)]
         reporting = Reporting(
             [part for part, _ in self._carried.values()],
-            {
-                each.key: Standing(each.state, each.owner is not None, each.carried_by)
-                for each in self._deliveries.values()
-            },
+            {d.key: Standing(d.state, d.owner is not None, d.carried_by) for d in about},
         )
         results = [reporting.take(each) or self._keep_orphan(each) for each in reports]
         self._forget_excess_orphans()
@@ -638,6 +637,7 @@ def _claimed_delivery(
     push = delivery.push
     return ClaimedDelivery(
         handed_over=delivery.handed_over,
+        notified=push.notify_url is not None,
         key=delivery.key,
         push_id=push.push_id,
         initiator_id=push.initiator_id,

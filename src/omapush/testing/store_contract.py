@@ -307,6 +307,7 @@ class ClaimContract:
             received_at=push.received_at,
             expires_at=push.expires_at,
             confirmed=True,
+            notified=True,
             flags=3,
             message=push.message,
             control=push.control,

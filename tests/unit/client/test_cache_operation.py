@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omapush.client.cache import (
+    MAX_PARTS,
     MAX_URI,
     CachedObject,
     MemoryCache,
@@ -156,6 +157,15 @@ def test_operation_that_matches_nothing_or_has_no_base_does_nothing() -> None:
     assert apply(CacheOperation(objects=("http://b/",)), TRUSTED, cache) == ()
     assert apply(CacheOperation(objects=("foo.wml",), services=("",)), nowhere, cache) == ()
     assert left(cache) == ["http://a/foo.wml"]
+
+
+def test_very_long_operation_is_carried_out_in_part() -> None:
+    uris = tuple(f"http://a/{number}" for number in range(MAX_PARTS + 1))
+    cache = MemoryCache(max_objects=2_000)
+    for uri in uris:
+        cache.keep(CachedObject(uri, b""))
+    apply(CacheOperation(objects=uris), TRUSTED, cache)
+    assert left(cache) == [uris[-1]]
 
 
 def test_delayed_operation_spares_what_is_newer() -> None:

@@ -225,6 +225,9 @@ def test_request_is_explained_octet_by_octet() -> None:
     assert "10.1.2.3 port 9201 by GSM GPRS" in values
     assert "x-wap-application:mms.ua" in values
     assert {"83a20eeb", "a1b2c3d4"} <= set(values)
+    members = [field.name for field in tree.walk() if field.name == "AddressType"]
+    assert members == ["AddressType"] * 2
+    assert tree.named("Accept-Application") is not None
     assert tree.note is None
     noted = explain_session_initiation(bytes.fromhex("01028482ff"[:8]))
     assert noted.note is not None

@@ -18,6 +18,7 @@ from omapush.core.instants import HOUR_MS, later
 from omapush.ota.http.ppg import HttpPpgSettings
 from omapush.ota.interface import (
     BearerUnavailable,
+    CarriedPart,
     ClientCapabilities,
     OutcomeKind,
     PoConfirmedPushReq,
@@ -40,11 +41,13 @@ from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.profiles import Profiles, ProfileSettings
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.store.contract import (
+    BearerReport,
     DeliveryRecord,
     DeliveryState,
     NewDelivery,
     NewPush,
     PushRecord,
+    ReportVerdict,
 )
 from omapush.ppg.terminal_reach import TerminalReachSettings
 from omapush.ppg.terminals import Terminals
@@ -76,6 +79,7 @@ class Terminal:
     away: bool = False
     dialled: int = 0
     report_by_ms: int | None = None
+    carried: tuple[CarriedPart, ...] = ()
 
 
 class Link:
@@ -102,7 +106,8 @@ class Link:
         if answer is not None:
             kind, status, reason = answer
             told = PushOutcome(primitive.delivery_id, kind, reason, status)
-            self._tell(replace(told, report_by_ms=self._terminal.report_by_ms))
+            terminal = self._terminal
+            self._tell(replace(told, report_by_ms=terminal.report_by_ms, carried=terminal.carried))
 
     def close(self, reason: str) -> None:
         self.close_reason = reason
@@ -301,6 +306,19 @@ async def test_handed_over_push_is_not_sent_again_and_ends_unknown_without_a_rep
     assert (delivery.state, delivery.code) == (DeliveryState.UNKNOWN, 4000)
     assert "no report came" in delivery.reason
     assert len(gateway.bearer.sent) == 1
+
+
+async def test_report_that_is_quicker_than_the_settlement_wakes_the_notifications(
+    gateway: Gateway, anna: Terminal
+) -> None:
+    anna.answers = [(OutcomeKind.HANDED_OVER, None, "taken")]
+    anna.carried = (CarriedPart("smsc:main", "4711"),)
+    early = BearerReport("smsc:main", "4711", gateway.clock(), ReportVerdict.DELIVERED)
+    await gateway.store.report([early])
+    await gateway.accept("a@pi")
+    await gateway.rest()
+    assert (await gateway.delivery("a@pi")).state is DeliveryState.DELIVERED
+    assert gateway.notified == 1
 
 
 async def test_handed_over_push_that_is_claimed_early_is_left_with_its_bearer(

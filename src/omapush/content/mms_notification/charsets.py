@@ -42,10 +42,11 @@ def text_of(octets: bytes, charset: int | None) -> str:
     what the named one cannot read is replaced by U+FFFD.
     """
     width = 2 if charset in _WIDE else 1
-    kept = _before_terminator(octets, width)
-    # WSP 8.4.1.2: a Quote stands before text that would otherwise look like a number.
-    if len(kept) > 1 and kept[0] == 0x7F and (kept[1] >= 0x80 or width > 1):
-        kept = kept[1:]
+    # WSP 8.4.1.2: a Quote stands before text that would otherwise look like a number; characters
+    # of two octets may begin like one, but then the number of octets is even.
+    may_be_quoted = width == 1 or len(octets) % 2 == 1
+    quoted = may_be_quoted and octets[:1] == b"\x7f" and octets[1:2] >= b"\x80"
+    kept = _before_terminator(octets[1:] if quoted else octets, width)
     if charset is None:
         return _undeclared(kept)
     return kept.decode(_CODECS.get(charset, "utf-8"), "replace")

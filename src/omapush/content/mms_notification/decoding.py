@@ -27,6 +27,7 @@ from omapush.content.mms_notification.model import (
 from omapush.core.errors import DecodeError, LimitError
 from omapush.core.instants import LATEST, SECOND_MS, Instant
 from omapush.core.octets import OctetReader
+from omapush.protocols.wsp import values as wsp
 
 _EnumT = TypeVar("_EnumT", MessageClass, Priority)
 _ValueT = TypeVar("_ValueT")
@@ -141,8 +142,7 @@ def _text(reader: OctetReader) -> str:
 def _version(reader: OctetReader) -> str:
     if reader.peek() < 0x80:
         return _text(reader)
-    major, minor = divmod(reader.uint8() & 0x7F, 16)
-    return str(major) if minor == 15 else f"{major}.{minor}"
+    return wsp.version_text(reader.uint8() & 0x7F)
 
 
 def _encoded_string(reader: OctetReader) -> str:
@@ -150,7 +150,7 @@ def _encoded_string(reader: OctetReader) -> str:
     if not first or first >= 32:
         return _text(reader)
     inner = _value(reader)
-    charset = _integer(inner)
+    charset = wsp.read_integer(inner)
     return text_of(inner.rest(), charset)
 
 
@@ -182,28 +182,18 @@ def _yes_or_no(reader: OctetReader) -> bool:
 def _expiry(reader: OctetReader) -> Expiry:
     inner = _value(reader)
     absolute = inner.uint8() == 0x80
-    seconds = _integer(inner)
+    seconds = wsp.read_integer(inner)
     if not absolute:
         return Expiry(seconds=seconds)
     return Expiry(at=Instant(min(LATEST, seconds * SECOND_MS)))
 
 
-def _integer(reader: OctetReader) -> int:
-    """Read an Integer-value: short, or long of at most eight octets."""
-    first = reader.uint8()
-    if first >= 0x80:
-        return first & 0x7F
-    if not 1 <= first <= 8:
-        raise DecodeError("not an Integer-value of 1 to 8 octets", reader.position - 1, LAYER)
-    return int.from_bytes(reader.take(first), "big")
-
-
 def _value(reader: OctetReader) -> OctetReader:
     """Read a Value-length and return a reader of the octets that it counts."""
     first = reader.uint8()
-    if first > 31:
+    if first > wsp.LENGTH_QUOTE:
         raise DecodeError("not a Value-length", reader.position - 1, LAYER)
-    return reader.view(reader.uintvar() if first == 31 else first)
+    return reader.view(wsp.read_length(reader, first))
 
 
 def _member(kind: type[_EnumT], reader: OctetReader) -> _EnumT:
@@ -222,7 +212,7 @@ _READERS: dict[int, Callable[[OctetReader], object]] = {
     HeaderField.FROM: _from,
     HeaderField.SUBJECT: _encoded_string,
     HeaderField.MESSAGE_CLASS: _message_class,
-    HeaderField.MESSAGE_SIZE: _integer,
+    HeaderField.MESSAGE_SIZE: wsp.read_integer,
     HeaderField.EXPIRY: _expiry,
     HeaderField.DELIVERY_REPORT: _yes_or_no,
     HeaderField.PRIORITY: _priority,

@@ -13,6 +13,7 @@ from omapush.content.mms_notification.model import (
 from omapush.core.errors import EncodeError
 from omapush.core.instants import SECOND_MS
 from omapush.core.octets import OctetWriter
+from omapush.protocols.wsp import values
 
 
 def encode(notification: MmsNotification) -> bytes:
@@ -28,14 +29,14 @@ def encode(notification: MmsNotification) -> bytes:
     # WAP-209: these three come first and in this order.
     out.uint8(HeaderField.MESSAGE_TYPE).uint8(M_NOTIFICATION_IND)
     _put_text(out.uint8(HeaderField.TRANSACTION_ID), notification.transaction_id)
-    out.uint8(HeaderField.MMS_VERSION).uint8(_version_octet(notification.version))
+    out.uint8(HeaderField.MMS_VERSION).take(values.version(notification.version))
     if notification.from_ is not None:
         _put_from(out.uint8(HeaderField.FROM), notification.from_)
     if notification.subject is not None:
         _put_encoded_string(out.uint8(HeaderField.SUBJECT), notification.subject)
     _put_optional(out, notification)
     _put_class(out.uint8(HeaderField.MESSAGE_CLASS), notification.message_class)
-    out.uint8(HeaderField.MESSAGE_SIZE).take(_long_integer(notification.message_size))
+    out.uint8(HeaderField.MESSAGE_SIZE).take(values.long_integer(notification.message_size))
     _put_expiry(out.uint8(HeaderField.EXPIRY), notification.expiry)
     for header in notification.others:
         out.uint8(header.field).take(header.value)
@@ -53,7 +54,7 @@ def _put_optional(out: OctetWriter, notification: MmsNotification) -> None:
 
 
 def _put_text(out: OctetWriter, text: str) -> None:
-    """Append a Text-string, quoted where its first octet could be taken for a number."""
+    """Append a Text-string of US-ASCII, which needs no Quote. :raises EncodeError: it is not."""
     try:
         octets = text.encode("ascii")
     except UnicodeEncodeError as error:
@@ -64,7 +65,7 @@ def _put_text(out: OctetWriter, text: str) -> None:
 def _put_from(out: OctetWriter, address: str) -> None:
     inner = OctetWriter().uint8(0x80)  # Address-present-token
     _put_encoded_string(inner, address)
-    _put_value_length(out, inner)
+    out.take(values.with_length(inner.getvalue()))
 
 
 def _put_encoded_string(out: OctetWriter, text: str) -> None:
@@ -79,10 +80,10 @@ def _put_encoded_string(out: OctetWriter, text: str) -> None:
         octets = text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise EncodeError("a text holds half a character") from error
-    inner = OctetWriter().uint8(0x80 | UTF_8)
+    inner = OctetWriter().take(values.short_integer(UTF_8))
     if octets[0] >= 0x80:
-        inner.uint8(0x7F)
-    _put_value_length(out, inner.text_string(octets))
+        inner.uint8(values.QUOTE)
+    out.take(values.with_length(inner.text_string(octets).getvalue()))
 
 
 def _put_class(out: OctetWriter, message_class: MessageClass | str) -> None:
@@ -97,36 +98,10 @@ def _put_class(out: OctetWriter, message_class: MessageClass | str) -> None:
 def _put_expiry(out: OctetWriter, expiry: Expiry) -> None:
     if (expiry.seconds is None) is (expiry.at is None):
         raise EncodeError("an expiry is either absolute or relative")
-    inner = OctetWriter()
     if expiry.at is not None:
         # Absolute-token, Date-value: always a Long-integer.
-        inner.uint8(0x80).take(_long_integer(expiry.at // SECOND_MS))
-    elif expiry.seconds is not None:
-        # Relative-token, Delta-seconds-value: an Integer-value, short where it fits.
-        short = 0 <= expiry.seconds < 0x80
-        octets = bytes((0x80 | expiry.seconds,)) if short else _long_integer(expiry.seconds)
-        inner.uint8(0x81).take(octets)
-    _put_value_length(out, inner)
-
-
-def _put_value_length(out: OctetWriter, inner: OctetWriter) -> None:
-    if len(inner) > 30:
-        out.uint8(31).uintvar(len(inner))
+        content = b"\x80" + values.long_integer(expiry.at // SECOND_MS)
     else:
-        out.uint8(len(inner))
-    out.take(inner.getvalue())
-
-
-def _long_integer(value: int) -> bytes:
-    if not 0 <= value < 1 << 64:
-        raise EncodeError(f"{value} is no number from 0 to 2^64 - 1")
-    octets = value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")
-    return bytes((len(octets),)) + octets
-
-
-def _version_octet(version: str) -> int:
-    major, _, minor = version.partition(".")
-    digits = (major + minor).isascii() and (major + minor).isdecimal() and len(version) <= 4
-    if not digits or not 1 <= int(major) <= 7 or not 0 <= int(minor or "15") <= 15:
-        raise EncodeError(f"not a version: {version[:20]!r}")
-    return 0x80 | int(major) << 4 | (int(minor) if minor else 0x0F)
+        # Relative-token, Delta-seconds-value: an Integer-value, short where it fits.
+        content = b"\x81" + values.integer(expiry.seconds or 0)
+    out.take(values.with_length(content))

@@ -25,7 +25,6 @@ MAX_RANDOM_DIGITS = 20
 
 _DIGITS = re.compile("[0-9]+")
 _MAC = re.compile("(?:[0-9A-Fa-f]{2})+")
-_PARAMETER = re.compile(r"\s*([A-Za-z0-9-]+)\s*=\s*\"?([^\";]*?)\"?\s*")
 
 
 class SecurityMethod(enum.IntEnum):
@@ -174,13 +173,13 @@ def security_parameters(content_type: str) -> SecurityParameters:
     """
     found: dict[str, str] = {}
     for part in content_type.split(";")[1:]:
-        parameter = _PARAMETER.fullmatch(part)
-        name = parameter[1].lower() if parameter is not None else ""
-        if parameter is None or name not in ("sec", "mac"):
+        name, _, value = part.partition("=")
+        name = name.strip().lower()
+        if name not in ("sec", "mac"):
             continue
         if name in found:
             raise DecodeError(f"the parameter {name} is given twice", "Content-Type")
-        found[name] = parameter[2]
+        found[name] = value.strip().removeprefix('"').removesuffix('"')
     mac = found.get("mac")
     if "sec" not in found:
         if mac is not None:

@@ -74,7 +74,8 @@ references again, and the report of another part must not be taken for one of th
 LONGEST_DETAIL = 500
 """So many characters of a report's detail are kept."""
 LONGEST_REFERENCE = 255
-"""A reference has at most so many characters, all printable. No part is found by another one."""
+"""The name of a bearer and a reference have at most so many characters, all printable. Parts and
+reports with others are passed over: a report may name anything, and never raises."""
 
 PLACED_AT_ONCE = 500
 """So many deliveries of one push are put in their places by one transaction."""
@@ -252,6 +253,7 @@ class ClaimedDelivery:
     :ivar in_doubt: an earlier owner vanished while the row was in flight.
     :ivar handed_over: a bearer has taken it and has not reported, or not of all parts: it must not
         be sent again unless the bearer denies it. May stand together with ``in_doubt``.
+    :ivar notified: the initiator wants to hear how it ends.
     :ivar carried: the parts that bearers took in the latest attempt that any was taken in, by
         number, with what was reported of each.
     :ivar reported: what the reports together say, if that ends the delivery: they came while it was
@@ -275,6 +277,7 @@ class ClaimedDelivery:
     message: PushMessage
     control: Mapping[str, object] = field(default_factory=dict)
     handed_over: bool = False
+    notified: bool = False
     carried: tuple[ReportedPart, ...] = ()
     reported: ReportVerdict | None = None
 

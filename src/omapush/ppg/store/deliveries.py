@@ -79,6 +79,7 @@ _pushes = Lookup(
         _P.received_at,
         _P.expires_at,
         _P.confirmed,
+        _P.notify_url.is_not(None).label("notified"),
         _P.flags,
         _P.control,
         _P.headers,
@@ -345,6 +346,7 @@ def _claimed(
         message=message,
         control=control_from(push.control),
         handed_over=bool(row.handed_over),
+        notified=bool(push.notified),
     )
 
 

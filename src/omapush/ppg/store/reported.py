@@ -37,8 +37,7 @@ def reference_of(named: CarriedPart | BearerReport) -> Reference:
 
 def can_be_kept(named: CarriedPart | BearerReport) -> bool:
     """Return whether a ledger can keep this reference; a bearer may send anything."""
-    reference = named.reference
-    return 0 < len(reference) <= LONGEST_REFERENCE and reference.isprintable()
+    return all(0 < len(n) <= LONGEST_REFERENCE and n.isprintable() for n in reference_of(named))
 
 
 @dataclass(slots=True)

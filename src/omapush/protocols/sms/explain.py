@@ -50,6 +50,12 @@ TITLES = {
 }
 """What 3GPP 23.040 calls the TPDUs of :mod:`omapush.protocols.sms.tpdu`."""
 
+# The one flag that says the opposite of its name.
+_FLAG_NOTES: dict[tuple[str, Scalar], str] = {
+    ("TP-MMS", False): "more messages wait",
+    ("TP-MMS", True): "no more messages wait",
+}
+
 
 def explain(
     octets: bytes,
@@ -171,7 +177,10 @@ def _flags(part: Part, content: bytes, tpdu: Tpdu) -> tuple[Field, ...]:
     flags.append(("TP-UDHI", bool(first & 0x40)))
     if isinstance(tpdu, SmsDeliver | SmsSubmit):
         flags.append(("TP-RP", bool(first & 0x80)))
-    return tuple(Field(name, part.start, content, value) for name, value in flags)
+    return tuple(
+        Field(name, part.start, content, value, note=_FLAG_NOTES.get((name, value)))
+        for name, value in flags
+    )
 
 
 def _user_data_field(part: Part, data: UserData, octets: bytes) -> Field:

@@ -36,7 +36,9 @@ def test_explanation_of_deliver_covers_every_octet() -> None:
         "first octet", "TP-OA", "TP-PID", "TP-DCS", "TP-SCTS", "TP-UDL", "TP-UD",
     ]  # fmt: skip
     assert value(tree, "TP-OA") == "12345"
-    assert value(tree, "TP-MMS") is True
+    flag = tree.named("TP-MMS")
+    assert flag is not None
+    assert (flag.value, flag.note) == (True, "no more messages wait")
     assert value(tree, "TP-UDHI") is True
     assert value(tree, "TP-DCS") == "8 bit data"
     assert value(tree, "TP-SCTS") == "2011-11-22T12:00:00+00:00"
