@@ -87,7 +87,9 @@ class DatagramEnd(Generic[RequestT, IndicationT]):
     :ivar drop: is asked about each datagram sent, if set; ``True`` loses it.
     """
 
-    def __init__(self, machine: DatagramMachine[RequestT, IndicationT], clock: VirtualClock) -> None:
+    def __init__(
+        self, machine: DatagramMachine[RequestT, IndicationT], clock: VirtualClock
+    ) -> None:
         self.machine = machine
         self.sent: list[bytes] = []
         self.on_indication: Callable[[IndicationT], None] | None = None
@@ -189,8 +191,6 @@ class DatagramLink(Generic[LeftRequest, LeftIndication, RightRequest, RightIndic
                 return
             for _ in range(2 if chance.random() < faults.duplication else 1):
                 travel_ms = faults.latency_ms + chance.randint(0, faults.jitter_ms)
-                self._clock.call_at(
-                    later(self._clock(), travel_ms), lambda: receive(octets)
-                )
+                self._clock.call_at(later(self._clock(), travel_ms), lambda: receive(octets))
 
         return carry

@@ -98,6 +98,11 @@ class WtpEndpoint:
         """Whether there is no transaction, so that the endpoint may be forgotten."""
         return not self._by_handle and not self._held
 
+    @property
+    def next_transaction_id(self) -> int:
+        """Where another endpoint should begin that takes over from this one."""
+        return self._next_id
+
     # -- the machine's outside --
 
     def request(self, primitive: Request, now: Instant) -> None:

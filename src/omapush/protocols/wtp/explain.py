@@ -91,10 +91,14 @@ def explain(datagram: bytes) -> Field:
 def explain_pdu(octets: bytes, offset: int) -> Field:
     """Return the tree of one PDU that stands at ``offset`` of its datagram.
 
-    :raises DecodeError: as the decoder does; positions count in the PDU.
+    :raises DecodeError: as the decoder does; positions count in the datagram.
     """
     with telling_how_far(lambda: _before_the_fault(octets, offset)):
-        decode(octets)
+        try:
+            decode(octets)
+        except DecodeError as error:
+            at = offset + (error.position if isinstance(error.position, int) else 0)
+            raise type(error)(error.reason, at, error.layer) from error
     reader = OctetReader(octets, LAYER)
     header = read_header(reader)
     kind = PduType(header.pdu_type)
