@@ -1,6 +1,6 @@
 """Recipes as verbs: ``omapush push si --to +44...``, ``omapush preview si ...``.
 
-The options of a recipe come from :data:`~omapush.content.recipes.RECIPES`; whoever adds a recipe
+The options of a recipe come from :data:`~omapush.content.recipes.table.RECIPES`; whoever adds a recipe
 there has it here. What is secret is never an argument, which others on the machine can read: it
 comes from a file, from the terminal without echo, or from the environment.
 
