@@ -1,8 +1,8 @@
 """Recipes as verbs: ``omapush push si --to +44...``, ``omapush preview si ...``.
 
-The options of a recipe come from :data:`~omapush.content.recipes.table.RECIPES`; whoever adds a recipe
-there has it here. What is secret is never an argument, which others on the machine can read: it
-comes from a file, from the terminal without echo, or from the environment.
+The options of a recipe come from :data:`~omapush.content.recipes.table.RECIPES`; whoever adds a
+recipe there has it here. What is secret is never an argument, which others on the machine can read:
+it comes from a file, from the terminal without echo, or from the environment.
 
 A verb that takes a recipe as its first word is registered with the class that :func:`with_recipes`
 makes. Without a recipe it is what it was.
