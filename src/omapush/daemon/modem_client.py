@@ -1,0 +1,100 @@
+"""How pushes by short message come in to a running Push Client, and what may open sessions."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import structlog
+
+from omapush.bearers.modem_line import LineModem, LineSettings
+from omapush.cai.model import Binding, RegistrationState
+from omapush.client.agent import PushClient
+from omapush.client.short_message_intake import IntakeLimits, ShortMessageIntake
+from omapush.client.short_message_store import ShortMessageStore
+from omapush.client.short_messages import BEARER, PROTOCOL, ShortMessages
+from omapush.client.sia import SessionWish, SiaSettings, Variant
+from omapush.core.instants import HOUR_MS, SECOND_MS
+from omapush.daemon.clock import SystemClock
+from omapush.daemon.modem_settings import ModemTable, SiaTable
+from omapush.daemon.supervise import Part
+from omapush.ota.modem import Modem, ModemState
+
+log = structlog.get_logger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def receiving_short_messages(
+    settings: ModemTable, clock: SystemClock, agent: PushClient
+) -> AsyncIterator[dict[str, Part]]:
+    """Take pushes by short message, if the settings name a modem; yields what is to be run for it.
+
+    :raises OmapushError: the file of short messages cannot be used, or the modem not be had.
+    """
+    if settings.kind is None:
+        yield {}
+        return
+    modem = modem_of(settings)
+    intake = ShortMessageIntake(
+        ShortMessages(),
+        ShortMessageStore(settings.path),
+        agent.unit_push,
+        clock,
+        IntakeLimits(hold_ms=round(settings.hold_hours * HOUR_MS)),
+    )
+    binding = Binding(PROTOCOL, BEARER, settings.address or settings.kind)
+
+    def on_state(state: ModemState) -> None:
+        if state is ModemState.UP:
+            agent.binding_up(binding)
+        else:
+            agent.binding_down(PROTOCOL, BEARER)
+
+    try:
+        await intake.start()
+        yield {
+            "modem": modem.run(intake.take, on_state),
+            "short messages": intake.run(),
+            "registrations": _waking(agent, intake.try_again),
+        }
+    finally:
+        await intake.close()
+
+
+def modem_of(settings: ModemTable) -> Modem:
+    """Return the modem that the settings describe.
+
+    :raises SettingsError: it needs an extra that is not installed.
+    """
+    where = settings.line_address()
+    place = where if isinstance(where, Path) else (where.host, where.port)
+    return LineModem(LineSettings(place, settings.listen, settings.service_centre))
+
+
+async def _waking(agent: PushClient, wake: Callable[[], None]) -> None:
+    """Call ``wake`` whenever an application has registered."""
+    async with contextlib.aclosing(agent.status_changes()) as changes:
+        async for change in changes:
+            if change.new is RegistrationState.REGISTERED:
+                wake()
+
+
+def sia_settings(table: SiaTable) -> SiaSettings:
+    """Return what session initiation requests may lead to."""
+    return SiaSettings(
+        gateways=tuple(ipaddress.ip_network(text, strict=False) for text in table.gateways),
+        lockout_ms=round(table.lockout_seconds * SECOND_MS),
+        hide_applications=table.hide_applications,
+    )
+
+
+class NoSessions:
+    """The opener of a client that takes pushes without a session only; it opens nothing."""
+
+    variants: tuple[Variant, ...] = ()
+
+    def open(self, wish: SessionWish, on_open: Callable[[], None]) -> None:
+        """Never called: no variant is offered. Said in the log should that change."""
+        log.error("session_not_opened", gateway=str(wish.gateway))
