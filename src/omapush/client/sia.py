@@ -2,8 +2,8 @@
 
 A session initiation request (SIR) comes as a push by any route. :class:`SessionInitiations`
 decides, purely: whether it is heeded, for which applications, and which gateways are contacted by
-which variant of OTA. :class:`SessionInitiationApplication` is the client's own application around it and
-gives what was decided to a :class:`SessionOpener`.
+which variant of OTA. :class:`SessionInitiationApplication` is the client's own application around
+it and gives what was decided to a :class:`SessionOpener`.
 
 A request makes the phone spend money and show itself to a server, and anybody can send a short
 message. So the device's whitelist applies to who sent it, and only gateways that the operator of

@@ -19,6 +19,7 @@ from omapush.client.sia import SessionWish, SiaSettings, Variant
 from omapush.core.instants import HOUR_MS, SECOND_MS
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.modem_settings import ModemTable, SiaTable
+from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.supervise import Part
 from omapush.ota.modem import Modem, ModemState
 
@@ -68,9 +69,24 @@ def modem_of(settings: ModemTable) -> Modem:
 
     :raises SettingsError: it needs an extra that is not installed.
     """
+    if settings.kind == "modem-manager":
+        return _modem_manager(settings.address)
     where = settings.line_address()
     place = where if isinstance(where, Path) else (where.host, where.port)
     return LineModem(LineSettings(place, settings.listen, settings.service_centre))
+
+
+def _modem_manager(bus_address: str | None) -> Modem:
+    try:
+        # Here, because it needs an extra.
+        from omapush.bearers.modem_manager import (  # noqa: PLC0415
+            ModemManager,
+            ModemManagerSettings,
+        )
+    except ModuleNotFoundError as error:
+        reason = f"modem.kind: modem-manager needs the extra omapush[modem] ({error.name})"
+        raise SettingsError(reason) from error
+    return ModemManager(ModemManagerSettings(bus_address))
 
 
 async def _waking(agent: PushClient, wake: Callable[[], None]) -> None:
