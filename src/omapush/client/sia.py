@@ -97,11 +97,14 @@ class SessionOpener(Protocol):
     def variants(self) -> tuple[Variant, ...]:
         """What it can open, the preferred one first."""
 
-    def open(self, wish: SessionWish, on_open: Callable[[], None]) -> None:
-        """Begin to open what is wished; a session to the same gateway that is no good is replaced.
+    def open(self, wish: SessionWish) -> None:
+        """Begin to open what is wished; must not block and must not raise.
 
-        Must not block and must not raise. ``on_open`` is called when it exists.
+        The gateway believes that there is no session: an old one gives way to a new one.
         """
+
+    def is_open(self, gateway: GatewayAddress) -> bool:
+        """Whether there is a session with ``gateway``, or a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +151,20 @@ class _Memory:
 
 
 class SessionInitiations:
-    """Decides about requests. No clock: every call is given ``now``, which never goes back."""
+    """Decides about requests. No clock: every call is given ``now``, which never goes back.
 
-    def __init__(self, settings: SiaSettings, variants: tuple[Variant, ...]) -> None:
+    :param is_open: whether there is a session; then its gateway is locked out no longer.
+    """
+
+    def __init__(
+        self,
+        settings: SiaSettings,
+        variants: tuple[Variant, ...],
+        is_open: Callable[[GatewayAddress], bool],
+    ) -> None:
         self._settings = settings
         self._variants = variants
+        self._is_open = is_open
         self._lockout = _Memory()
         self._seen = _Memory()
 
@@ -178,10 +190,6 @@ class SessionInitiations:
             return Refusal(PushStatus.USERDCR, "too many session initiation requests")
         self._seen.until[name] = later(now, self._settings.lockout_ms)
         return self._contact(offered, applications, now)
-
-    def opened(self, gateway: GatewayAddress) -> None:
-        """The session exists: a request to open it again is a new one (WAP-235, 7.4)."""
-        self._lockout.until.pop(str(gateway), None)
 
     def _applications(
         self, asked_for: Iterable[ApplicationId], registered: Collection[str]
@@ -236,7 +244,8 @@ class SessionInitiations:
         return Decision(tuple(wishes.values()), tuple(ignored))
 
     def _why_not(self, gateway: GatewayAddress, contacted: int) -> str | None:
-        if str(gateway) in self._lockout.until:
+        # Once the session exists, a request to open it is a new one (WAP-235, 7.4).
+        if str(gateway) in self._lockout.until and not self._is_open(gateway):
             return "contacted not long ago"
         if contacted >= self._settings.max_gateways or self._lockout.full:
             return "too many gateways"
@@ -276,7 +285,7 @@ class SessionInitiationApplication:
         clock: Callable[[], Instant],
         registered: Callable[[], Collection[str]],
     ) -> None:
-        self._decisions = SessionInitiations(settings, opener.variants)
+        self._decisions = SessionInitiations(settings, opener.variants, opener.is_open)
         self.announced = bool(settings.gateways and opener.variants)
         self._opener = opener
         self._clock = clock
@@ -302,8 +311,5 @@ class SessionInitiationApplication:
             ignored=list(decision.ignored),
         )
         for wish in decision.wishes:
-            self._open(wish)
+            self._opener.open(wish)
         return None
-
-    def _open(self, wish: SessionWish) -> None:
-        self._opener.open(wish, lambda: self._decisions.opened(wish.gateway))

@@ -20,9 +20,11 @@ from omapush.client.sia import SessionInitiationApplication
 from omapush.client.store import ClientStore
 from omapush.client.whitelist import Source, read_entries
 from omapush.core.instants import SECOND_MS
+from omapush.daemon.client_sessions import holding_sessions
 from omapush.daemon.clock import SystemClock
-from omapush.daemon.modem_client import NoSessions, receiving_short_messages, sia_settings
+from omapush.daemon.modem_client import receiving_short_messages
 from omapush.daemon.serving import HttpServer, ListenError
+from omapush.daemon.session_initiation import WspSessionOpener, sia_settings
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.supervise import Part, stop_on_signals, supervise
 from omapush.daemon.wsp_client import listening_for_datagrams
@@ -46,17 +48,22 @@ async def run_client(settings: ClientSettings) -> None:
     def registered() -> set[str]:
         return {one.push_application_id for one in agent.live_registrations()}
 
-    sia = SessionInitiationApplication(sia_settings(settings.sia), NoSessions(), clock, registered)
+    opener = WspSessionOpener()
+    sia = SessionInitiationApplication(sia_settings(settings.sia), opener, clock, registered)
     agent = PushClient(store, clock, _limits(settings), _device_list(settings), [sia])
     await agent.start()
     try:
-        await _run(settings, clock, store, agent)
+        await _run(settings, clock, store, agent, opener)
     finally:
         await agent.close()
 
 
 async def _run(
-    settings: ClientSettings, clock: SystemClock, store: ClientStore, agent: PushClient
+    settings: ClientSettings,
+    clock: SystemClock,
+    store: ClientStore,
+    agent: PushClient,
+    opener: WspSessionOpener,
 ) -> None:
     stopping = asyncio.Event()
     stop_on_signals(stopping)
@@ -66,6 +73,7 @@ async def _run(
         _listening(settings, clock, agent),
         listening_for_datagrams(settings, clock, agent),
         receiving_short_messages(settings.modem, clock, agent) as modem_parts,
+        holding_sessions(settings, clock, agent) as opener.sessions,
     ):
         parts |= modem_parts
         if settings.cai.socket is not None:

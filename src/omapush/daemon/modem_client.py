@@ -1,9 +1,8 @@
-"""How pushes by short message come in to a running Push Client, and what may open sessions."""
+"""How pushes by short message come in to a running Push Client."""
 
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -15,10 +14,9 @@ from omapush.client.agent import PushClient
 from omapush.client.short_message_intake import IntakeLimits, ShortMessageIntake
 from omapush.client.short_message_store import ShortMessageStore
 from omapush.client.short_messages import BEARER, PROTOCOL, ShortMessages
-from omapush.client.sia import SessionWish, SiaSettings, Variant
-from omapush.core.instants import HOUR_MS, SECOND_MS
+from omapush.core.instants import HOUR_MS
 from omapush.daemon.clock import SystemClock
-from omapush.daemon.modem_settings import ModemTable, SiaTable
+from omapush.daemon.modem_settings import ModemTable
 from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.supervise import Part
 from omapush.ota.modem import Modem, ModemState
@@ -95,22 +93,3 @@ async def _waking(agent: PushClient, wake: Callable[[], None]) -> None:
         async for change in changes:
             if change.new is RegistrationState.REGISTERED:
                 wake()
-
-
-def sia_settings(table: SiaTable) -> SiaSettings:
-    """Return what session initiation requests may lead to."""
-    return SiaSettings(
-        gateways=tuple(ipaddress.ip_network(text, strict=False) for text in table.gateways),
-        lockout_ms=round(table.lockout_seconds * SECOND_MS),
-        hide_applications=table.hide_applications,
-    )
-
-
-class NoSessions:
-    """The opener of a client that takes pushes without a session only; it opens nothing."""
-
-    variants: tuple[Variant, ...] = ()
-
-    def open(self, wish: SessionWish, on_open: Callable[[], None]) -> None:
-        """Never called: no variant is offered. Said in the log should that change."""
-        log.error("session_not_opened", gateway=str(wish.gateway))

@@ -8,16 +8,24 @@ comes first. A wake-up that is lost costs at most one polling time.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 import structlog
 
 from omapush.core.instants import Instant
+from omapush.ppg.client import Client
 from omapush.ppg.lane import Lane, LaneSettings
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.recipients import Recipients
-from omapush.ppg.store.contract import DeliveryState, Settlement, Store, StoreUnavailable
+from omapush.ppg.store.contract import (
+    ClaimedDelivery,
+    DeliveryState,
+    Settlement,
+    Store,
+    StoreUnavailable,
+)
 from omapush.ppg.ways import Ways
 
 log = structlog.get_logger(__name__)
@@ -67,6 +75,7 @@ class DeliveryLoop:
         self._owner = owner
         self._settings = settings
         self._lanes: dict[str, Lane] = {}
+        self._alone: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._in_flight = 0
@@ -122,6 +131,7 @@ class DeliveryLoop:
         per_client = self._settings.per_client
         share = max(1, per_client // 2)
         full = [name for name, lane in self._lanes.items() if lane.load + share > per_client]
+        full += [name for name, load in self._alone.items() if load + share > per_client]
         claimed = await self._store.claim(
             self._owner,
             self._clock(),
@@ -132,8 +142,39 @@ class DeliveryLoop:
         )
         for delivery in claimed:
             self._in_flight += 1
-            self._lane(delivery.client_id).put(delivery)
+            self._begin(delivery)
         return len(claimed)
+
+    def _begin(self, delivery: ClaimedDelivery) -> None:
+        client_id = delivery.client_id
+        lane = self._lanes.get(client_id)
+        if lane is None:
+            client = self._recipients.client(client_id)
+            if client is not None and client.is_connectionless:
+                self._alone[client_id] += 1
+                self._spawn(self._deliver_alone(self._new_lane(client_id, client), delivery))
+                return
+            lane = self._lanes[client_id] = self._new_lane(client_id, client)
+            self._spawn(self._run_lane(lane))
+        lane.put(delivery)
+
+    async def _deliver_alone(self, lane: Lane, delivery: ClaimedDelivery) -> None:
+        """Make one attempt to reach a client of which nothing is kept between pushes.
+
+        A push by SMS goes to very many clients, and each gets one: lanes would be in the way.
+        """
+        settlement = None
+        try:
+            settlement = await lane.attempt(delivery)
+        finally:
+            client_id = lane.client_id
+            self._alone[client_id] -= 1
+            if not self._alone[client_id]:
+                del self._alone[client_id]
+            if settlement is None:
+                self._release()
+        if settlement is not None:
+            await self._settle(settlement)
 
     async def _wait_ms(self) -> int:
         if self._in_flight >= self._settings.in_flight:
@@ -153,20 +194,18 @@ class DeliveryLoop:
         except TimeoutError:
             pass
 
-    def _lane(self, client_id: str) -> Lane:
-        lane = self._lanes.get(client_id)
-        if lane is None:
-            lane = Lane(
-                client_id,
-                self._recipients.client(client_id),
-                self._store,
-                self._ways,
-                self._ended,
-                self._clock,
-                self._settings.lane,
-            )
-            self._lanes[client_id] = lane
-            self._spawn(self._run_lane(lane))
+    def _new_lane(self, client_id: str, client: Client | None) -> Lane:
+        lane = Lane(
+            client_id,
+            client,
+            self._store,
+            self._ways,
+            self._ended,
+            self._clock,
+            self._settings.lane,
+        )
+        if self._stopping:
+            lane.stop()
         return lane
 
     async def _run_lane(self, lane: Lane) -> None:

@@ -1,7 +1,7 @@
 """The session of a client with one server (WSP 7.1.5): what the rows of its table ask and do.
 
-:class:`WspClient` is a sans-IO machine with its own WTP endpoint. Methods and confirmed pushes have
-few states of their own, which stand here (WSP 7.1.5.2 and 7.1.5.3).
+:class:`WspClient` is a sans-IO machine with its own WTP endpoint. Its methods and pushes
+have states of their own, in ``session_client_calls``.
 """
 
 from __future__ import annotations
@@ -30,23 +30,19 @@ from omapush.protocols.wsp.pdu import (
 )
 from omapush.protocols.wsp.pdu_codec import decode_pdu, encode_pdu
 from omapush.protocols.wsp.profile import HeaderProfile
+from omapush.protocols.wsp.session_client_calls import ClientMethods, ClientPushes
 from omapush.protocols.wsp.session_primitives import (
     ClientIndication,
     ClientRequest,
-    SConfirmedPushInd,
     SConfirmedPushRes,
     SConnectCnf,
     SConnectReq,
     SDisconnectInd,
     SDisconnectReq,
     SessionTrouble,
-    SMethodAbortInd,
     SMethodAbortReq,
-    SMethodInvokeCnf,
     SMethodInvokeReq,
-    SMethodResultInd,
     SMethodResultRes,
-    SPushAbortInd,
     SPushAbortReq,
     SPushInd,
     SResumeCnf,
@@ -160,9 +156,8 @@ class WspClient:
         self._proposed = Capabilities()
         self._profile = HeaderProfile()
         self._main: Transaction | None = None
-        self._pushes: dict[int, Transaction] = {}
-        self._methods: dict[int, Transaction] = {}
-        self._next_push_id = 1
+        self._pushes = ClientPushes(self._tell)
+        self._methods = ClientMethods(self._tell)
         self._effects: list[SendDatagram] = []
         self._indications: list[ClientIndication] = []
 
@@ -175,17 +170,14 @@ class WspClient:
             cannot be written.
         """
         match primitive:
-            case SConfirmedPushRes() | SPushAbortReq():
-                self._answer_push(primitive, now)
+            case SConfirmedPushRes(push_id=push_id, headers=headers):
+                self._pushes.confirm(push_id, self._exit_info(headers), now)
+            case SPushAbortReq(push_id=push_id, reason=reason):
+                self._pushes.refuse(push_id, reason, now)
             case SMethodResultRes(method_id=method_id, headers=headers):
-                transaction = self._methods.pop(method_id, None)
-                if transaction is not None:
-                    transaction.take_answer(now, self._exit_info(headers))
+                self._methods.take_reply(method_id, self._exit_info(headers), now)
             case SMethodAbortReq(method_id=method_id):
-                transaction = self._methods.pop(method_id, None)
-                if transaction is not None:
-                    transaction.abort(AbortReason.PEERREQ, now)
-                    self._tell(SMethodAbortInd(method_id, AbortReason.USERREQ))
+                self._methods.abort(method_id, now)
             case _:
                 self._handle(_REQUEST_EVENTS[type(primitive)], Cause(now, request=primitive))
         self._settle(now)
@@ -249,9 +241,7 @@ class WspClient:
             case TrResultInd():
                 self._answered(transaction, indication, now)
             case TrInvokeCnf():
-                method_id = self._method_of(transaction)
-                if method_id is not None and self.state in _WORKING:
-                    self._tell(SMethodInvokeCnf(method_id))
+                self._methods.invoked(transaction)
 
     def _invoked(self, transaction: Transaction, indication: TrInvokeInd, now: Instant) -> None:
         is_reliable = indication.transaction_class != TransactionClass.UNRELIABLE
@@ -282,22 +272,13 @@ class WspClient:
     def _answered(self, transaction: Transaction, indication: TrResultInd, now: Instant) -> None:
         limit = self.agreed.client_sdu_size
         too_large = bool(limit) and len(indication.data) > (limit or 0)
+        pdu = None if too_large else self._read(indication.data)
         if transaction == self._main:
-            pdu = None if too_large else self._read(indication.data)
             event = Event.TOO_LARGE if too_large else self._answer_event(pdu)
             self._handle(event, Cause(now, transaction, pdu))
-            return
-        method_id = self._method_of(transaction)
-        if method_id is None:
-            return
-        pdu = None if too_large else self._read(indication.data)
-        if isinstance(pdu, Reply) and self.state in _WORKING:
-            self._tell(SMethodResultInd(method_id, pdu))
-            return
-        reason = AbortReason.MRUEXCEEDED if too_large else AbortReason.PROTOERR
-        transaction.abort(reason, now)
-        del self._methods[method_id]
-        self._tell(SMethodAbortInd(method_id, reason))
+        else:
+            reason = AbortReason.MRUEXCEEDED if too_large else AbortReason.PROTOERR
+            self._methods.answered(transaction, pdu, reason, now)
 
     def _answer_event(self, pdu: Pdu | None) -> Event:
         match pdu:
@@ -319,22 +300,18 @@ class WspClient:
         return True
 
     def _aborted(self, transaction: Transaction, indication: TrAbortInd, now: Instant) -> None:
-        push_id = self._push_of(transaction)
-        method_id = self._method_of(transaction)
         if transaction == self._main:
             self._handle(Event.MAIN_ABORTED, Cause(now, reason=indication.reason))
-        elif push_id is None and method_id is None:
+        elif transaction not in self._pushes and transaction not in self._methods:
             return
         elif aborts_session(indication):
             self._handle(Event.DISCONNECT, Cause(now))
         elif suspends_session(indication):
             self._handle(Event.SUSPEND, Cause(now))
-        elif push_id is not None:
-            del self._pushes[push_id]
-            self._tell(SPushAbortInd(push_id, indication.reason, indication.by_peer))
-        elif method_id is not None:
-            del self._methods[method_id]
-            self._tell(SMethodAbortInd(method_id, indication.reason))
+        elif transaction in self._pushes:
+            self._pushes.aborted(transaction, indication)
+        else:
+            self._methods.aborted(transaction, indication)
 
     def _read(self, sdu: bytes) -> Pdu | None:
         try:
@@ -344,29 +321,12 @@ class WspClient:
             self._tell(SessionTrouble("wsp", error.reason, position))
             return None
 
-    # -- pushes (WSP 7.1.5.3) and methods (WSP 7.1.5.2) --
+    # -- pushes and methods --
 
     def _new_push(self, cause: Cause) -> None:
-        transaction, pdu = cause.transaction, cause.pdu
-        if transaction is None or not isinstance(pdu, ConfirmedPush):
-            return
-        if len(self._pushes) >= (self.agreed.push_mor or 0):
-            transaction.abort(AbortReason.MOREXCEEDED, cause.now)
-            return
-        push_id = self._next_push_id
-        self._next_push_id += 1
-        self._pushes[push_id] = transaction
-        self._tell(SConfirmedPushInd(push_id, pdu.headers, pdu.body))
-
-    def _answer_push(self, answer: SConfirmedPushRes | SPushAbortReq, now: Instant) -> None:
-        transaction = self._pushes.pop(answer.push_id, None)
-        if transaction is None:
-            return
-        if isinstance(answer, SConfirmedPushRes):
-            transaction.acknowledge(now, self._exit_info(answer.headers))
-        else:
-            transaction.abort(answer.reason, now)
-            self._tell(SPushAbortInd(answer.push_id, AbortReason.USERREQ))
+        if cause.transaction is not None and isinstance(cause.pdu, ConfirmedPush):
+            most = self.agreed.push_mor or 0
+            self._pushes.add(cause.transaction, cause.pdu, most, cause.now)
 
     def _exit_info(self, headers: tuple[Header, ...]) -> bytes:
         if not headers or not self._has(ProtocolOption.ACKNOWLEDGEMENT_HEADERS):
@@ -382,17 +342,10 @@ class WspClient:
         if not isinstance(request, SMethodInvokeReq):
             return
         most = min(self.agreed.method_mor or 0, self._settings.maximum_methods)
-        if len(self._methods) >= most or request.method_id in self._methods:
-            self._tell(SMethodAbortInd(request.method_id, AbortReason.MOREXCEEDED))
-            return
-        sdu = encode_pdu(request.method, self._profile)
-        self._methods[request.method_id] = self._invoke(TransactionClass.RESULT, sdu, cause.now)
-
-    def _push_of(self, transaction: Transaction) -> int | None:
-        return next((one for one, its in self._pushes.items() if its == transaction), None)
-
-    def _method_of(self, transaction: Transaction) -> int | None:
-        return next((one for one, its in self._methods.items() if its == transaction), None)
+        if self._methods.may_add(request.method_id, most):
+            sdu = encode_pdu(request.method, self._profile)
+            transaction = self._invoke(TransactionClass.RESULT, sdu, cause.now)
+            self._methods.add(transaction, request.method_id)
 
     # -- actions --
 
@@ -497,14 +450,8 @@ class WspClient:
         self._main = None
 
     def _abort_all(self, reason: AbortReason, now: Instant) -> None:
-        pushes, self._pushes = self._pushes, {}
-        methods, self._methods = self._methods, {}
-        for push_id, transaction in pushes.items():
-            transaction.abort(reason, now)
-            self._tell(SPushAbortInd(push_id, reason))
-        for method_id, transaction in methods.items():
-            transaction.abort(reason, now)
-            self._tell(SMethodAbortInd(method_id, reason))
+        self._pushes.abort_all(reason, now)
+        self._methods.abort_all(reason, now)
 
     def _end_with_answer(self, cause: Cause) -> None:
         said = cause.pdu if isinstance(cause.pdu, Reply | Redirect) else None
@@ -574,9 +521,6 @@ _RESTS = {
 
 _MAX_EXIT_INFO = 0xFF
 """Octets that an Info TPI holds."""
-
-_WORKING = frozenset((State.CONNECTED, State.CONNECTING, State.RESUMING))
-"""States in which methods are under way."""
 
 _REQUEST_EVENTS = {
     SConnectReq: Event.S_CONNECT_REQ,

@@ -1,15 +1,14 @@
 """One session at the server (WSP 7.1.6): what the rows of its table ask and do.
 
 ``sessions`` finds the session that a transaction is of and calls :meth:`ServerSession.handle_event`
-and its neighbours; this calls back through :class:`SessionOutlet`. Methods and confirmed pushes
-have few states of their own, which stand here (WSP 7.1.6.2 and 7.1.6.3).
+and its neighbours; this calls back through :class:`SessionOutlet`. Its methods and pushes have
+states of their own: ``session_methods``, ``session_pushes``.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol
 
 from omapush.core.errors import EncodeError
@@ -17,22 +16,20 @@ from omapush.core.instants import Instant
 from omapush.protocols.wsp.assigned_numbers import AbortReason
 from omapush.protocols.wsp.capabilities import Capabilities, ProtocolOption, answer, in_force
 from omapush.protocols.wsp.pdu import (
-    ConfirmedPush,
     Connect,
     ConnectReply,
     Disconnect,
     Get,
     Pdu,
     Post,
-    Push,
     Redirect,
     Reply,
     Resume,
 )
 from omapush.protocols.wsp.pdu_codec import encode_pdu
 from omapush.protocols.wsp.profile import HeaderProfile
+from omapush.protocols.wsp.session_methods import ServerMethods
 from omapush.protocols.wsp.session_primitives import (
-    SConfirmedPushCnf,
     SConfirmedPushReq,
     SConnectInd,
     SConnectRes,
@@ -40,18 +37,14 @@ from omapush.protocols.wsp.session_primitives import (
     SDisconnectReq,
     ServerIndication,
     ServerRequest,
-    SMethodAbortInd,
     SMethodAbortReq,
-    SMethodInvokeInd,
-    SMethodResultCnf,
     SMethodResultReq,
-    SPushAbortInd,
     SPushReq,
-    SPushSent,
     SResumeInd,
     SResumeRes,
     SSuspendInd,
 )
+from omapush.protocols.wsp.session_pushes import ServerPushes
 from omapush.protocols.wsp.session_states import SERVER_TABLE as TABLE
 from omapush.protocols.wsp.session_states import ServerAction as Action
 from omapush.protocols.wsp.session_states import ServerEvent as Event
@@ -62,7 +55,6 @@ from omapush.protocols.wsp.session_transactions import (
     TransactionPort,
     aborts_session,
     profile_of,
-    read_acknowledgement_headers,
     suspends_session,
 )
 from omapush.protocols.wtp.codes import TransactionClass
@@ -77,16 +69,13 @@ from omapush.protocols.wtp.table import take_row
 UNAVAILABLE = Reply(503, (("Content-Type", "*/*"),))
 """How a session is refused when the user does not say how (WSP 8.2.2.4)."""
 
-NOT_IMPLEMENTED = Reply(501, (("Content-Type", "*/*"),))
-"""The answer to a method where nobody serves methods."""
-
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
     """What a server offers and bears.
 
     :ivar capabilities: what it can and will do, where that differs from WSP's defaults.
-    :ivar refuse_methods: answer every method with :data:`NOT_IMPLEMENTED` itself.
+    :ivar refuse_methods: answer every method with 501 itself; the user hears of none.
     :ivar maximum_waiting_pushes: pushes of a session kept until the client may get them.
     """
 
@@ -130,14 +119,6 @@ class Cause:
     reason: int = AbortReason.DISCONNECT
 
 
-@dataclass(slots=True)
-class _Method:
-    method_id: int
-    pdu: Get | Post
-    is_released: bool = False
-    is_answered: bool = False
-
-
 class ServerSession:
     """State of one session.
 
@@ -159,10 +140,9 @@ class ServerSession:
         self._main: Transaction | None = None
         self._proposed = Capabilities()
         self._profile = HeaderProfile()
-        self._methods: dict[Transaction, _Method] = {}
-        self._next_method_id = 1
-        self._pushes: dict[Transaction, int] = {}
-        self._waiting: deque[SPushReq | SConfirmedPushReq] = deque()
+        settings = outlet.settings
+        self._methods = ServerMethods(self, self._tell, refuse=settings.refuse_methods)
+        self._pushes = ServerPushes(self, self._tell, settings.maximum_waiting_pushes)
 
     @property
     def has_ended(self) -> bool:
@@ -178,12 +158,12 @@ class ServerSession:
         """
         match primitive:
             case SMethodResultReq(method_id=method_id, reply=reply):
-                self._answer_method(method_id, reply, now)
+                self._methods.answer(method_id, reply, self.agreed, self._profile, now)
             case SMethodAbortReq(method_id=method_id):
-                self._abort_method(method_id, now)
+                self._methods.abort(method_id, now)
             case SPushReq() | SConfirmedPushReq():
                 if not self.handle_event(Event.S_PUSH_REQ, Cause(now, request=primitive)):
-                    self._refuse_push(primitive.push_id, AbortReason.DISCONNECT)
+                    self._pushes.refuse(primitive.push_id, AbortReason.DISCONNECT)
             case _:
                 self.handle_event(_REQUEST_EVENTS[type(primitive)], Cause(now, request=primitive))
 
@@ -207,9 +187,9 @@ class ServerSession:
         elif action in _ABORTS_OF_ALL:
             self._abort_all(_ABORTS_OF_ALL[action], cause.now)
         elif action in _ENDS:
-            self._outlet.tell(self, SDisconnectInd(_ENDS[action]))
+            self._tell(SDisconnectInd(_ENDS[action]))
         elif action in _RESTS:
-            self._outlet.tell(self, SSuspendInd(_RESTS[action]))
+            self._tell(SSuspendInd(_RESTS[action]))
         else:
             self._ACTIONS[action](self, cause)
 
@@ -223,11 +203,9 @@ class ServerSession:
             if transaction == self._main:
                 self.handle_event(Event.MAIN_CONFIRMED, Cause(now))
             else:
-                self._method_confirmed(transaction, indication)
+                self._methods.confirmed(transaction, indication)
         elif isinstance(indication, TrInvokeCnf) and transaction in self._pushes:
-            push_id = self._pushes.pop(transaction)
-            headers = read_acknowledgement_headers(indication.exit_info)
-            self._outlet.tell(self, SConfirmedPushCnf(push_id, headers))
+            self._pushes.confirmed(transaction, indication)
             self._send_waiting(now)
 
     def _aborted(self, transaction: Transaction, indication: TrAbortInd, now: Instant) -> None:
@@ -240,122 +218,32 @@ class ServerSession:
         elif suspends_session(indication):
             self.handle_event(Event.SUSPEND, Cause(now))
         elif transaction in self._pushes:
-            push_id = self._pushes.pop(transaction)
-            self._outlet.tell(self, SPushAbortInd(push_id, indication.reason, indication.by_peer))
+            self._pushes.aborted(transaction, indication)
             self._send_waiting(now)
         else:
-            method = self._methods.pop(transaction)
-            self._tell_method_abort(method, indication.reason)
+            self._methods.aborted(transaction, indication.reason)
 
-    # -- pushes (WSP 7.1.6.3) --
+    def _tell(self, indication: ServerIndication) -> None:
+        self._outlet.tell(self, indication)
+
+    # -- pushes and methods --
 
     def _new_push(self, cause: Cause) -> None:
-        push = cause.request
-        if not isinstance(push, SPushReq | SConfirmedPushReq):
-            return
-        confirmed = isinstance(push, SConfirmedPushReq)
-        facility = ProtocolOption.CONFIRMED_PUSH if confirmed else ProtocolOption.PUSH
-        if not self._has(facility):
-            self._refuse_push(push.push_id, AbortReason.PROTOERR)
-        elif len(self._waiting) >= self._outlet.settings.maximum_waiting_pushes:
-            self._refuse_push(push.push_id, AbortReason.MOREXCEEDED)
-        else:
-            self._waiting.append(push)
+        if isinstance(cause.request, SPushReq | SConfirmedPushReq):
+            self._pushes.add(cause.request, self.agreed)
             self._send_waiting(cause.now)
 
     def _send_waiting(self, now: Instant) -> None:
         # A push that overtakes ConnectReply would be aborted by the client (WSP 7.1.5, race note).
-        while self.state is State.CONNECTED and self._waiting and self.port is not None:
-            confirmed = isinstance(self._waiting[0], SConfirmedPushReq)
-            if confirmed and len(self._pushes) >= (self.agreed.push_mor or 0):
-                return
-            self._send_push(self._waiting.popleft(), self.port, now)
-
-    def _send_push(
-        self, push: SPushReq | SConfirmedPushReq, port: TransactionPort, now: Instant
-    ) -> None:
-        confirmed = isinstance(push, SConfirmedPushReq)
-        kind = ConfirmedPush if confirmed else Push
-        try:
-            sdu = encode_pdu(kind(push.headers, push.body), self._profile)
-        except EncodeError:
-            self._refuse_push(push.push_id, AbortReason.PROTOERR)
-            return
-        limit = self.agreed.client_sdu_size
-        if limit and len(sdu) > limit:
-            self._refuse_push(push.push_id, AbortReason.MRUEXCEEDED)
-        elif confirmed:
-            transaction = port.invoke(self, TransactionClass.RELIABLE, sdu, now)
-            self._pushes[transaction] = push.push_id
-        else:
-            port.invoke(self, TransactionClass.UNRELIABLE, sdu, now)
-            self._outlet.tell(self, SPushSent(push.push_id))
-
-    def _refuse_push(self, push_id: int, reason: int) -> None:
-        self._outlet.tell(self, SPushAbortInd(push_id, reason, sent=False))
-
-    # -- methods (WSP 7.1.6.2) --
+        if self.state is State.CONNECTED and self.port is not None:
+            self._pushes.send_waiting(self.port, self.agreed, self._profile, now)
 
     def _new_method(self, cause: Cause) -> None:
-        transaction, pdu = cause.transaction, cause.pdu
-        if transaction is None or not isinstance(pdu, Get | Post):
-            return
-        if len(self._methods) >= (self.agreed.method_mor or 0):
-            transaction.abort(AbortReason.MOREXCEEDED, cause.now)
-            return
-        transaction.port.own(self, transaction.handle)
-        self._methods[transaction] = _Method(self._next_method_id, pdu)
-        self._next_method_id += 1
+        if cause.transaction is not None and isinstance(cause.pdu, Get | Post):
+            self._methods.add(cause.transaction, cause.pdu, self.agreed, cause.now)
 
     def _release(self, cause: Cause) -> None:
-        for transaction, method in list(self._methods.items()):
-            if method.is_released:
-                continue
-            method.is_released = True
-            if self._outlet.settings.refuse_methods:
-                method.is_answered = True
-                transaction.answer(encode_pdu(NOT_IMPLEMENTED, self._profile), cause.now)
-            else:
-                transaction.acknowledge(cause.now)
-                self._outlet.tell(self, SMethodInvokeInd(method.method_id, method.pdu))
-
-    def _answer_method(self, method_id: int, reply: Reply, now: Instant) -> None:
-        transaction = self._method_named(method_id)
-        if transaction is None or self._methods[transaction].is_answered:
-            return
-        try:
-            sdu = encode_pdu(reply, self._profile)
-        except EncodeError:
-            sdu = encode_pdu(UNAVAILABLE)
-        limit = self.agreed.client_sdu_size
-        if limit and len(sdu) > limit:
-            transaction.abort(AbortReason.MRUEXCEEDED, now)
-            self._tell_method_abort(self._methods.pop(transaction), AbortReason.MRUEXCEEDED)
-            return
-        self._methods[transaction].is_answered = True
-        transaction.answer(sdu, now)
-
-    def _abort_method(self, method_id: int, now: Instant) -> None:
-        transaction = self._method_named(method_id)
-        if transaction is not None:
-            transaction.abort(AbortReason.PEERREQ, now)
-            self._tell_method_abort(self._methods.pop(transaction), AbortReason.USERREQ)
-
-    def _method_confirmed(self, transaction: Transaction, indication: TrResultCnf) -> None:
-        method = self._methods.pop(transaction, None)
-        if method is not None and not self._outlet.settings.refuse_methods:
-            headers = read_acknowledgement_headers(indication.exit_info)
-            self._outlet.tell(self, SMethodResultCnf(method.method_id, headers))
-
-    def _method_named(self, method_id: int) -> Transaction | None:
-        for transaction, method in self._methods.items():
-            if method.method_id == method_id and method.is_released:
-                return transaction
-        return None
-
-    def _tell_method_abort(self, method: _Method, reason: int) -> None:
-        if method.is_released and not self._outlet.settings.refuse_methods:
-            self._outlet.tell(self, SMethodAbortInd(method.method_id, reason))
+        self._methods.release(self._profile, cause.now)
 
     # -- actions on the main transaction --
 
@@ -372,11 +260,11 @@ class ServerSession:
         if isinstance(cause.pdu, Connect):
             self._proposed = cause.pdu.capabilities
             self._profile = profile_of(cause.pdu.headers)
-            self._outlet.tell(self, SConnectInd(self._proposed, cause.pdu.headers))
+            self._tell(SConnectInd(self._proposed, cause.pdu.headers))
 
     def _indicate_resume(self, cause: Cause) -> None:
         if isinstance(cause.pdu, Resume):
-            self._outlet.tell(self, SResumeInd(cause.pdu.headers))
+            self._tell(SResumeInd(cause.pdu.headers))
 
     def _replace_others(self, cause: Cause) -> None:
         if self._main is not None:
@@ -394,6 +282,10 @@ class ServerSession:
         own = response.capabilities or self._outlet.settings.capabilities
         answered = answer(self._proposed, own)
         self.agreed = in_force(self._proposed, answered)
+        own_version = profile_of(response.headers, self._profile.encoding_version).encoding_version
+        if own_version < self._profile.encoding_version:
+            # WSP 8.4.2.70: what is said in the answer holds for both ends.
+            self._profile = HeaderProfile(encoding_version=own_version)
         reply = ConnectReply(self.session_id, answered, response.headers)
         self._main.answer(self._encoded(reply), cause.now)
 
@@ -408,12 +300,16 @@ class ServerSession:
             self._main.answer(self._encoded(said or UNAVAILABLE), cause.now)
 
     def _encoded(self, pdu: ConnectReply | Reply | Redirect) -> bytes:
-        """Encode an answer; the user's headers were wrong if that fails, so without them."""
+        """Encode an answer; if the user's headers make that fail, without them.
+
+        The same goes for echoes of capabilities that the client named by what is no name.
+        """
         try:
             return encode_pdu(pdu, self._profile)
         except EncodeError:
             if isinstance(pdu, ConnectReply):
-                return encode_pdu(ConnectReply(pdu.session_id, pdu.capabilities))
+                known = replace(pdu.capabilities, unknown=())
+                return encode_pdu(ConnectReply(pdu.session_id, known))
             return encode_pdu(Reply(200, _NO_CONTENT) if _is_granted(pdu) else UNAVAILABLE)
 
     def _abort_main(self, reason: int, now: Instant) -> None:
@@ -446,23 +342,14 @@ class ServerSession:
             cause.transaction.abort(AbortReason.SUSPEND, cause.now)
 
     def _abort_all(self, reason: AbortReason, now: Instant) -> None:
-        methods, self._methods = self._methods, {}
-        pushes, self._pushes = self._pushes, {}
-        waiting, self._waiting = self._waiting, deque()
-        for transaction, method in methods.items():
-            transaction.abort(reason, now)
-            self._tell_method_abort(method, reason)
-        for transaction, push_id in pushes.items():
-            transaction.abort(reason, now)
-            self._outlet.tell(self, SPushAbortInd(push_id, reason))
-        for push in waiting:
-            self._refuse_push(push.push_id, reason)
+        self._methods.abort_all(reason, now)
+        self._pushes.abort_all(reason, now)
 
     def _ended_reason(self, cause: Cause) -> None:
-        self._outlet.tell(self, SDisconnectInd(cause.reason))
+        self._tell(SDisconnectInd(cause.reason))
 
     def _rests_reason(self, cause: Cause) -> None:
-        self._outlet.tell(self, SSuspendInd(cause.reason))
+        self._tell(SSuspendInd(cause.reason))
 
     # -- what rows ask --
 

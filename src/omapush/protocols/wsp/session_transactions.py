@@ -22,6 +22,7 @@ from omapush.protocols.wtp.primitives import (
 )
 
 _HIGHEST_ENCODING: EncodingVersion = (1, 5)
+_ENCODING_IF_UNSAID: EncodingVersion = (1, 2)
 
 
 class TransactionPort(Protocol):
@@ -91,14 +92,19 @@ def read_acknowledgement_headers(exit_info: bytes) -> tuple[Header, ...]:
         return ()
 
 
-def profile_of(headers: tuple[Header, ...]) -> HeaderProfile:
-    """Return how to write headers for a peer that said ``headers`` (WSP 8.4.2.70)."""
+def profile_of(
+    headers: tuple[Header, ...], unsaid: EncodingVersion = _ENCODING_IF_UNSAID
+) -> HeaderProfile:
+    """Return how to write headers for a peer that said ``headers`` (WSP 8.4.2.70).
+
+    :param unsaid: the encoding version that counts where they do not say.
+    """
     for name, value in headers:
         if name.lower() == "encoding-version":
             version = _version(value.split()[-1] if value.split() else "")
             if version is not None:
                 return HeaderProfile(encoding_version=min(version, _HIGHEST_ENCODING))
-    return HeaderProfile()
+    return HeaderProfile(encoding_version=unsaid)
 
 
 def _version(text: str) -> EncodingVersion | None:

@@ -49,7 +49,6 @@ class Initiator(Transaction):
         self.state = State.NULL
         self.is_verified = False
         self.tid_new = tid_new
-        self.user_acknowledgement = request.user_acknowledgement
         self._renumbering = outlet
         self._request = request
         self._hold_on = False
@@ -59,6 +58,7 @@ class Initiator(Transaction):
         self._acknowledged_once = False
         settings = outlet.settings
         reliable = request.transaction_class != TransactionClass.UNRELIABLE
+        self.user_acknowledgement = request.user_acknowledgement and reliable
         size = settings.segment_size if settings.segmentation and reliable else None
         self.outgoing: OutgoingMessage = OutgoingMessage(request.data, size, settings.maximum_group)
 
