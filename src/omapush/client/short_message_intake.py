@@ -6,8 +6,9 @@ for :attr:`IntakeLimits.hold_ms` at most. What nobody will ever take (not a push
 not trusted, a type that the application does not take) is dropped with its reason in the log; the
 network has no use for an answer.
 
-On failure: when the disk does not take a message, the modem is told to refuse it. What cannot be
-removed from the disk comes again after a restart, where the client recognises it.
+On failure: when the disk does not take a message, the modem is told to refuse it, and a push that
+is whole is offered all the same. What cannot be removed from the disk comes again after a restart,
+where the client recognises it.
 """
 
 from __future__ import annotations
@@ -214,8 +215,11 @@ class ShortMessageIntake:
             # The short messages are sound, and would be no better a second time.
             return Taken()
         await self._make_room(datagram.originator.key)
-        await self._store.keep_datagram(datagram, now)
-        self._put(_Waiting(push, datagram, now))
+        try:
+            await self._store.keep_datagram(datagram, now)
+        finally:
+            # Even if the disk does not take it: the segments before it will not come again.
+            self._put(_Waiting(push, datagram, now))
         return Taken()
 
     async def _make_room(self, originator: str) -> None:
