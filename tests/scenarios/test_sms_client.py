@@ -5,13 +5,22 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from omapush.client.service_client import ServiceClient
+from omapush.content.application_id import ApplicationId
+from omapush.content.message import PushMessage
+from omapush.content.session_initiation import APPLICATION, CONTENT_TYPE, SessionInitiation
+from omapush.initiator.client import PushInitiator
+from omapush.ota.interface import PushFlag
+from omapush.ota.wsp.unit_push import encode_unit_push
+from omapush.pap.model import DeliveryMethod
+from omapush.protocols.sms.alphabet import encode_septets, pack
+from omapush.protocols.wdp import AddressType, to_short_messages
 from omapush.testing.daemons import Daemon, free_port, running
 
 # Published vectors: user data of an MMS notification in two segments, with 16 and 8 bit references,
@@ -63,8 +72,13 @@ class Line:
         await self._peer.put((reader, writer))
 
     async def connected(self) -> None:
+        self.close()
         async with asyncio.timeout(20):
             self.reader, self.writer = await self._peer.get()
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
 
     async def send(self, line: str) -> str:
         assert self.writer is not None
@@ -85,8 +99,8 @@ async def line_at(port: int) -> AsyncIterator[Line]:
         yield line
     finally:
         server.close()
-        if line.writer is not None:
-            line.writer.close()
+        line.close()
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -94,20 +108,25 @@ def line_port() -> int:
     return free_port()
 
 
+NewClient = Callable[..., Daemon]
+
+
 @pytest.fixture
-def client(tmp_path: Path, line_port: int) -> Daemon:
-    settings = tmp_path / "client.toml"
-    settings.write_text(
-        f"""
-        ota_http.listen = "127.0.0.1:{free_port()}"
-        cai.socket = "{tmp_path}/cai.sock"
-        store.path = "{tmp_path}/client.db"
-        modem.kind = "line"
-        modem.address = "127.0.0.1:{line_port}"
-        modem.path = "{tmp_path}/messages.db"
-        """
-    )
-    return Daemon("client", settings, path=tmp_path / "cai.sock")
+def new_client(tmp_path: Path, line_port: int) -> NewClient:
+    """Return a function that makes a client whose modem is at ``line_port``."""
+
+    def new(more: str = "") -> Daemon:
+        settings = tmp_path / "client.toml"
+        settings.write_text(
+            f'ota_http.listen = "127.0.0.1:{free_port()}"\n'
+            f'cai.socket = "{tmp_path}/cai.sock"\n'
+            f'store.path = "{tmp_path}/client.db"\n'
+            f'modem.kind = "line"\nmodem.address = "127.0.0.1:{line_port}"\n'
+            f'modem.path = "{tmp_path}/messages.db"\n{more}'
+        )
+        return Daemon("client", settings, path=tmp_path / "cai.sock")
+
+    return new
 
 
 async def next_push(cai: ServiceClient, registration: dict[str, Any]) -> dict[str, Any]:
@@ -117,13 +136,17 @@ async def next_push(cai: ServiceClient, registration: dict[str, Any]) -> dict[st
     return event
 
 
+def body_of(event: dict[str, Any]) -> bytes:
+    return base64.b64decode(event["content_b64"])
+
+
 async def test_mms_notification_reaches_its_application(
-    client: Daemon, tmp_path: Path, line_port: int
+    new_client: NewClient, tmp_path: Path, line_port: int
 ) -> None:
     """Both widths of reference, segments in either order, each push once."""
     async with (
         line_at(line_port) as line,
-        running(client),
+        running(new_client()),
         ServiceClient(tmp_path / "cai.sock") as cai,
     ):
         mms = await cai.register({"push_application_id": "x-wap-application:mms.ua"})
@@ -148,5 +171,123 @@ async def test_mms_notification_reaches_its_application(
         assert (await next_push(cai, mms))["source"] == "11111"
 
 
-def body_of(event: dict[str, Any]) -> bytes:
-    return base64.b64decode(event["content_b64"])
+async def test_application_that_comes_late_gets_its_push_also_after_a_crash(
+    new_client: NewClient, tmp_path: Path, line_port: int
+) -> None:
+    """What was acknowledged is on disk: a segment, then a push that nobody takes yet."""
+    client = new_client()
+    async with line_at(line_port) as line:
+        for segment in (MMS_16_2, MMS_16_1):
+            await client.start()
+            await line.connected()
+            assert await line.deliver(segment) == "OK"
+            await client.kill()
+        async with running(client), ServiceClient(tmp_path / "cai.sock") as cai:
+            mms = await cai.register({"push_application_id": "x-wap-application:mms.ua"})
+            assert body_of(await next_push(cai, mms)) == MMS_BODY
+
+
+async def test_whitelist_decides_by_originator(
+    new_client: NewClient, tmp_path: Path, line_port: int
+) -> None:
+    client = new_client('whitelist.originators = ["+358401234567"]\n')
+    async with (
+        line_at(line_port) as line,
+        running(client),
+        ServiceClient(tmp_path / "cai.sock") as cai,
+    ):
+        wml = await cai.register({"push_application_id": "x-wap-application:wml.ua"})
+        await line.connected()
+        # The same digits as a name: an alphanumeric address of 11 septets.
+        named = f"14d0{pack(encode_septets('35840123456')).hex()}"
+        for stranger in ("05812143f5", named):
+            assert await line.deliver(SERVICE_INDICATION, stranger) == "OK"
+        assert await line.deliver(SERVICE_INDICATION, "0c91534810325476") == "OK"
+        assert (await next_push(cai, wml))["source"] == "+358401234567"
+        async with asyncio.timeout(20):
+            while client.log.count("push_dropped") < 2:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.05)
+    assert client.log.count("the source is not on the whitelist") >= 2
+
+
+async def test_bad_messages_are_refused_and_the_client_goes_on(
+    new_client: NewClient, tmp_path: Path, line_port: int
+) -> None:
+    client = new_client()
+    async with (
+        line_at(line_port) as line,
+        running(client),
+        ServiceClient(tmp_path / "cai.sock") as cai,
+    ):
+        wml = await cai.register({"push_application_id": "x-wap-application:wml.ua"})
+        await line.connected()
+        good = deliver(SERVICE_INDICATION)
+        for length in range(2, len(good), 14):
+            assert await line.send(f"DELIVER {good[:length]}") == "FAIL FF"
+        report = "060105812143f5111122210000001111222100000000"
+        assert await line.send(f"DELIVER {report}") == "FAIL B0"
+        assert await line.send("what?") == "FAIL FF"
+        # A stranger floods with segments; its own datagram stays as it is.
+        assert await line.deliver(MMS_8_1, "0581111111") == "OK"
+        for reference in range(40):
+            flood = f"0b0003{reference:02x}020105040b8423f0" + "00" * 100
+            assert await line.deliver(flood) == "OK"
+        mms = await cai.register({"push_application_id": "x-wap-application:mms.ua"})
+        assert await line.deliver(MMS_8_2, "0581111111") == "OK"
+        assert body_of(await next_push(cai, mms)) == MMS_BODY
+        # Not a push, for another port, for the secure port: taken, and nothing comes of it.
+        for user_data in ("0605040b8423f0" + "00" * 9, "06050423f423f4" + "00", "0605040b8523f000"):
+            assert await line.deliver(user_data) == "OK"
+        # A line that is too long costs the connection, which comes back.
+        assert await line.send("DELIVER " + "00" * 2_000) == ""
+        await line.connected()
+        assert await line.deliver(SERVICE_INDICATION) == "OK"
+        assert (await next_push(cai, wml))["content_type"] == "application/vnd.wap.sic"
+    assert "Traceback" not in client.log
+
+
+async def test_request_by_short_message_opens_a_session_that_carries_a_push(
+    new_client: NewClient, tmp_path: Path, line_port: int
+) -> None:
+    """A confirmed push to a phone that has no session: the phone is asked for one (B-1 to B-10)."""
+    pap, session_port = free_port(), free_port()
+    settings = tmp_path / "ppg.toml"
+    settings.write_text(
+        f'pap.listen = "127.0.0.1:{pap}"\npap.anonymous_from = ["127.0.0.1/32"]\n'
+        f'admin.listen = "127.0.0.1:0"\nstore.url = "sqlite:///{tmp_path}/omapush.db"\n'
+        "delivery.retry_first_seconds = 0.2\ndelivery.retry_longest_seconds = 0.5\n"
+        f'push_sessions.listen = "127.0.0.1:{session_port}"\n'
+        '[[clients]]\nid = "anna"\naddresses = ["+441234567890"]\n'
+        'ota_wsp_session = "127.0.0.1"\n'
+    )
+    gateway = Daemon("ppg", settings, port=pap)
+    request = SessionInitiation(
+        (ApplicationId.parse("x-wap-application:mms.ua"),),
+        (AddressType.of_ip("192.0.2.1", 9201), AddressType.of_ip("127.0.0.1", session_port)),
+    )
+    message = PushMessage(
+        (("Content-Type", CONTENT_TYPE), ("X-Wap-Application-Id", APPLICATION)), request.encode()
+    )
+    (user_data,) = to_short_messages(encode_unit_push(message, PushFlag.NONE, 1), 2948, 9200, 1)
+    client = new_client('sia.gateways = ["127.0.0.1"]\n')
+    async with (
+        line_at(line_port) as line,
+        running(gateway),
+        running(client),
+        ServiceClient(tmp_path / "cai.sock") as cai,
+        PushInitiator(f"http://127.0.0.1:{pap}/pap") as initiator,
+    ):
+        mms = await cai.register({"push_application_id": "x-wap-application:mms.ua"})
+        await line.connected()
+        assert await line.deliver(user_data.hex()) == "OK"
+        await initiator.submit(
+            ["+441234567890"],
+            "x-wap-application:mms.ua",
+            MMS_BODY,
+            "application/vnd.wap.mms-message",
+            delivery_method=DeliveryMethod.CONFIRMED,
+        )
+        event = await next_push(cai, mms)
+    assert body_of(event) == MMS_BODY
+    assert event["bearer"] == "WSP session"
+    assert "192.0.2.1 is none of the gateways" in client.log
