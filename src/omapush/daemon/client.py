@@ -50,7 +50,7 @@ async def run_client(settings: ClientSettings) -> None:
 
     opener = WspSessionOpener()
     sia = SessionInitiationApplication(sia_settings(settings.sia), opener, clock, registered)
-    agent = PushClient(store, clock, _limits(settings), _device_list(settings), [sia])
+    agent = PushClient(store, clock, _limits(settings), device_list(settings), [sia])
     await agent.start()
     try:
         await _run(settings, clock, store, agent, opener)
@@ -172,7 +172,7 @@ def _limits(settings: ClientSettings) -> ClientLimits:
     )
 
 
-def _device_list(settings: ClientSettings) -> tuple[Source, ...] | None:
+def device_list(settings: ClientSettings) -> tuple[Source, ...] | None:
     """Return the device's whitelist, or ``None`` if the settings have none of its lists."""
     table = settings.whitelist
     lists = (
