@@ -80,6 +80,11 @@ class Line:
         if self.writer is not None:
             self.writer.close()
 
+    def close_all(self) -> None:
+        self.close()
+        while not self._peer.empty():
+            self._peer.get_nowait()[1].close()
+
     async def send(self, line: str) -> str:
         assert self.writer is not None
         assert self.reader is not None
@@ -99,7 +104,7 @@ async def line_at(port: int) -> AsyncIterator[Line]:
         yield line
     finally:
         server.close()
-        line.close()
+        line.close_all()
         await asyncio.sleep(0)
 
 
