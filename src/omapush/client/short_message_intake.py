@@ -108,7 +108,13 @@ class ShortMessageIntake:
         """Open the store and go on with what waits in it. :raises ShortMessageStoreError: so."""
         await self._store.open()
         for kept in await self._store.datagrams():
-            self._put(_Waiting(kept.datagram.indication(), kept.datagram, kept.arrived))
+            try:
+                push = kept.datagram.indication()
+            except DecodeError as error:  # another version took it for a push
+                log.warning("short_message_lost", why=str(error))
+                await self._store.forget_datagram(kept.datagram.key)
+            else:
+                self._put(_Waiting(push, kept.datagram, kept.arrived))
         now = self._clock()
         for segment in await self._store.segments():
             try:

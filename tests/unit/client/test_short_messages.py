@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from omapush.client.short_messages import (
     Arrived,
@@ -30,6 +34,7 @@ from omapush.protocols.wdp import to_short_messages
 PUSH = bytes.fromhex("7b0603beaf848c82985431323334353637008d90")
 LONG = PUSH + bytes(200)
 NOW = Instant(1_000)
+HEAD = bytes.fromhex("4405812143f5000411112221000000")
 
 
 def tpdu(
@@ -167,6 +172,20 @@ def test_datagram_that_stays_incomplete_is_given_up() -> None:
     [(group, given_up)] = messages.handle_timer(Instant(6_000))
     assert group == "12345 7/16 2 9200"
     assert given_up.reason is GivenUpReason.TIMED_OUT
+
+
+@given(st.binary(max_size=180) | st.binary(max_size=150).map(lambda end: HEAD + end))
+@settings(max_examples=300, deadline=None)
+def test_any_octets_are_read_or_refused_with_a_documented_error(octets: bytes) -> None:
+    messages = ShortMessages()
+    try:
+        reading = messages.receive(ReceivedTpdu(octets), NOW)
+    except DecodeError:
+        return
+    assert isinstance(reading, Held | Arrived | Stranger)
+    if isinstance(reading, Arrived):
+        with contextlib.suppress(DecodeError):
+            reading.indication()
 
 
 @pytest.mark.parametrize(
