@@ -18,7 +18,6 @@ from omapush.ota.modem import (
     FailureCause,
     Modem,
     ModemState,
-    NotOurs,
     ReceivedMessage,
     ReceivedPayload,
     Refused,
@@ -64,6 +63,7 @@ class Taker:
         self.at_a_time = 0
         self._changed = asyncio.Condition()
         self._at_work = 0
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def take(self, message: ReceivedMessage) -> Verdict:
         """Note a message."""
@@ -78,7 +78,9 @@ class Taker:
     def told(self, state: ModemState) -> None:
         """Note a state."""
         self.states.append(state)
-        self._task = asyncio.ensure_future(self._notify())
+        task = asyncio.ensure_future(self._notify())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     async def messages(self, count: int) -> list[bytes]:
         """Wait until so many have come."""
@@ -166,6 +168,3 @@ class ModemContract:
             await harness.put(b"after")
             assert await taker.messages(1) == [b"after"]
             assert taker.states[-1] is ModemState.UP
-
-
-__all__ = ["ModemContract", "ModemHarness", "NotOurs", "Taker", "listening", "payload_of"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 
 import pytest
 
+from omapush.cai.model import RegistrationRejected
 from omapush.client.agent import PushClient
 from omapush.client.dispatch import Refusal
 from omapush.client.sia import (
@@ -233,10 +235,10 @@ def test_flood_of_requests_is_bounded() -> None:
 
 
 async def client_with(
-    tmp_path: object, sessions: Sessions, device_list: tuple[Source, ...] | None = None
+    tmp_path: Path, sessions: Sessions, device_list: tuple[Source, ...] | None = None
 ) -> PushClient:
     clock = VirtualClock()
-    store = ClientStore(tmp_path / "client.db")  # type: ignore[operator]  # a Path
+    store = ClientStore(tmp_path / "client.db")
     client: PushClient
 
     def registered() -> set[str]:
@@ -253,7 +255,7 @@ def short_message(octets: bytes = AS_PUSH) -> PoUnitPushInd:
     return unit_push_indication(octets, source)
 
 
-async def test_request_reaches_the_client_itself_before_any_application(tmp_path: object) -> None:
+async def test_request_reaches_the_client_itself_before_any_application(tmp_path: Path) -> None:
     """B-4: also before one that takes every push; and nobody else can have its id."""
     sessions = Sessions()
     client = await client_with(tmp_path, sessions)
@@ -262,9 +264,9 @@ async def test_request_reaches_the_client_itself_before_any_application(tmp_path
         outcome = await client.unit_push(short_message())
         assert isinstance(outcome, PoConfirmedPushRes)
         assert [wish.gateway for wish in sessions.wishes] == [WSP_GATEWAY]
-        with pytest.raises(Exception, match="the client itself is"):
+        with pytest.raises(RegistrationRejected, match="the client itself is"):
             await client.register_application("x-wap-application:push.sia")
-        with pytest.raises(Exception, match="the client itself is"):
+        with pytest.raises(RegistrationRejected, match="the client itself is"):
             await client.register_application("1")
         capabilities = client.capabilities()
         assert "x-wap-application:push.sia" in capabilities.accept_app_id
@@ -272,7 +274,7 @@ async def test_request_reaches_the_client_itself_before_any_application(tmp_path
         await client.close()
 
 
-async def test_request_of_a_stranger_has_no_effect(tmp_path: object) -> None:
+async def test_request_of_a_stranger_has_no_effect(tmp_path: Path) -> None:
     sessions = Sessions()
     client = await client_with(tmp_path, sessions, device_list=())
     try:
