@@ -35,9 +35,10 @@ from omapush.daemon.settings_table import (
     Endpoint,
     EndpointSetting,
     NetworkSetting,
-    SettingsError,
+    first_line,
 )
 from omapush.daemon.settings_table import Table as _Table
+from omapush.daemon.smsc_settings import SmscTable
 from omapush.daemon.wsp_settings import OtaWspTable
 from omapush.ppg.authentication import ANONYMOUS
 from omapush.ppg.credentials import Scheme
@@ -299,13 +300,7 @@ class InitiatorTable(PermissionTable):
     def _first_line(self, key: str, path: Path | None) -> str | None:
         if path is None:
             return None
-        try:
-            first_line = path.read_text().partition("\n")[0].rstrip("\r")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{key} of initiator {self.id!r}: {error}") from error
-        if not first_line:
-            raise SettingsError(f"{key} of initiator {self.id!r} is empty")
-        return first_line
+        return first_line(path, f"{key} of initiator {self.id!r}")
 
 
 class FileSettings(BaseSettings):
@@ -343,6 +338,7 @@ class PpgSettings(FileSettings):
     initiators: list[InitiatorTable] = []
     ota_wsp: OtaWspTable = OtaWspTable()
     push_sessions: PushSessionsTable = PushSessionsTable()
+    smsc: list[SmscTable] = []
     clients: list[ClientTable] = []
     subscribers: list[SubscribersTable] = []
     groups: list[GroupTable] = []
