@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import os
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dbus_fast import Variant
 
 from omapush.client.service_client import ServiceClient
 from omapush.content.application_id import ApplicationId
@@ -22,6 +25,7 @@ from omapush.pap.model import DeliveryMethod
 from omapush.protocols.sms.alphabet import encode_septets, pack
 from omapush.protocols.wdp import AddressType, to_short_messages
 from omapush.testing.daemons import Daemon, free_port, running
+from omapush.testing.modem_manager import FakeModemManager, private_bus
 
 # Published vectors: user data of an MMS notification in two segments, with 16 and 8 bit references,
 # of another push in one, and the TPDU around them.
@@ -296,3 +300,33 @@ async def test_request_by_short_message_opens_a_session_that_carries_a_push(
     assert body_of(event) == MMS_BODY
     assert event["bearer"] == "WSP session"
     assert "192.0.2.1 is none of the gateways" in client.log
+
+
+@pytest.mark.skipif(
+    shutil.which("dbus-daemon") is None and not os.environ.get("CI"), reason="no dbus-daemon"
+)
+async def test_mms_notification_comes_from_modem_manager_also_when_the_client_was_away(
+    tmp_path: Path,
+) -> None:
+    """ModemManager put it together, and keeps it until the client has it on disk."""
+    text = {"Text": Variant("s", "hello"), "Data": Variant("ay", b"")}
+    async with private_bus(tmp_path) as bus:
+        manager = FakeModemManager(bus)
+        await manager.start()
+        left = await manager.receive(b"", **text)
+        await manager.receive(b"\x7b\x06\x03\xbe\xaf\x84" + MMS_BODY)
+        settings = tmp_path / "client.toml"
+        settings.write_text(
+            f'ota_http.listen = "127.0.0.1:{free_port()}"\n'
+            f'cai.socket = "{tmp_path}/cai.sock"\nstore.path = "{tmp_path}/client.db"\n'
+            f'modem.kind = "modem-manager"\nmodem.address = "{bus}"\n'
+            f'modem.path = "{tmp_path}/messages.db"\n'
+        )
+        client = Daemon("client", settings, path=tmp_path / "cai.sock")
+        async with running(client), ServiceClient(tmp_path / "cai.sock") as cai:
+            mms = await cai.register({"push_application_id": "x-wap-application:mms.ua"})
+            event = await next_push(cai, mms)
+        manager.stop()
+    assert body_of(event) == MMS_BODY
+    assert event["source"] == "+358401234567"
+    assert list(manager.messages) == [left]
