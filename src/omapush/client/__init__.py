@@ -12,6 +12,16 @@ Who calls whom::
                    │
                    └── status: every change of state, to whoever listens
 
+Short messages come by another road, because nobody waits for their answer::
+
+    (modem) ──► short_message_intake ──► short_messages (pure: what is it, is it whole)
+                   │        │
+                   │        └── short_message_store: segments, and pushes that wait
+                   └── agent, again and again until the push is taken, refused or too old
+
+Some pushes are for the client itself (``own_application``): session initiation requests, which
+``sia`` turns into wishes for sessions; ``push_sessions`` holds those.
+
 Beside that, what a client does with the content types that push defines, for whoever takes those
 pushes; all of it is pure but for ``inbox_store``:
 

@@ -32,6 +32,7 @@ from omapush.client.applications import announced, check_request, own_registrati
 from omapush.client.confirmation import Confirmation
 from omapush.client.handler import Handler, serve
 from omapush.client.mailbox import Mailbox
+from omapush.client.own_application import OwnApplication
 from omapush.client.registered import Registered, outdated
 from omapush.client.registration import ApplicationRegistration
 from omapush.client.status import StatusListeners
@@ -69,13 +70,18 @@ class ClientLimits:
     presence_ms: int = 30 * SECOND_MS
 
 
-class NobodyWaits:
-    """In place of the link to a gateway, for a push that has no answer."""
+class OneAnswer:
+    """In place of the link to a gateway, for a push that the network wants no answer to."""
 
     peer = "nobody"
 
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[ClientRequest] = asyncio.get_running_loop().create_future()
+
     def request(self, primitive: ClientRequest) -> None:
-        """The application's verdict ends here."""
+        """Keep what became of the push."""
+        if not self.answer.done():
+            self.answer.set_result(primitive)
 
     def close(self, reason: str) -> None:
         """There is no connection."""
@@ -85,6 +91,7 @@ class PushClient:
     """A Push Client.
 
     :param device_list: whose pushes are taken for any application; ``None``: no such list.
+    :param own: applications that are part of the client; nobody else gets their ids.
     """
 
     def __init__(
@@ -93,7 +100,9 @@ class PushClient:
         clock: Callable[[], Instant],
         limits: ClientLimits | None = None,
         device_list: tuple[Source, ...] | None = None,
+        own: Sequence[OwnApplication] = (),
     ) -> None:
+        self._own_applications = {one.push_application_id: one for one in own}
         self._store = store
         self._clock = clock
         self._limits = limits or ClientLimits()
@@ -103,7 +112,7 @@ class PushClient:
         self._registering = asyncio.Lock()
         self._listeners = StatusListeners()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._confirmation = Confirmation(self, store, clock, device_list)
+        self._confirmation = Confirmation(self, store, clock, device_list, self._own_applications)
 
     # -- life --
 
@@ -134,7 +143,7 @@ class PushClient:
     def capabilities(self) -> ClientCapabilities:
         """Return what gateways are to be told now (CAI-39, CAI-40)."""
         live = [entry.registration for entry in self._registered.values()]
-        return announced(live, self._limits.capabilities)
+        return announced(live, self._limits.capabilities, self._own_applications.values())
 
     def indication(self, link: StreamLink[ClientRequest], indication: ClientIndication) -> None:
         """Take an indication of a session; the answer goes to ``link`` when there is one."""
@@ -143,8 +152,12 @@ class PushClient:
         # A push that became void keeps its place until its deadline: what the application still
         # accepts is remembered, and the gateway's repetition is then confirmed at once.
 
-    def unit_push(self, indication: PoUnitPushInd) -> None:
-        """Take a push that came without a connection; what becomes of it is only logged."""
+    def unit_push(self, indication: PoUnitPushInd) -> asyncio.Future[ClientRequest]:
+        """Take a push that came without a connection.
+
+        :return: what becomes of it, for bearers that can make use of that; pending for good if the
+            client is closed before.
+        """
         push = PoConfirmedPushInd(
             reference="",
             message=indication.message,
@@ -152,7 +165,9 @@ class PushClient:
             flags=indication.flags,
             push_id=indication.push_id,
         )
-        self._confirmation.begin(NobodyWaits(), push)
+        link = OneAnswer()
+        self._confirmation.begin(link, push)
+        return link.answer
 
     def binding_up(self, binding: Binding) -> None:
         """A bearer is ready: what waited for it is registered."""
@@ -176,6 +191,12 @@ class PushClient:
     async def register(self, owner: str, request: RegistrationRequest) -> Registration:
         """Register or update; see ``cai.service``."""
         application = check_request(request)
+        if application.canonical in self._own_applications:
+            raise RegistrationRejected(
+                Reason.ALREADY_REGISTERED,
+                f"the client itself is {application}",
+                "push_application_id",
+            )
         async with self._registering:
             known = [entry.registration for entry in self._registered.values()]
             existing = own_registration(owner, application, known)

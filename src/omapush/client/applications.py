@@ -19,6 +19,7 @@ from omapush.cai.model import (
     RegistrationRejected,
     RegistrationRequest,
 )
+from omapush.client.own_application import OwnApplication, with_own
 from omapush.client.whitelist import contact_points_of, sources_of
 from omapush.content.application_id import ApplicationId
 from omapush.core.errors import DecodeError
@@ -112,9 +113,11 @@ def user_of(owner: str) -> str:
 
 
 def announced(
-    registrations: Iterable[Registration], limits: ClientCapabilities
+    registrations: Iterable[Registration],
+    limits: ClientCapabilities,
+    own: Iterable[OwnApplication] = (),
 ) -> ClientCapabilities:
-    """Return what gateways are told: the union over the live registrations.
+    """Return what gateways are told: the union over the live registrations and the client's own.
 
     Without any registration nothing is accepted; the lists then hold names that no push has,
     because an empty list would be read as its default, anything. A list that would be too long
@@ -123,10 +126,11 @@ def announced(
     :param limits: sizes, counts and codings, which do not depend on registrations.
     """
     live = [one for one in registrations if one.state.is_live]
-    types: dict[str, None] = {}
-    for one in live:
-        types |= dict.fromkeys(one.request.accept or ("*/*",))
-    ids = dict.fromkeys(one.push_application_id for one in live)
+    ids, types = with_own(
+        (one.push_application_id for one in live),
+        (accepted for one in live for accepted in one.request.accept or ("*/*",)),
+        own,
+    )
     return ClientCapabilities(
         accept=_short_enough(types, "*/*") or ("application/x-nothing",),
         accept_charset=limits.accept_charset,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import structlog
@@ -25,8 +25,9 @@ from omapush.cai.model import (
     RejectReason,
     Trust,
 )
-from omapush.client.dispatch import Refusal, choose
+from omapush.client.dispatch import Refusal, choose, stranger
 from omapush.client.mailbox import Delivery, Mailbox
+from omapush.client.own_application import OwnApplication, own_application
 from omapush.client.store import ClientStore, ClientStoreError
 from omapush.client.whitelist import Source
 from omapush.core.errors import OmapushError
@@ -79,7 +80,9 @@ class Confirmation:
         store: ClientStore,
         clock: Callable[[], Instant],
         device_list: tuple[Source, ...] | None,
+        own: Mapping[str, OwnApplication] | None = None,
     ) -> None:
+        self._own = own or {}
         self._registry = registry
         self._store = store
         self._clock = clock
@@ -137,6 +140,9 @@ class Confirmation:
 
         Each indication is judged by its own source; only then repetitions share the work.
         """
+        own = own_application(push, self._own)
+        if own is not None:
+            return stranger(push, None, self._device_list) or own.push(push)
         key = _key(push)
         chosen = choose(push, self._registry.live_registrations(), self._device_list)
         if isinstance(chosen, Refusal):

@@ -47,7 +47,7 @@ def choose(
     if not media_type:
         return Refusal(PushStatus.USERDCU, "the push has no Content-Type")
     found = _registration_for(application, media_type, registrations)
-    refusal = _stranger(push, found, device_list)
+    refusal = stranger(push, found, device_list)
     if refusal is not None:
         return refusal
     if found is None:
@@ -57,20 +57,20 @@ def choose(
     return found
 
 
-def _stranger(
+def stranger(
     push: PoConfirmedPushInd, found: Registration | None, device_list: tuple[Source, ...] | None
 ) -> Refusal | None:
-    """Refuse a source that is not trusted, or not the one that the application expects.
+    """Return the refusal of a source not trusted, or not the one that the application expects.
 
     Where no application is registered the device's list counts as well: a stranger does not learn
     which applications there are.
     """
-    address, media_type = push.source.address, push.message.media_type
+    source, media_type = push.source, push.message.media_type
     own = sources_of(found.request) if found is not None else ()
-    if not admits(device_list, own, address, media_type):
+    if not admits(device_list, own, source, media_type):
         return Refusal(PushStatus.USERRFS, "the source is not on the whitelist")
     expected = contact_points_of(found.request) if found is not None else ()
-    if expected and not admits((), expected, address, media_type):
+    if expected and not admits((), expected, source, media_type):
         return Refusal(PushStatus.USERRFS, "the source is not the contact point")
     return None
 
