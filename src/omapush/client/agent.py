@@ -98,6 +98,7 @@ class PushClient:
         self._clock = clock
         self._limits = limits or ClientLimits()
         self._registered: dict[str, Registered] = {}
+        self._own_part: dict[str, Registered] = {}
         self._bindings: dict[tuple[str, str], Binding] = {}
         self._down: set[tuple[str, str]] = set()
         self._registering = asyncio.Lock()
@@ -133,8 +134,7 @@ class PushClient:
 
     def capabilities(self) -> ClientCapabilities:
         """Return what gateways are to be told now (CAI-39, CAI-40)."""
-        live = [entry.registration for entry in self._registered.values()]
-        return announced(live, self._limits.capabilities)
+        return announced(self.receivers(), self._limits.capabilities)
 
     def indication(self, link: StreamLink[ClientRequest], indication: ClientIndication) -> None:
         """Take an indication of a session; the answer goes to ``link`` when there is one."""
@@ -281,13 +281,17 @@ class PushClient:
     # -- for confirmation --
 
     def live_registrations(self) -> list[Registration]:
-        """Return every registration that takes pushes."""
+        """Return every registration of an application that counts."""
         registrations = [entry.registration for entry in self._registered.values()]
         return [one for one in registrations if one.state.is_live]
 
+    def receivers(self) -> list[Registration]:
+        """Return every registration that takes pushes, the client's own last."""
+        return [*self.live_registrations(), *(own.registration for own in self._own_part.values())]
+
     def mailbox_of(self, registration_id: str) -> Mailbox | None:
         """Return the mailbox of an application that is there to look into it, or ``None``."""
-        entry = self._registered.get(registration_id)
+        entry = self._registered.get(registration_id) or self._own_part.get(registration_id)
         if entry is None:
             return None
         recently = self._clock() - entry.seen_at < self._limits.presence_ms
@@ -330,11 +334,37 @@ class PushClient:
         registration = await self.register(owner, request)
         entry = self._registered[registration.registration_id]
         entry.handler = handler
-        if handler is not None and (entry.server is None or entry.server.done()):
+        self._serve(entry)
+        return ApplicationRegistration(self, owner, registration.registration_id)
+
+    def take_itself(self, push_application_id: str, accept: Sequence[str], take: Handler) -> None:
+        """Let the client itself take the pushes of an application id nobody is registered for.
+
+        This is no registration: it is not kept, and any application may register for the id, which
+        then gets the pushes. One for every application does not; call it once for each id.
+        """
+        request = RegistrationRequest(push_application_id, accept=tuple(accept))
+        now = self._clock()
+        registration = Registration(
+            registration_id=secrets.token_hex(8),
+            owner=IN_PROCESS,
+            push_application_id=check_request(request).canonical,
+            request=request,
+            state=RegistrationState.REGISTERED,
+            created=now,
+            updated=now,
+        )
+        entry = Registered(registration, now)
+        entry.handler = take
+        self._own_part[registration.registration_id] = entry
+        self._serve(entry)
+
+    def _serve(self, entry: Registered) -> None:
+        """Call the handler of ``entry`` with its pushes, if it has one and nobody does yet."""
+        if entry.handler is not None and (entry.server is None or entry.server.done()):
             answered = self._confirmation.answered
             work = serve(entry.mailbox, lambda: entry.handler, answered)
             entry.server = self._spawn(work)
-        return ApplicationRegistration(self, owner, registration.registration_id)
 
     async def next_change(self, registration_id: str, wait_ms: int) -> Registration | None:
         """Wait for the next change of one registration; ``None`` when the wait is over."""

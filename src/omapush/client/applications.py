@@ -19,6 +19,7 @@ from omapush.cai.model import (
     RegistrationRejected,
     RegistrationRequest,
 )
+from omapush.client.conversion import convertible
 from omapush.client.whitelist import contact_points_of, sources_of
 from omapush.content.application_id import ApplicationId
 from omapush.core.errors import DecodeError
@@ -116,6 +117,8 @@ def announced(
 ) -> ClientCapabilities:
     """Return what gateways are told: the union over the live registrations.
 
+    Beside the text form of a content type stands its binary one, which is converted.
+
     Without any registration nothing is accepted; the lists then hold names that no push has,
     because an empty list would be read as its default, anything. A list that would be too long
     is announced as "any": the client still refuses what nobody takes.
@@ -125,7 +128,8 @@ def announced(
     live = [one for one in registrations if one.state.is_live]
     types: dict[str, None] = {}
     for one in live:
-        types |= dict.fromkeys(one.request.accept or ("*/*",))
+        accept = one.request.accept
+        types |= dict.fromkeys((*accept, *convertible(accept)) if accept else ("*/*",))
     ids = dict.fromkeys(one.push_application_id for one in live)
     return ClientCapabilities(
         accept=_short_enough(types, "*/*") or ("application/x-nothing",),

@@ -25,10 +25,12 @@ from omapush.cai.model import (
     RejectReason,
     Trust,
 )
+from omapush.client.conversion import ConversionError, for_application
 from omapush.client.dispatch import Refusal, choose
 from omapush.client.mailbox import Delivery, Mailbox
 from omapush.client.store import ClientStore, ClientStoreError
 from omapush.client.whitelist import Source
+from omapush.content.message import PushMessage
 from omapush.core.errors import OmapushError
 from omapush.core.instants import HOUR_MS, Instant, later
 from omapush.ota.interface import (
@@ -60,8 +62,8 @@ _NOT_STORED = Refusal(PushStatus.USERDCR, "the client cannot store it")
 class Registry(Protocol):
     """What confirmation asks of the client."""
 
-    def live_registrations(self) -> list[Registration]:
-        """Return every registration that takes pushes."""
+    def receivers(self) -> list[Registration]:
+        """Return every registration that takes pushes, the client's own last."""
 
     def mailbox_of(self, registration_id: str) -> Mailbox | None:
         """Return the mailbox of an application that is there, or ``None``."""
@@ -138,7 +140,7 @@ class Confirmation:
         Each indication is judged by its own source; only then repetitions share the work.
         """
         key = _key(push)
-        chosen = choose(push, self._registry.live_registrations(), self._device_list)
+        chosen = choose(push, self._registry.receivers(), self._device_list)
         if isinstance(chosen, Refusal):
             # Taken before, though the application may have gone since.
             seen = key is not None and await self._store.has_seen(key, self._clock())
@@ -166,10 +168,15 @@ class Confirmation:
         mailbox = self._registry.mailbox_of(registration.registration_id)
         if mailbox is None:
             return Refusal(PushStatus.USERPND, "the application is not running")
-        if not mailbox.has_room(len(push.message.body)):
+        try:
+            message = for_application(push.message, registration.request)
+        except ConversionError as failure:
+            return Refusal(PushStatus.USERDCU, f"the content cannot be converted: {failure}")
+        if not mailbox.has_room(len(message.body)):
             return Refusal(PushStatus.USERDCR, "the application's queue is full")
         acceptance_ms = self._registry.acceptance_ms(registration)
-        delivery = await mailbox.put(self._event(push, registration, acceptance_ms))
+        event = self._event(push, message, registration, acceptance_ms)
+        delivery = await mailbox.put(event)
         error: CaiError | None = CaiError(Reason.INTERNAL_ERROR, "the client has stopped")
         try:
             answer = await _answer(delivery, acceptance_ms)
@@ -194,7 +201,11 @@ class Confirmation:
                 return answer
 
     def _event(
-        self, push: PoConfirmedPushInd, registration: Registration, acceptance_ms: int
+        self,
+        push: PoConfirmedPushInd,
+        message: PushMessage,
+        registration: Registration,
+        acceptance_ms: int,
     ) -> PushEvent:
         now = self._clock()
         return PushEvent(
@@ -202,9 +213,9 @@ class Confirmation:
             event_id=f"{registration.registration_id}.{secrets.token_hex(8)}",
             registration_id=registration.registration_id,
             push_application_id=registration.push_application_id,
-            content=push.message.body,
-            content_type=push.message.content_type or "",
-            headers=push.message.headers,
+            content=message.body,
+            content_type=message.content_type or "",
+            headers=message.headers,
             protocol=push.source.protocol,
             bearer=push.source.bearer,
             source=push.source.address,
