@@ -55,7 +55,7 @@ def _main(
 
 
 application.command("ppg")(ppg)
-application.command("client")(client)
+application.add_typer(client, name="client")
 application.command("push")(grouped(push))
 application.command("replace")(grouped(replace))
 application.command("cancel")(grouped(cancel))

@@ -176,6 +176,12 @@ class Confirmation:
             return Refusal(PushStatus.USERDCR, "the application's queue is full")
         acceptance_ms = self._registry.acceptance_ms(registration)
         event = self._event(push, message, registration, acceptance_ms)
+        return await self._settled(mailbox, event, acceptance_ms, key)
+
+    async def _settled(
+        self, mailbox: Mailbox, event: PushEvent, acceptance_ms: int, key: str | None
+    ) -> Refusal | None:
+        """Wait for the application's verdict on ``event`` and keep an acceptance."""
         delivery = await mailbox.put(event)
         error: CaiError | None = CaiError(Reason.INTERNAL_ERROR, "the client has stopped")
         try:
@@ -187,13 +193,13 @@ class Confirmation:
             error = None
         except ClientStoreError as failure:
             error = CaiError(Reason.INTERNAL_ERROR, "the client cannot keep the acceptance")
-            log.error("acceptance_not_kept", push_id=push.push_id, reason=str(failure))
+            log.error("acceptance_not_kept", push_id=event.push_id, reason=str(failure))
             return _NOT_STORED
         finally:
             await mailbox.void(delivery, error)
         match answer:
             case Accept():
-                log.debug("push_taken", push_id=push.push_id, event_id=delivery.event.event_id)
+                log.debug("push_taken", push_id=event.push_id, event_id=event.event_id)
                 return None
             case Reject(reason=reason, detail=detail):
                 return Refusal(_STATUS[reason], detail or f"the application says {reason}")

@@ -14,11 +14,13 @@ import structlog
 from omapush.bearers.tcp import ListenLimits, TcpBearer
 from omapush.cai.model import Binding, Protocol, WhitelistEntry
 from omapush.client.agent import ClientLimits, PushClient
+from omapush.client.content_routes import ClientContent
 from omapush.client.peer_credentials import PeerCredentialsProtocol
 from omapush.client.service_point import ServicePoint
 from omapush.client.store import ClientStore
 from omapush.client.whitelist import Source, read_entries
 from omapush.core.instants import SECOND_MS
+from omapush.daemon.built_in import built_in_application
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.serving import HttpServer, ListenError
 from omapush.daemon.settings import ClientSettings
@@ -43,13 +45,18 @@ async def run_client(settings: ClientSettings) -> None:
     agent = PushClient(store, clock, _limits(settings), _device_list(settings))
     await agent.start()
     try:
-        await _run(settings, clock, store, agent)
+        async with built_in_application(settings, clock, agent) as content:
+            await _run(settings, clock, store, agent, content)
     finally:
         await agent.close()
 
 
 async def _run(
-    settings: ClientSettings, clock: SystemClock, store: ClientStore, agent: PushClient
+    settings: ClientSettings,
+    clock: SystemClock,
+    store: ClientStore,
+    agent: PushClient,
+    content: ClientContent,
 ) -> None:
     stopping = asyncio.Event()
     stop_on_signals(stopping)
@@ -61,7 +68,11 @@ async def _run(
     ):
         if settings.cai.socket is not None:
             point = ServicePoint(
-                agent, store, clock, trust_application_id=settings.cai.trust_application_id
+                agent,
+                store,
+                clock,
+                trust_application_id=settings.cai.trust_application_id,
+                content=content,
             )
             listening = unix_socket(settings.cai.socket)
             server = HttpServer(point.application, [listening], http=PeerCredentialsProtocol)
@@ -74,6 +85,7 @@ async def _run(
             ota_wsp_udp=str(settings.ota_wsp.udp_listen) if settings.ota_wsp.udp_listen else None,
             cai=str(settings.cai.socket) if settings.cai.socket else None,
             registrations=len(agent.live_registrations()),
+            built_in=settings.built_in.enabled,
         )
 
         async def stop() -> None:

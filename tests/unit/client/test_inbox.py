@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omapush.content.indication import InfoItem, ServiceIndication, SignalAction
 
 from omapush.client import inbox as inboxes
 from omapush.client.inbox import Inbox, Outcome, Reception, State
+from omapush.content.indication import InfoItem, ServiceIndication, SignalAction
 from omapush.core.instants import Instant
 
 EMPTY = Inbox()

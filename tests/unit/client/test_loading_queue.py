@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omapush.content.indication import LoadingAction, ServiceLoading
 
 from omapush.client import loading_queue
 from omapush.client.loading_queue import Loading, LoadingQueue
+from omapush.content.indication import LoadingAction, ServiceLoading
 
 LOW, HIGH, CACHE = LoadingAction.EXECUTE_LOW, LoadingAction.EXECUTE_HIGH, LoadingAction.CACHE
 
