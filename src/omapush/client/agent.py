@@ -286,8 +286,11 @@ class PushClient:
         return [one for one in registrations if one.state.is_live]
 
     def receivers(self) -> list[Registration]:
-        """Return every registration that takes pushes, the client's own last."""
-        return [*self.live_registrations(), *(own.registration for own in self._own_part.values())]
+        """Return every registration that takes pushes: of applications, then the client's own."""
+        live = self.live_registrations()
+        served = {one.push_application_id for one in live}
+        own = (entry.registration for entry in self._own_part.values())
+        return [*live, *(one for one in own if one.push_application_id not in served)]
 
     def mailbox_of(self, registration_id: str) -> Mailbox | None:
         """Return the mailbox of an application that is there to look into it, or ``None``."""

@@ -156,6 +156,16 @@ async def test_it_is_no_registration_but_announced(client: PushClient) -> None:
     )
 
 
+@pytest.mark.usefixtures("built_in")
+async def test_what_it_takes_is_not_announced_while_an_application_has_its_place(
+    client: PushClient,
+) -> None:
+    own = await client.register_application(APPLICATION, accept=["text/plain"])
+    assert client.capabilities().accept == ("text/plain",)
+    await own.deregister()
+    assert SI_BINARY in client.capabilities().accept
+
+
 async def test_what_is_off_is_neither_announced_nor_taken(client: PushClient, link: Any) -> None:
     """SL is off unless the settings say whose is followed: 238, as any type that is not taken."""
     nothing = BuiltInApplication(services=Services(LoadingPolicy()), cached_types=("text/plain",))
