@@ -152,6 +152,9 @@ class ShortMessagePassage:
         answers: list[Submission] = []
         if missing:
             answers = await self.bearer.submit([self.messages[n - 1] for n in missing], wish)
+        if _as_one(answers, self.messages):
+            one = CarriedPart(answers[0].bearer, str(answers[0].reference))
+            return self._outcome(answers, (one,))
         for number, answer in zip(missing, answers, strict=False):
             if answer.verdict is SubmissionVerdict.TAKEN and answer.reference is not None:
                 taken[number] = CarriedPart(
@@ -211,6 +214,16 @@ _KINDS = {
     SubmissionVerdict.IN_DOUBT: OutcomeKind.IN_DOUBT,
     SubmissionVerdict.LATER: OutcomeKind.LATER,
 }
+
+
+def _as_one(answers: Sequence[Submission], messages: Sequence[ShortMessage]) -> bool:
+    """Whether the SMSC took the whole datagram under one reference, and segments it itself."""
+    if len(answers) < len(messages) or not answers:
+        return False
+    if any(each.verdict is not SubmissionVerdict.TAKEN for each in answers):
+        return False
+    first, *others = answers
+    return first.reference is not None and all(each.reference is None for each in others)
 
 
 def _is_urgent(claimed: ClaimedDelivery) -> bool:
