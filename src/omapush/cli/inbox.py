@@ -22,6 +22,7 @@ from rich.text import Text
 
 from omapush.cli import arguments
 from omapush.cli.ending import telling
+from omapush.client.inbox_store import InboxStoreError
 from omapush.client.indications import Indications, entry_members
 from omapush.client.service_client import ServiceClient, ServicePointError
 from omapush.core.errors import OmapushError
@@ -38,7 +39,7 @@ _UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 class NotInInboxError(OmapushError):
-    """There is no such indication, or no inbox."""
+    """There is no such indication, or no inbox that can be looked into."""
 
 
 class Action(enum.StrEnum):
@@ -117,7 +118,13 @@ async def _reading(settings: ClientSettings) -> AsyncIterator[Reading]:
     elif not settings.inbox.path.exists():
         raise SettingsError(f"there is no inbox at {settings.inbox.path}")
     else:
-        async with opened_inbox(settings, SystemClock()) as indications:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                opened = opened_inbox(settings, SystemClock())
+                indications = await stack.enter_async_context(opened)
+            except InboxStoreError as error:
+                advice = "a client that runs has to have a [cai] socket to be asked at"
+                raise NotInInboxError(f"{error}; {advice}") from error
             yield _OnDisk(indications)
 
 

@@ -32,7 +32,7 @@ from omapush.client.applications import announced, check_request, own_registrati
 from omapush.client.confirmation import Confirmation
 from omapush.client.handler import Handler, serve
 from omapush.client.mailbox import Mailbox
-from omapush.client.registered import Registered, outdated
+from omapush.client.registered import IN_PROCESS, Registered, outdated, unregistered
 from omapush.client.registration import ApplicationRegistration
 from omapush.client.status import StatusListeners
 from omapush.client.store import ClientStore, ClientStoreError
@@ -46,9 +46,6 @@ from omapush.ota.interface import (
     PoUnitPushInd,
     StreamLink,
 )
-
-IN_PROCESS = "in-process"
-"""Owner of the registrations that code in this process makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,20 +343,8 @@ class PushClient:
         This is no registration: it is not kept, and any application may register for the id, which
         then gets the pushes. One for every application does not; call it once for each id.
         """
-        request = RegistrationRequest(push_application_id, accept=tuple(accept))
-        now = self._clock()
-        registration = Registration(
-            registration_id=secrets.token_hex(8),
-            owner=IN_PROCESS,
-            push_application_id=check_request(request).canonical,
-            request=request,
-            state=RegistrationState.REGISTERED,
-            created=now,
-            updated=now,
-        )
-        entry = Registered(registration, now)
-        entry.handler = take
-        self._own_part[registration.registration_id] = entry
+        entry = unregistered(push_application_id, accept, take, self._clock())
+        self._own_part[entry.registration.registration_id] = entry
         self._serve(entry)
 
     def _serve(self, entry: Registered) -> None:

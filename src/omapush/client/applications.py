@@ -148,9 +148,14 @@ def _short_enough(entries: Iterable[str], everything: str) -> tuple[str, ...]:
     return given if len(", ".join(given)) <= MAX_ANNOUNCED else (everything,)
 
 
+def is_media_range(text: str) -> bool:
+    """Whether ``text`` is a MIME type or a range of them, without parameters."""
+    return _MEDIA_RANGE.fullmatch(text) is not None
+
+
 def _check_media_ranges(ranges: Iterable[str], where: str) -> None:
     for number, media_range in enumerate(ranges):
-        if not _MEDIA_RANGE.fullmatch(media_range):
+        if not is_media_range(media_range):
             _reject(Reason.INVALID_PARAMETER, f"{where}[{number}]", "is no MIME type")
 
 

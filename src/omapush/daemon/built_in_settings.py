@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from omapush.client.applications import is_media_range
 from omapush.client.inbox import MAX_INDICATIONS
 from omapush.client.services import Followed
 from omapush.daemon.settings_table import Table as _Table
+
+
+def _media_range(text: str) -> str:
+    if not is_media_range(text):
+        raise ValueError("is no MIME type and no range such as text/*")
+    return text
 
 
 class BuiltInTable(_Table):
@@ -27,7 +35,7 @@ class BuiltInTable(_Table):
     loading_hosts: list[str] = Field(
         ["*"], description="patterns of hosts that services may be loaded from"
     )
-    cached_types: list[str] = Field(
+    cached_types: list[Annotated[str, AfterValidator(_media_range)]] = Field(
         ["text/vnd.wap.wml", "application/vnd.wap.wmlc", "image/vnd.wap.wbmp"],
         description="types of content that may be pushed into the cache",
     )

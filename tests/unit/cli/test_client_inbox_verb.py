@@ -126,6 +126,7 @@ def test_inbox_of_another_process_is_told(config: Path, tmp_path: Path) -> None:
         await store.close()
         assert asked.exit_code == 1
         assert "locked" in asked.stderr
+        assert "[cai] socket" in asked.stderr
 
     asyncio.run(held())
 
