@@ -95,7 +95,7 @@ class PushClient:
         self._clock = clock
         self._limits = limits or ClientLimits()
         self._registered: dict[str, Registered] = {}
-        self._own_part: dict[str, Registered] = {}
+        self._stand_ins: dict[str, Registered] = {}
         self._bindings: dict[tuple[str, str], Binding] = {}
         self._down: set[tuple[str, str]] = set()
         self._registering = asyncio.Lock()
@@ -283,15 +283,15 @@ class PushClient:
         return [one for one in registrations if one.state.is_live]
 
     def receivers(self) -> list[Registration]:
-        """Return every registration that takes pushes: of applications, then the client's own."""
+        """Return every registration that takes pushes: of applications, then of stand-ins."""
         live = self.live_registrations()
         served = {one.push_application_id for one in live}
-        own = (entry.registration for entry in self._own_part.values())
-        return [*live, *(one for one in own if one.push_application_id not in served)]
+        others = (entry.registration for entry in self._stand_ins.values())
+        return [*live, *(one for one in others if one.push_application_id not in served)]
 
     def mailbox_of(self, registration_id: str) -> Mailbox | None:
         """Return the mailbox of an application that is there to look into it, or ``None``."""
-        entry = self._registered.get(registration_id) or self._own_part.get(registration_id)
+        entry = self._registered.get(registration_id) or self._stand_ins.get(registration_id)
         if entry is None:
             return None
         recently = self._clock() - entry.seen_at < self._limits.presence_ms
@@ -338,13 +338,13 @@ class PushClient:
         return ApplicationRegistration(self, owner, registration.registration_id)
 
     def take_itself(self, push_application_id: str, accept: Sequence[str], take: Handler) -> None:
-        """Let the client itself take the pushes of an application id nobody is registered for.
+        """Stand in for an application: take the pushes for its id while it is not registered.
 
         This is no registration: it is not kept, and any application may register for the id, which
         then gets the pushes. One for every application does not; call it once for each id.
         """
         entry = unregistered(push_application_id, accept, take, self._clock())
-        self._own_part[entry.registration.registration_id] = entry
+        self._stand_ins[entry.registration.registration_id] = entry
         self._serve(entry)
 
     def _serve(self, entry: Registered) -> None:

@@ -63,7 +63,7 @@ class Registry(Protocol):
     """What confirmation asks of the client."""
 
     def receivers(self) -> list[Registration]:
-        """Return every registration that takes pushes: of applications, then the client's own."""
+        """Return every registration that takes pushes: of applications, then of stand-ins."""
 
     def mailbox_of(self, registration_id: str) -> Mailbox | None:
         """Return the mailbox of an application that is there, or ``None``."""
