@@ -60,7 +60,7 @@ def _main(
 
 
 application.command("ppg")(ppg)
-application.command("client")(client)
+application.add_typer(client, name="client")
 application.command("push", cls=with_recipes("push", push_recipe))(grouped(push))
 application.command("preview", cls=with_recipes("preview", preview_recipe))(grouped(preview))
 application.command("replace")(grouped(replace))

@@ -14,12 +14,14 @@ import structlog
 from omapush.bearers.tcp import ListenLimits, TcpBearer
 from omapush.cai.model import Binding, Protocol, WhitelistEntry
 from omapush.client.agent import ClientLimits, PushClient
+from omapush.client.content_routes import ClientContent
 from omapush.client.peer_credentials import PeerCredentialsProtocol
 from omapush.client.service_point import ServicePoint
 from omapush.client.sia import SessionInitiationApplication
 from omapush.client.store import ClientStore
 from omapush.client.whitelist import Source, read_entries
 from omapush.core.instants import SECOND_MS
+from omapush.daemon.built_in import built_in_application
 from omapush.daemon.client_sessions import holding_sessions
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.modem_client import receiving_short_messages
@@ -46,14 +48,15 @@ async def run_client(settings: ClientSettings) -> None:
     store = ClientStore(settings.store.path)
 
     def registered() -> set[str]:
-        return {one.push_application_id for one in agent.live_registrations()}
+        return {one.push_application_id for one in agent.receivers()}
 
     opener = WspSessionOpener()
     sia = SessionInitiationApplication(sia_settings(settings.sia), opener, clock, registered)
     agent = PushClient(store, clock, _limits(settings), device_list(settings), [sia])
     await agent.start()
     try:
-        await _run(settings, clock, store, agent, opener)
+        async with built_in_application(settings, clock, agent) as content:
+            await _run(settings, clock, store, agent, opener, content)
     finally:
         await agent.close()
 
@@ -64,6 +67,7 @@ async def _run(
     store: ClientStore,
     agent: PushClient,
     opener: WspSessionOpener,
+    content: ClientContent,
 ) -> None:
     stopping = asyncio.Event()
     stop_on_signals(stopping)
@@ -78,7 +82,11 @@ async def _run(
         parts |= modem_parts
         if settings.cai.socket is not None:
             point = ServicePoint(
-                agent, store, clock, trust_application_id=settings.cai.trust_application_id
+                agent,
+                store,
+                clock,
+                trust_application_id=settings.cai.trust_application_id,
+                content=content,
             )
             listening = unix_socket(settings.cai.socket)
             server = HttpServer(point.application, [listening], http=PeerCredentialsProtocol)
@@ -92,6 +100,7 @@ async def _run(
             modem=settings.modem.kind,
             cai=str(settings.cai.socket) if settings.cai.socket else None,
             registrations=len(agent.live_registrations()),
+            built_in=settings.built_in.enabled,
         )
 
         async def stop() -> None:

@@ -16,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from omapush.daemon.built_in_settings import BuiltInTable, InboxTable
 from omapush.daemon.client_settings import ClientTable, RouteTable, SubscribersTable
 from omapush.daemon.credential_settings import (
     CertificateNames,
@@ -442,4 +443,6 @@ class ClientSettings(FileSettings):
     modem: ModemTable = ModemTable()
     sia: SiaTable = SiaTable()
     whitelist: WhitelistTable = WhitelistTable()
+    built_in: BuiltInTable = BuiltInTable()
+    inbox: InboxTable = InboxTable()
     log: LogTable = LogTable()
