@@ -9,7 +9,7 @@ from omapush.core.errors import DecodeError, LimitError
 from omapush.core.explanation import Field
 from omapush.core.instants import Instant
 from omapush.inspection.kinds import KINDS
-from omapush.inspection.layers import check_length, descend
+from omapush.inspection.layers import check_length, descend, read_as
 from omapush.inspection.model import SEGMENT, Carried, Inspection, Kind, Reading, Values
 from omapush.inspection.plain import plain
 from omapush.inspection.session_pdus import read_session
@@ -67,8 +67,7 @@ def inspect_joined(kind: Kind, segments: Sequence[bytes], *, trees: bool = True)
 
 def _reading(kind: Kind, number: int, octets: bytes) -> Reading:
     try:
-        check_length(octets, KINDS[kind].layer)
-        reading = KINDS[kind].read(octets)
+        reading = read_as(kind, octets)
     except DecodeError as error:
         reason = f"segment {number} of those given: {error.reason}"
         raise DecodeError(reason, error.position, error.layer) from error
