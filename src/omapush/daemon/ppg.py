@@ -25,6 +25,7 @@ from omapush.daemon.ways import open_ways, retry_policy
 from omapush.daemon.wsp_bearers import longest_submission_ms, smsc_accounts
 from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.admin import admin_application
+from omapush.ppg.beginning import Beginning
 from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
 from omapush.ppg.documents import Identity
 from omapush.ppg.expanding import ExpansionLoop
@@ -159,7 +160,7 @@ async def _serve(
             expansions.wake()
 
     front_door = PapOverHttp(
-        _acceptance(ground, accepted, notifications.wake),
+        _acceptance(ground, accepted, notifications.wake, deliveries),
         ground.rules.initiators,
         ground.metrics,
         _http_settings(settings),
@@ -208,7 +209,10 @@ async def _serve(
 
 
 def _acceptance(
-    ground: _Ground, accepted: Callable[[NewPush], None], notify: Callable[[], None]
+    ground: _Ground,
+    accepted: Callable[[NewPush], None],
+    notify: Callable[[], None],
+    beginning: Beginning,
 ) -> Acceptance:
     settings, rules = ground.settings, ground.rules
     return Acceptance(
@@ -228,6 +232,7 @@ def _acceptance(
         notify,
         rules.authorisation,
         ground.profiles,
+        beginning,
     )
 
 

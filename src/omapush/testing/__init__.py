@@ -8,7 +8,9 @@
 * ``store_contract`` and ``report_contract``: the suite that every ledger passes.
 * ``authority``: certificates that an authority of its own has signed.
 * ``postgresql``: a throw-away PostgreSQL cluster.
+* ``kannel``, ``tshark`` and ``libwbxml``: peers of other makes, to compare octets with.
 
 These modules may be imported by tests only. They need what is installed beside omapush for tests
-(pytest, a PostgreSQL server, openssl) only where their own text says so, and say what is missing.
+(pytest, a PostgreSQL server, openssl, a peer) only where their own text says so, and say what is
+missing.
 """
