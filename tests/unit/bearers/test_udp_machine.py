@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 from collections.abc import AsyncIterator, Callable
 
@@ -155,7 +156,7 @@ async def test_earlier_timer_takes_the_place_of_a_later_one(world: World) -> Non
         patch.setattr(loop, "call_later", noting)
         for due in (60_000, 90_000, 20_000, None, 20_000):
             instant = None if due is None else later(world.clock(), due)
-            world.ask(lambda instant=instant: setattr(world.machine, "due", instant))  # type: ignore[misc]
+            world.ask(functools.partial(setattr, world.machine, "due", instant))
     assert armed == [60.0, 20.0]  # a later one is found out about when the earlier has fired
 
 
