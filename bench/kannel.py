@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import socket
+import sys
 import threading
+from pathlib import Path
+
+from processes import free_ports
+
+from omapush.testing.kannel import PASSWORD, USERNAME, Kannel, KannelMissing, prepare
+
+
+def prepared(folder: Path) -> Kannel:
+    """Write Kannel's configuration; end everything if it is not installed."""
+    try:
+        return prepare(folder, free_ports(5))
+    except KannelMissing as error:
+        sys.exit(f"the benchmark needs its reference: {error}")
+
+
+def authorization() -> str:
+    """Return the header line that its PPG wants."""
+    credentials = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
+    return f"Authorization: Basic {credentials}\r\n"
 
 
 class Sink:

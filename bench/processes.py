@@ -32,10 +32,17 @@ class Measured:
 
     def resident_mib(self) -> float:
         """Return resident memory."""
+        return self._status("VmRSS:")
+
+    def peak_mib(self) -> float:
+        """Return the largest resident memory so far."""
+        return self._status("VmHWM:")
+
+    def _status(self, what: str) -> float:
         total = 0
         for process in self.processes:
             for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-                if line.startswith("VmRSS:"):
+                if line.startswith(what):
                     total += int(line.split()[1])
         return total / 1024
 

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import platform
 import statistics
@@ -33,13 +32,10 @@ from history import histories
 from ledger import group_commit
 from load import Submissions, submit
 from processes import free_ports, running
+from short_messages import push_to_many, pushes_by_sms, smpp_alone
 from wire_codecs import codecs
 
-from omapush.testing.kannel import PASSWORD, USERNAME, KannelMissing, prepare
-
 CONNECTIONS = (1, 8, 32, 128)
-_CREDENTIALS = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
-KANNEL_AUTHORIZATION = f"Authorization: Basic {_CREDENTIALS}\r\n"
 
 
 def acceptance(total: int, rounds: int) -> dict[str, dict[int, Cell]]:
@@ -85,13 +81,10 @@ def _one_server(name: str, folder: Path, total: int, round_number: int) -> list[
 
 
 def _kannel(folder: Path, total: int, round_number: int) -> list[tuple[int, Cell]]:
-    try:
-        peer = prepare(folder, free_ports(5))
-    except KannelMissing as error:
-        sys.exit(f"the benchmark needs its reference: {error}")
+    peer = kannel.prepared(folder)
     what = Submissions(
         peer.ppg_port, "/wappush", (ADDRESS,), "", ' delivery-method="unconfirmed" bearer="SMS" network="GSM"',
-        "1.0", KANNEL_AUTHORIZATION,
+        "1.0", kannel.authorization(),
     )  # fmt: skip
     with running("kannel", list(peer.commands), peer.ppg_port, folder) as server:
         sink = kannel.Sink(peer.smsc_port)
@@ -176,6 +169,11 @@ PARTS: dict[str, Callable[[float], object]] = {
     "history": lambda scale: histories(scale, 5),
     "delivery": lambda scale: [
         delivery(clients, max(500, int(5_000 * scale))) for clients in (1, 100, 1_000)
+    ],
+    "sms": lambda scale: pushes_by_sms(max(500, int(10_000 * scale)), 3),
+    "smpp": lambda scale: smpp_alone(max(1_000, int(20_000 * scale)), 3),
+    "many": lambda scale: [
+        push_to_many(max(1_000, int(number * scale))) for number in (10_000, 100_000)
     ],
     "codecs": lambda scale: codecs(max(50, int(1_000 * scale))),
     "memory": lambda scale: memory(max(1_000, int(100_000 * scale))),

@@ -1,6 +1,7 @@
 """An SMSC for measurements: takes every submit_sm, gives it an id, forgets it.
 
-``python bench/smpp_sink.py PORT`` counts on standard output, a line a second: submissions so far.
+``python bench/smpp_sink.py PORT FILE`` writes the number of submissions so far into FILE, as text,
+every twentieth of a second.
 It reads no more of a PDU than its header, so that it leaves the cores to what is measured.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import sys
+from pathlib import Path
 
 import uvloop
 
@@ -52,14 +54,17 @@ class Sink(asyncio.Protocol):
         return HEADER.pack(HEADER.size + len(body), command | RESPONSE, 0, sequence) + body
 
 
-async def main(port: int) -> None:
+async def main(port: int, counter: Path) -> None:
     """Listen until killed."""
     await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", port)
-    print("ready", flush=True)
     while True:
-        await asyncio.sleep(1)
-        print(Sink.count, flush=True)
+        _write(counter)
+        await asyncio.sleep(0.05)
+
+
+def _write(counter: Path) -> None:
+    counter.write_text(str(Sink.count))
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1])))
+    uvloop.run(main(int(sys.argv[1]), Path(sys.argv[2])))
