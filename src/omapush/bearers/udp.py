@@ -3,6 +3,9 @@
 Whom to send to, and whose datagrams to heed, is the business of those above. A datagram that the
 system reports undeliverable later (port unreachable) is traced and otherwise forgotten: UDP
 promises nothing, and who sent the report is not known for sure.
+
+A port at ``::`` serves both versions of IP. Inside it an IPv4 address has a form of IPv6 (RFC 4291,
+2.5.5.2), outside everybody sees the address that settings and people use.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from omapush.ota.interface import BearerUnavailable
 
 MAX_DATAGRAM = 65_507
 """Octets that one UDP datagram over IPv4 can hold."""
+
+_MAPPED = "::ffff:"
 
 
 class UdpBearer:
@@ -76,6 +81,7 @@ class UdpEndpoint(asyncio.DatagramProtocol):
         self._on_trace = on_trace
         self._transport: asyncio.DatagramTransport | None = None
         self._full = False
+        self._is_ipv6 = False
         self._sending = False
         self._refused: Exception | None = None
 
@@ -103,9 +109,10 @@ class UdpEndpoint(asyncio.DatagramProtocol):
 
     def _hand_over(self, transport: asyncio.DatagramTransport, octets: bytes, peer: Peer) -> None:
         """:raises OSError: the system refuses it."""
+        mapped = self._is_ipv6 and ":" not in peer.host
         self._sending, self._refused = True, None
         try:
-            transport.sendto(octets, (peer.host, peer.port))
+            transport.sendto(octets, (f"{_MAPPED}{peer.host}" if mapped else peer.host, peer.port))
         finally:
             self._sending = False
         if self._refused is not None:
@@ -120,6 +127,8 @@ class UdpEndpoint(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The port is open."""
         self._transport = cast("asyncio.DatagramTransport", transport)
+        own = transport.get_extra_info("socket")
+        self._is_ipv6 = own is not None and own.family == socket.AF_INET6
 
     def pause_writing(self) -> None:
         """What the system does not take at once waits, and that is enough now."""
@@ -132,7 +141,10 @@ class UdpEndpoint(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """A datagram came."""
         # A link-local IPv6 address comes with its zone, which says nothing of who sent it.
-        self._on_datagram(data, Peer(str(addr[0]).partition("%")[0], int(addr[1])))
+        host = str(addr[0]).partition("%")[0]
+        if host.startswith(_MAPPED) and "." in host:
+            host = host.removeprefix(_MAPPED)
+        self._on_datagram(data, Peer(host, int(addr[1])))
 
     def error_received(self, exc: Exception) -> None:
         """The system could not send, or was told that an earlier datagram did not arrive."""

@@ -106,6 +106,7 @@ async def push_sessions(
     try:
         yield Sessions(sessions, SessionSettings(request, wait_ms), profiles)
     finally:
+        sessions.close()
         host.close()
         await hastening.close()
 

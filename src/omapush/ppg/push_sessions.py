@@ -75,6 +75,12 @@ class PushSessions:
         """Use ``host`` from now on; its indications go to :meth:`indication`."""
         self._host = host
 
+    def close(self) -> None:
+        """End every session: a client that is not told would wait for pushes in vain."""
+        if self._host is not None:
+            for session_id in list(self._by_id):
+                self._host.request(PomDisconnectReq(session_id))
+
     @property
     def count(self) -> int:
         """Sessions that are open, resting ones included."""

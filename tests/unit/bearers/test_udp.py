@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -125,6 +126,38 @@ async def test_datagram_of_a_link_local_address_comes_without_its_zone(bearer: U
     endpoint = await bearer.open(LOOPBACK, 0, inbox.take)
     endpoint.datagram_received(b"x", ("fe80::1%eth0", 9201))
     assert await inbox.next() == (b"x", Peer("fe80::1", 9201))
+    endpoint.close()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this system has no IPv6")
+async def test_port_of_both_versions_of_ip_knows_ipv4_by_its_own_address(bearer: UdpBearer) -> None:
+    both, four, six = Inbox(), Inbox(), Inbox()
+    here = await bearer.open("::", 0, both.take)
+    by_ipv4 = await bearer.open(LOOPBACK, 0, four.take)
+    by_ipv6 = await bearer.open("::1", 0, six.take)
+    by_ipv4.send(b"4", Peer(LOOPBACK, here.port))
+    assert await both.next() == (b"4", Peer(LOOPBACK, by_ipv4.port))
+    by_ipv6.send(b"6", Peer("::1", here.port))
+    assert await both.next() == (b"6", Peer("::1", by_ipv6.port))
+    here.send(b"answer", Peer(LOOPBACK, by_ipv4.port))
+    assert (await four.next())[0] == b"answer"
+    here.send(b"answer", Peer("::1", by_ipv6.port))
+    assert (await six.next())[0] == b"answer"
+    for endpoint in (here, by_ipv4, by_ipv6):
+        endpoint.close()
+
+
+@pytest.mark.parametrize(
+    ("seen", "known"),
+    [("::ffff:192.0.2.7", "192.0.2.7"), ("2001:db8::7", "2001:db8::7"), ("192.0.2.7",) * 2],
+)
+async def test_address_of_a_datagram_is_the_one_that_people_use(
+    bearer: UdpBearer, seen: str, known: str
+) -> None:
+    inbox = Inbox()
+    endpoint = await bearer.open(LOOPBACK, 0, inbox.take)
+    endpoint.datagram_received(b"x", (seen, 9201))
+    assert (await inbox.next())[1] == Peer(known, 9201)
     endpoint.close()
 
 

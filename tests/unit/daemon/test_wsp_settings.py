@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from omapush.bearers.udp import UdpBearer
 from omapush.cai.model import Binding, RegistrationRequest
 from omapush.client.agent import PushClient
+from omapush.client.push_sessions import SessionLimits
 from omapush.client.store import ClientStore
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
@@ -276,6 +277,24 @@ async def test_client_and_gateway_hold_a_session_over_real_ports(agent: PushClie
             )
         await until(lambda: gateway.sessions.count == 0)
         assert agent._bindings == {}
+
+
+async def test_client_comes_back_to_a_gateway_that_was_started_anew(agent: PushClient) -> None:
+    clock, store = SystemClock(), MemoryStore()
+    await store.open()
+    anna = Client("anna", (addressing.parse("+1555"),), (Contact(SessionContact(LOOPBACK)),))
+    table = PushSessionsTable.model_validate({"listen": f"{LOOPBACK}:{free_port()}"})
+    settings = client_settings(session_from=LOOPBACK, session_with=[str(table.listen)])
+    async with holding_sessions(settings, clock, agent) as held:
+        held._limits = SessionLimits(first_wait_ms=1, longest_wait_ms=20)
+        for _ in range(2):
+            async with push_sessions(
+                table, Recipients([anna]), store, None, lambda: None, clock
+            ) as gateway:
+                assert gateway is not None
+                await until(lambda: bool(held.gateways))
+                assert gateway.sessions.count == 1
+            await until(lambda: not held.gateways)  # it was told
 
 
 async def test_session_from_an_address_of_nobody_is_refused(agent: PushClient) -> None:

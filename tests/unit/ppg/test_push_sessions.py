@@ -177,7 +177,18 @@ async def test_attempt_that_is_cancelled_takes_nothing_from_another(world: World
     third.cancel()
 
 
+def test_gateway_that_closes_tells_every_client(world: World) -> None:
+    world.connect(1)
+    world.sessions.close()
+    assert world.host.asked[-1] == PomDisconnectReq(1)
+    world.sessions.indication(PomDisconnectInd(1, "USERREQ"))
+    world.host.asked.clear()
+    world.sessions.close()
+    assert world.host.asked == []
+
+
 def test_without_a_machine_a_client_gets_no_answer() -> None:
     sessions = PushSessions({"192.0.2.7": "anna"}.get, lambda _: None, lambda: Instant(7))
     sessions.indication(PomConnectInd(1, ANNA, REGISTRATION))
+    sessions.close()
     assert sessions.count == 0

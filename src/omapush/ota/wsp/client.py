@@ -110,6 +110,7 @@ class WspPushSession:
         self._gateway = gateway
         self._source = source
         self._client = WspClient(settings or ClientSettings(), started, first_transaction_id)
+        self._refusing: int | None = None
         self._indications: list[WspClientIndication] = []
 
     def request(self, primitive: WspClientRequest, now: Instant) -> None:
@@ -127,8 +128,10 @@ class WspPushSession:
                 self._client.request(SConfirmedPushRes(int(reference)), now)
             case PoPushAbortReq(reference=reference, status=status):
                 wire = status if status <= PushStatus.USERDCU else PushStatus.USERREQ
+                self._refusing = int(reference)
                 self._client.request(SPushAbortReq(int(reference), int(wire)), now)
         self._settle()
+        self._refusing = None
 
     def receive(self, octets: bytes, peer: Peer, now: Instant) -> None:
         """Take a datagram from below."""
@@ -171,7 +174,8 @@ class WspPushSession:
             case SPushInd(headers=headers, body=body):
                 kept, flags = split_flags(headers)
                 return PoUnitPushInd(PushMessage(kept, body), self._source, flags)
-            case SPushAbortInd(push_id=push_id, reason=reason, by_peer=True):
+            case SPushAbortInd(push_id=push_id, reason=reason) if push_id != self._refusing:
+                # By the gateway, with the session, or because WTP gave up: not by our own user.
                 return PoPushVoidInd(str(push_id), reason_name(reason))
         return None
 

@@ -12,8 +12,11 @@ from omapush.ota.datagrams import Peer
 from omapush.ota.interface import (
     ClientCapabilities,
     OutcomeKind,
+    PoConfirmedPushInd,
     PoConfirmedPushReq,
+    PoPushAbortReq,
     PoPushReq,
+    PoPushVoidInd,
     PushOutcome,
     PushSource,
     PushStatus,
@@ -215,7 +218,22 @@ def test_session_that_the_gateway_ends_leaves_its_pushes_in_doubt_and_the_client
     outcomes = [each for each in ends.ppg.indications() if isinstance(each, PushOutcome)]
     assert [(each.delivery_id, each.kind) for each in outcomes] == [("d1", OutcomeKind.IN_DOUBT)]
     ends.carry()
-    assert any(isinstance(each, PomDisconnectInd) for each in ends.client.indications())
+    told = ends.client.indications()
+    assert [type(each) for each in told] == [PoPushVoidInd, PomDisconnectInd]
+
+
+def test_push_that_the_application_refuses_is_not_told_to_be_void() -> None:
+    ends = Ends()
+    ends.connect()
+    ends.ppg.request(PushIn(0x77, PoConfirmedPushReq("d1", TEXT)), NOW)
+    ends.carry()
+    [push] = ends.client.indications()
+    assert isinstance(push, PoConfirmedPushInd)
+    ends.client.request(PoPushAbortReq(push.reference, PushStatus.NO_CONTEXT), NOW)
+    ends.carry()
+    assert ends.client.indications() == []
+    [outcome] = [each for each in ends.ppg.indications() if isinstance(each, PushOutcome)]
+    assert (outcome.kind, outcome.status) == (OutcomeKind.LATER, PushStatus.USERREQ)
 
 
 def test_client_heeds_its_own_gateway_only() -> None:
