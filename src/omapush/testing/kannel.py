@@ -1,8 +1,19 @@
-"""Kannel's gateway as a peer: its configuration for loopback, with a simulated SMSC."""
+"""Kannel's gateway as a peer: its configuration for loopback, with a simulated SMSC and UDP.
+
+Over UDP it uses the ports that WAP reserves and no others: it listens on 9200 and 9201, and sends
+connectionless pushes to 2948. So every run gets addresses of its own in 127.0.0.0/8, see
+:func:`wdp_addresses`.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import random
 import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +28,8 @@ smsbox-port = {smsbox}
 wapbox-port = {wapbox}
 box-allow-ip = "127.0.0.1"
 log-file = "{folder}/bearerbox.log"
-log-level = 2
-
+log-level = {level}
+{wdp}
 group = smsc
 smsc = fake
 smsc-id = sink
@@ -26,9 +37,9 @@ port = {smsc}
 connect-allow-ip = 127.0.0.1
 
 group = wapbox
-bearerbox-host = 127.0.0.1
+bearerbox-host = {address}
 log-file = "{folder}/wapbox.log"
-log-level = 2
+log-level = {level}
 
 group = ppg
 ppg-url = /wappush
@@ -57,8 +68,21 @@ text = "none"
 """
 
 
+PUSH_PORT = 2948
+"""Where Kannel thinks that clients take connectionless pushes."""
+WSP_PORT = 9200
+SESSION_PORT = 9201
+
+_PATIENCE_SECONDS = 30.0
+_WARNING, _DEBUG = 2, 0
+
+
 class KannelMissing(Exception):
     """Kannel is not installed."""
+
+
+class KannelError(Exception):
+    """Kannel did not do what it was started for; the message holds its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,39 +90,123 @@ class Kannel:
     """How to run it: two commands, the second when ``wapbox_port`` answers; PAP on ``ppg_port``.
 
     Whoever connects to ``smsc_port`` is the SMSC, and gets what Kannel sends.
+
+    :ivar folder: where it runs and writes its logs.
+    :ivar address: its own for UDP; ``None``: it has no UDP.
     """
 
     commands: tuple[list[str], list[str]]
     wapbox_port: int
     smsc_port: int
     ppg_port: int
+    folder: Path
+    address: str | None
+
+    @property
+    def log(self) -> str:
+        """What its wapbox wrote: with an address for UDP everything, without one warnings."""
+        return _read(self.folder / "wapbox.log")
 
 
-def prepare(folder: Path, ports: list[int]) -> Kannel:
+def prepare(folder: Path, ports: list[int], address: str | None = None) -> Kannel:
     """Write the configuration into ``folder``, with five free ``ports``.
 
+    :param address: its own for UDP, one of :func:`wdp_addresses`.
     :raises KannelMissing: it is not installed.
     """
-    programs = []
-    for name in ("bearerbox", "wapbox"):
-        found = shutil.which(name, path="/usr/sbin:/usr/bin")
-        if found is None:
-            raise KannelMissing(f"{name} is missing: install Debian's package kannel")
-        programs.append(found)
-    admin, smsbox, wapbox, smsc, ppg = ports
+    bearerbox, wapbox = (_program(name) for name in ("bearerbox", "wapbox"))
+    admin, smsbox, wapbox_port, smsc, ppg = ports
     path = folder / "kannel.conf"
     path.write_text(
         _CONFIGURATION.format(
             admin=admin,
             smsbox=smsbox,
-            wapbox=wapbox,
+            wapbox=wapbox_port,
             smsc=smsc,
             ppg=ppg,
             folder=folder,
             username=USERNAME,
             password=PASSWORD,
+            level=_WARNING if address is None else _DEBUG,
+            wdp="" if address is None else f'wdp-interface-name = "{address}"\n',
+            # Where its session requests tell clients to connect to.
+            address=address or "127.0.0.1",
         )
     )
-    bearerbox, wapbox_program = programs
-    commands = ([bearerbox, str(path)], [wapbox_program, str(path)])
-    return Kannel(commands, wapbox, smsc, ppg)
+    commands = ([bearerbox, str(path)], [wapbox, str(path)])
+    return Kannel(commands, wapbox_port, smsc, ppg, folder, address)
+
+
+@contextlib.contextmanager
+def running_kannel(kannel: Kannel) -> Iterator[Kannel]:
+    """Start both programs and wait until PAP is served; stop them at the end.
+
+    :raises KannelError: it does not come up.
+    """
+    processes: list[subprocess.Popen[bytes]] = []
+    ready = (kannel.wapbox_port, kannel.ppg_port)
+    try:
+        for command, port in zip(kannel.commands, ready, strict=True):
+            path = kannel.folder / f"{port}.log"
+            with path.open("wb") as log:
+                process = subprocess.Popen(  # noqa: S603 - of the Debian package, see prepare
+                    command, stdout=log, stderr=log, cwd=kannel.folder
+                )
+            processes.append(process)
+            _wait_for(port, process, path)
+        yield kannel
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(_PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def wdp_addresses() -> tuple[str, str]:
+    """Return loopback addresses for Kannel and for its client, where nobody uses WAP's ports.
+
+    Drawn by lot, as another test run does it too between our look and Kannel's start.
+    """
+    lot = random.SystemRandom()
+    while True:
+        network = f"127.{lot.randrange(64, 128)}.{lot.randrange(256)}"
+        pair = f"{network}.1", f"{network}.2"
+        if all(
+            _is_free(host, port) for host in pair for port in (PUSH_PORT, WSP_PORT, SESSION_PORT)
+        ):
+            return pair
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path="/usr/sbin:/usr/bin")
+    if found is None:
+        raise KannelMissing(f"{name} is missing: install Debian's package kannel")
+    return found
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS  # noqa: TID251 - another program's start-up
+    while time.monotonic() < deadline:  # noqa: TID251
+        if process.poll() is not None:
+            raise KannelError(f"Kannel ended with {process.returncode}:\n{_read(log)}")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise KannelError(f"Kannel does not listen on {port}:\n{_read(log)}")
+
+
+def _read(path: Path) -> str:
+    return path.read_text(errors="replace") if path.exists() else ""
