@@ -8,12 +8,15 @@ connectionless pushes to 2948. So every run gets addresses of its own in 127.0.0
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import random
+import re
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +110,13 @@ class Kannel:
         """What its wapbox wrote: with an address for UDP everything, without one warnings."""
         return _read(self.folder / "wapbox.log")
 
+    @property
+    def is_joined(self) -> bool:
+        """Whether its bearerbox gives datagrams to its wapbox; known with UDP only."""
+        # The first that connected was a look whether the port answers.
+        told = _read(self.folder / "bearerbox.log")
+        return self.address is None or told.count("setting up systems for new wapbox") > 1
+
 
 def prepare(folder: Path, ports: list[int], address: str | None = None) -> Kannel:
     """Write the configuration into ``folder``, with five free ``ports``.
@@ -153,7 +163,9 @@ def running_kannel(kannel: Kannel) -> Iterator[Kannel]:
                     command, stdout=log, stderr=log, cwd=kannel.folder
                 )
             processes.append(process)
-            _wait_for(port, process, path)
+            _wait_for(functools.partial(_answers, port), process, path)
+        _wait_for(lambda: kannel.is_joined, process, path)
+        _accept_before_pushing(kannel, process)
         yield kannel
     finally:
         for process in reversed(processes):
@@ -166,19 +178,18 @@ def running_kannel(kannel: Kannel) -> Iterator[Kannel]:
                 process.wait()
 
 
-def wdp_addresses() -> tuple[str, str]:
-    """Return loopback addresses for Kannel and for its client, where nobody uses WAP's ports.
+def wdp_addresses(number: int) -> tuple[str, ...]:
+    """Return loopback addresses, up to 200, on which nobody uses the ports of WAP.
 
-    Drawn by lot, as another test run does it too between our look and Kannel's start.
+    They are drawn by lot: others may do the same between this look and the use.
     """
     lot = random.SystemRandom()
     while True:
         network = f"127.{lot.randrange(64, 128)}.{lot.randrange(256)}"
-        pair = f"{network}.1", f"{network}.2"
-        if all(
-            _is_free(host, port) for host in pair for port in (PUSH_PORT, WSP_PORT, SESSION_PORT)
-        ):
-            return pair
+        found = tuple(f"{network}.{host}" for host in range(1, number + 1))
+        ports = (PUSH_PORT, WSP_PORT, SESSION_PORT)
+        if all(_is_free(host, port) for host in found for port in ports):
+            return found
 
 
 def _program(name: str) -> str:
@@ -197,15 +208,35 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _accept_before_pushing(kannel: Kannel, wapbox: subprocess.Popen[bytes]) -> None:
+    """Have wapbox accept sessions before it pushes in them, nearly always.
+
+    It leaves both to threads of their own. When the pushing one is first, wapbox drops the push.
+    So that one only runs when the others have nothing to do.
+    """
+    found = re.search(r"Started thread (\d+) \(gw/wap_push_ota.c:main_thread\)", kannel.log)
+    if found is not None:
+        # The system lists them in the order of their start.
+        threads = [int(each.name) for each in Path(f"/proc/{wapbox.pid}/task").iterdir()]
+        os.sched_setscheduler(threads[int(found[1])], os.SCHED_IDLE, os.sched_param(0))
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1):
+            return True
+    except OSError:
+        return False
+
+
+def _wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS  # noqa: TID251 - another program's start-up
-    while time.monotonic() < deadline:  # noqa: TID251
+    while not condition():
         if process.poll() is not None:
             raise KannelError(f"Kannel ended with {process.returncode}:\n{_read(log)}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
+        if time.monotonic() > deadline:  # noqa: TID251
+            raise KannelError(f"Kannel does not come up:\n{_read(log)}")
         time.sleep(0.05)
-    raise KannelError(f"Kannel does not listen on {port}:\n{_read(log)}")
 
 
 def _read(path: Path) -> str:
