@@ -300,7 +300,7 @@ async def test_fakewap_opens_sessions_is_answered_501_and_disconnects(
 ) -> None:
     ours, daemon = gateway
     posted = ours.folder / "posted"
-    posted.write_bytes(b"x" * 4_000)
+    posted.write_bytes(b"x" * 1_250)  # its segments are of 1200; an SDU is not over 1400
     runs = {
         "of one method": (),
         "with an identifier that begins anew": ("-n",),
@@ -314,6 +314,7 @@ async def test_fakewap_opens_sessions_is_answered_501_and_disconnects(
         assert told.count("Received WSP_ConnectReply") == number, name
         assert told.count("received reply with status 501") == number, name
         assert told.count("finished session") == number, name
+        assert ("Sending WTP_SEGM_INVOKE" in told) == ("-P" in options)
         sessions += number
         await until(lambda sessions=sessions: daemon.log.count("push_session_ended") == sessions)
     assert daemon.log.count("push_session_opened") == sessions

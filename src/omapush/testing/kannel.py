@@ -156,16 +156,13 @@ def running_kannel(kannel: Kannel) -> Iterator[Kannel]:
     ready = (kannel.wapbox_port, kannel.ppg_port)
     try:
         for command, port in zip(kannel.commands, ready, strict=True):
-            path = kannel.folder / f"{port}.log"
-            with path.open("wb") as log:
-                process = subprocess.Popen(  # noqa: S603 - of the Debian package, see prepare
-                    command, stdout=log, stderr=log, cwd=kannel.folder
-                )
-            processes.append(process)
-            _wait_for(functools.partial(_answers, port), process, path)
+            log = kannel.folder / f"{port}.log"
+            processes.append(_start(command, log))
+            _wait_for(functools.partial(_answers, port), processes[-1], log)
         if kannel.address is not None:
-            _wait_for(functools.partial(_opens_session, kannel.address), process, path)
-            _accept_before_pushing(kannel, process)
+            opens = functools.partial(_opens_session, kannel.address)
+            _wait_for(opens, processes[-1], kannel.folder / "wapbox.log")
+            _accept_before_pushing(kannel, processes[-1])
         yield kannel
     finally:
         for process in reversed(processes):
@@ -176,6 +173,13 @@ def running_kannel(kannel: Kannel) -> Iterator[Kannel]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as told:
+        return subprocess.Popen(  # noqa: S603 # of the Debian package, see prepare
+            command, stdout=told, stderr=told, cwd=log.parent
+        )
 
 
 def wdp_addresses(number: int) -> tuple[str, ...]:
