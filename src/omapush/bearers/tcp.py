@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,10 +40,13 @@ class TcpBearer:
         on_indication: Callable[[IndicationT], None],
         on_closed: Callable[[str], None],
         timeout_ms: int,
+        tls: ssl.SSLContext | None = None,
     ) -> StreamLink[RequestT]:
         """Dial ``host`` and start ``session`` on the connection.
 
-        :raises BearerUnavailable: refused, unreachable, not resolvable, or too slow.
+        :param tls: connect by TLS, with the certificate verified as the context says.
+        :raises BearerUnavailable: refused, unreachable, not resolvable, not the one that its
+            certificate should be of, or too slow.
         """
         if not 0 < port < 65_536:  # uvloop would dial what is left after division
             raise BearerUnavailable(f"not a port: {port}")
@@ -50,7 +54,7 @@ class TcpBearer:
         link = TcpLink(session, on_indication, on_closed, self._clock, self._on_trace)
         try:
             async with asyncio.timeout(timeout_ms / 1000):
-                await loop.create_connection(lambda: link, host, port)
+                await loop.create_connection(lambda: link, host, port, ssl=tls)
         except TimeoutError as error:
             raise BearerUnavailable(f"no connection within {timeout_ms} ms") from error
         except OSError as error:
@@ -67,8 +71,9 @@ class TcpBearer:
         on_indication: Callable[[StreamLink[RequestT], IndicationT], None],
         limits: ListenLimits | None = None,
         on_closed: Callable[[StreamLink[RequestT], str], None] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> TcpListener:
-        """Accept connections until the listener is closed.
+        """Accept connections until the listener is closed; by TLS if ``tls`` says how.
 
         :param open_session: gives a session for a connection from this peer address.
         :param on_indication: is told what the session of a link indicates; must not block.
@@ -83,7 +88,7 @@ class TcpBearer:
 
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(link, host, port)
+            server = await loop.create_server(link, host, port, ssl=tls)
         except (OSError, ValueError, OverflowError) as error:
             why = _reason(error) if isinstance(error, OSError) else "not an address"
             raise BearerUnavailable(f"cannot listen on {host[:80]}:{port}: {why}") from error
@@ -208,6 +213,9 @@ def _peer_address(transport: asyncio.Transport) -> str:
 
 def _reason(error: OSError) -> str:
     """Return what went wrong, without the address that the caller knows."""
+    if isinstance(error, ssl.SSLError):
+        said = getattr(error, "verify_message", None) or error.reason or "no handshake"
+        return f"TLS: {said}"
     if error.errno is not None and error.errno > 0:
         return os.strerror(error.errno)
     return error.strerror or str(error) or type(error).__name__

@@ -104,6 +104,7 @@ class ClientPushSessions:
         self._limits = limits or SessionLimits()
         self._tasks: dict[Peer, asyncio.Future[None]] = {}
         self._sessions: dict[Peer, _Session] = {}
+        self._applications: dict[Peer, tuple[str, ...]] = {}
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -115,13 +116,25 @@ class ClientPushSessions:
         """Have a session with ``gateway`` from now on, however often it ends."""
         self._begin(gateway, self._kept(gateway))
 
-    def open(self, gateway: Peer) -> bool:
-        """Open a session with ``gateway`` once; return whether that is begun, or is so already."""
+    def open(self, gateway: Peer, applications: tuple[str, ...] | None = None) -> bool:
+        """Open a session with ``gateway`` once; return whether that is begun, or is so already.
+
+        A session that has lasted for :attr:`SessionLimits.steady_ms` gives way to a new one: who
+        asks has been told by the gateway that there is none.
+
+        :param applications: what the session is for, by push application id; ``None``: all that are
+            registered. Of no effect on a session that the settings name.
+        """
         if gateway in self._tasks:
+            session = self._sessions.get(gateway)
+            if session is not None and session.lasted(self._clock()) >= self._limits.steady_ms:
+                session.replace()
             return True
         if len(self._tasks) >= MOST:
             log.warning("push_session_not_opened", gateway=str(gateway), reason="too many")
             return False
+        if applications is not None:
+            self._applications[gateway] = applications
         self._begin(gateway, self._once(gateway))
         return True
 
@@ -144,12 +157,17 @@ class ClientPushSessions:
     def _ended(self, gateway: Peer, task: asyncio.Future[None]) -> None:
         if self._tasks.get(gateway) is task:
             del self._tasks[gateway]
+            self._applications.pop(gateway, None)
+
+    def _takes(self, gateway: Peer) -> ClientCapabilities:
+        """Return what a session with ``gateway`` is to say that the client takes."""
+        takes, applications = self._agent.capabilities(), self._applications.get(gateway)
+        return takes if applications is None else replace(takes, accept_app_id=applications)
 
     async def _watch(self) -> None:
         async for _ in self._agent.status_changes():
-            takes = self._agent.capabilities()
-            for session in self._sessions.values():
-                session.announce(takes)
+            for gateway, session in self._sessions.items():
+                session.announce(self._takes(gateway))
 
     async def _kept(self, gateway: Peer) -> None:
         failures = 0
@@ -177,8 +195,8 @@ class ClientPushSessions:
             cannot be said.
         """
         source = PushSource(Protocol.OTA_WSP.value, BEARER, gateway.host)
-        takes = self._agent.capabilities()
-        session = _Session(self._agent, gateway, takes, self._bind)
+        takes = self._takes(gateway)
+        session = _Session(self._agent, gateway, takes, self._bind, self._clock)
         machine = WspPushSession(
             gateway, source, self._clock(), _SETTINGS, self._first_transaction_id()
         )
@@ -214,7 +232,11 @@ class _Session:
         gateway: Peer,
         takes: ClientCapabilities,
         bind: Callable[[], None],
+        clock: Callable[[], Instant],
     ) -> None:
+        self._clock = clock
+        self._opened: Instant | None = None
+        self._is_lost = False
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.is_open = False
         self.is_outdated = False
@@ -243,7 +265,16 @@ class _Session:
 
     def announce(self, takes: ClientCapabilities) -> None:
         """Give way to another session if the client now takes something else."""
-        self.is_outdated = takes != self._takes
+        self.is_outdated = self._is_lost or takes != self._takes
+        self._give_way()
+
+    def lasted(self, now: Instant) -> int:
+        """Return for how many milliseconds it has been open."""
+        return 0 if self._opened is None else now - self._opened
+
+    def replace(self) -> None:
+        """Give way to another session, whatever the client takes."""
+        self._is_lost = self.is_outdated = True
         self._give_way()
 
     def close(self, reason: str) -> None:
@@ -264,7 +295,7 @@ class _Session:
                 self._agent.unit_push(indication)
             case PomConnectCnf(session_id=session_id):
                 log.info("push_session_opened", gateway=self.peer, session=f"{session_id:x}")
-                self.is_open = True
+                self.is_open, self._opened = True, self._clock()
                 self._bind()
                 self._give_way()
             case PomDisconnectInd(reason=reason, answer=answer):

@@ -13,7 +13,7 @@ from omapush.core.instants import SECOND_MS, Instant
 from omapush.daemon.resolution import resolver_of
 from omapush.daemon.settings import InitiatorTable, PpgSettings
 from omapush.daemon.settings_table import SettingsError
-from omapush.daemon.tls import listener_context
+from omapush.daemon.tls import verifying_context
 from omapush.pap import address as addressing
 from omapush.ppg.authentication import ANONYMOUS, Initiators
 from omapush.ppg.authorisation import Authorisation
@@ -52,7 +52,7 @@ def policies(settings: PpgSettings, clock: Callable[[], Instant]) -> Policies:
             _authorisation(settings),
             resolver_of(settings.groups, settings.resolvers, recipients, clock),
             _listeners(settings),
-            listener_context(settings.notification.ca_file),
+            verifying_context(settings.notification.ca_file, "notification.ca_file"),
         )
     except SettingsError:
         raise

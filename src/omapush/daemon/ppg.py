@@ -22,8 +22,10 @@ from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
 from omapush.daemon.tls import tls_options
 from omapush.daemon.ways import open_ways, retry_policy
+from omapush.daemon.wsp_bearers import longest_submission_ms, smsc_accounts
 from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.admin import admin_application
+from omapush.ppg.beginning import Beginning
 from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
 from omapush.ppg.documents import Identity
 from omapush.ppg.expanding import ExpansionLoop
@@ -35,6 +37,7 @@ from omapush.ppg.notification import NotificationLoop, NotificationSettings
 from omapush.ppg.notification_sender import HttpNotificationSender
 from omapush.ppg.peer_certificate import PeerCertificateProtocol
 from omapush.ppg.profiles import Profiles
+from omapush.ppg.reports import Reports
 from omapush.ppg.routing import RouteRule
 from omapush.ppg.store.contract import PLACED_AT_ONCE, NewPush, Store, StoreUnavailable
 from omapush.ppg.store.opening import StoreUrlError, open_store
@@ -51,6 +54,7 @@ def check_ppg_settings(settings: PpgSettings) -> None:
     """Check what only composition can see. :raises SettingsError: something does not fit."""
     policies(settings, SystemClock())
     tls_options(settings.pap)
+    smsc_accounts(settings)
     _ledger(settings)
 
 
@@ -111,7 +115,10 @@ async def _run(
     def reachable() -> None:
         deliveries.wake()
 
-    async with open_ways(settings, rules.recipients, store, profiles, reachable, clock) as ways:
+    reports = Reports(store, metrics, notifications.wake)
+    async with open_ways(
+        settings, rules.recipients, store, profiles, reports, reachable, clock
+    ) as ways:
         deliveries = DeliveryLoop(
             store,
             rules.recipients,
@@ -153,7 +160,7 @@ async def _serve(
             expansions.wake()
 
     front_door = PapOverHttp(
-        _acceptance(ground, accepted, notifications.wake),
+        _acceptance(ground, accepted, notifications.wake, deliveries),
         ground.rules.initiators,
         ground.metrics,
         _http_settings(settings),
@@ -176,6 +183,7 @@ async def _serve(
         admin=f"http://{settings.admin.listen}",
         initiators=len(settings.initiators),
         clients=len(settings.clients),
+        smscs=len(settings.smsc),
     )
     calm_garbage_collection()
     stopping = asyncio.Event()
@@ -201,7 +209,10 @@ async def _serve(
 
 
 def _acceptance(
-    ground: _Ground, accepted: Callable[[NewPush], None], notify: Callable[[], None]
+    ground: _Ground,
+    accepted: Callable[[NewPush], None],
+    notify: Callable[[], None],
+    beginning: Beginning,
 ) -> Acceptance:
     settings, rules = ground.settings, ground.rules
     return Acceptance(
@@ -221,6 +232,7 @@ def _acceptance(
         notify,
         rules.authorisation,
         ground.profiles,
+        beginning,
     )
 
 
@@ -272,10 +284,11 @@ def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
     table = settings.delivery
     response_ms = _ms(table.response_timeout_seconds)
     profile_ms = _ms(settings.profiles.timeout_seconds) if settings.profiles.fetch else 0
+    submission_ms = longest_submission_ms(settings)
     lane = LaneSettings(
         retry=retry_policy(settings),
         idle_close_ms=_ms(table.idle_close_seconds),
-        lease_margin_ms=2 * response_ms + profile_ms,
+        lease_margin_ms=max(2 * response_ms + profile_ms, submission_ms),
         rules=tuple(_route_rule(each) for each in settings.routes),
     )
     return DeliverySettings(
@@ -283,7 +296,7 @@ def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
         in_flight=table.in_flight,
         per_client=table.per_client,
         # Long enough for a full lane to be worked off answer by slow answer.
-        lease_ms=(table.per_client + 3) * (response_ms + profile_ms),
+        lease_ms=(table.per_client + 3) * max(response_ms + profile_ms, submission_ms),
     )
 
 

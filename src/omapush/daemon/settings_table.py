@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import typing
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
@@ -53,6 +54,21 @@ def _endpoint(value: object) -> object:
 
 # The environment gives an endpoint as plain text, not as JSON.
 EndpointSetting = Annotated[Endpoint, NoDecode, BeforeValidator(_endpoint)]
+
+
+def first_line(path: Path, what: str) -> str:
+    """Return the first line of a file that holds a secret.
+
+    :param what: what it is the secret of, for the error.
+    :raises SettingsError: it cannot be read or is empty.
+    """
+    try:
+        line = path.read_text().partition("\n")[0].rstrip("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{what}: {error}") from error
+    if not line:
+        raise SettingsError(f"{what} is empty")
+    return line
 
 
 class Table(BaseModel):

@@ -34,9 +34,10 @@ def tls_options(table: PapTable) -> dict[str, Any]:
     return {"ssl_context_factory": lambda _config, _default: context}
 
 
-def listener_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Return TLS towards listeners of initiators: the system's authorities, and those of a file.
+def verifying_context(ca_file: Path | None, key: str) -> ssl.SSLContext:
+    """Return TLS towards servers: the system's authorities, and those of a file.
 
+    :param key: what the file is in the settings.
     :raises SettingsError: the file cannot be read or holds no certificates.
     """
     context = ssl.create_default_context()
@@ -45,7 +46,7 @@ def listener_context(ca_file: Path | None) -> ssl.SSLContext:
         try:
             context.load_verify_locations(ca_file)
         except (OSError, ValueError) as error:
-            raise SettingsError(f"notification.ca_file: {_said(error)}") from error
+            raise SettingsError(f"{key}: {_said(error)}") from error
     return context
 
 

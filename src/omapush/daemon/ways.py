@@ -10,11 +10,12 @@ from omapush.core.instants import SECOND_MS
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.push_sessions import push_sessions
 from omapush.daemon.settings import PpgSettings
-from omapush.daemon.wsp_bearers import datagrams
+from omapush.daemon.wsp_bearers import datagrams, short_messages
 from omapush.ota.http.ppg import HttpPpgSettings
 from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.recipients import Recipients
+from omapush.ppg.reports import Reports
 from omapush.ppg.store.contract import Store
 from omapush.ppg.terminal_reach import TerminalReachSettings
 from omapush.ppg.terminals import Terminals
@@ -27,16 +28,21 @@ async def open_ways(
     recipients: Recipients,
     store: Store,
     profiles: Profiles | None,
+    reports: Reports,
     wake: Callable[[], None],
     clock: SystemClock,
 ) -> AsyncIterator[Ways]:
     """Open the bearers' ports.
 
+    :param reports: takes what bearers tell later of pushes that they took.
+
     :param wake: is called when something may have become due because a client can be reached.
     :raises BearerUnavailable: a port cannot be had.
+    :raises SettingsError: what only the files say does not fit.
     """
     async with (
         datagrams(settings, clock) as udp,
+        short_messages(settings, clock, reports) as sms,
         push_sessions(settings.push_sessions, recipients, store, profiles, wake, clock) as sessions,
     ):
         yield Ways(
@@ -47,7 +53,8 @@ async def open_ways(
                 retry_policy(settings), _ms(settings.delivery.registration_age_seconds)
             ),
             udp,
-            sessions=sessions,
+            sms,
+            sessions,
         )
 
 

@@ -63,6 +63,8 @@ class Submission:
 
     :ivar bearer: which SMSC answered or was asked, as in ``CarriedPart``; empty when none could be.
     :ivar reference: the SMSC's id of the message, in the form in which its reports are matched.
+        ``None``, if it was taken: it has none of its own. Where the first of a datagram has one and
+        no other, the SMSC took the whole datagram under that.
     :ivar reason: one sentence for the timeline.
     """
 

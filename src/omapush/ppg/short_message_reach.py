@@ -61,6 +61,23 @@ class ShortMessageSettings:
     report_within_ms: int = 30 * MINUTE_MS
 
 
+def user_data_of(
+    datagram: bytes, port: int, number: int, settings: ShortMessageSettings
+) -> tuple[bytes, ...] | Unfit:
+    """Return the user data of the short messages that carry ``datagram``.
+
+    :param number: the reference of the segments is its last 8 or 16 bits.
+    """
+    bits = settings.reference_bits
+    count = segment_count(len(datagram), bits)
+    if count > settings.max_segments:
+        return Unfit(
+            f"{len(datagram)} octets take {count} short messages, and at most "
+            f"{settings.max_segments} are allowed"
+        )
+    return segment(datagram, port, GATEWAY_PORT, number & (1 << bits) - 1, bits)
+
+
 class ShortMessageReach:
     """The way to a phone.
 
@@ -93,19 +110,9 @@ class ShortMessageReach:
         datagram = datagram_of(claimed, message, settings.unit_push)
         if isinstance(datagram, Unfit):
             return datagram
-        count = segment_count(len(datagram), settings.reference_bits)
-        if count > settings.max_segments:
-            return Unfit(
-                f"{len(datagram)} octets take {count} short messages, and at most "
-                f"{settings.max_segments} are allowed"
-            )
-        user_data = segment(
-            datagram,
-            self._where.port,
-            GATEWAY_PORT,
-            number_of(claimed.key) & (1 << settings.reference_bits) - 1,
-            settings.reference_bits,
-        )
+        user_data = user_data_of(datagram, self._where.port, number_of(claimed.key), settings)
+        if isinstance(user_data, Unfit):
+            return user_data
         messages = [ShortMessage(self._where.number, each) for each in user_data]
         return ShortMessagePassage(claimed, messages, len(datagram), self._bearer, settings)
 
@@ -152,6 +159,9 @@ class ShortMessagePassage:
         answers: list[Submission] = []
         if missing:
             answers = await self.bearer.submit([self.messages[n - 1] for n in missing], wish)
+        if _as_one(answers, self.messages):
+            one = CarriedPart(answers[0].bearer, str(answers[0].reference))
+            return self._outcome(answers, (one,))
         for number, answer in zip(missing, answers, strict=False):
             if answer.verdict is SubmissionVerdict.TAKEN and answer.reference is not None:
                 taken[number] = CarriedPart(
@@ -211,6 +221,16 @@ _KINDS = {
     SubmissionVerdict.IN_DOUBT: OutcomeKind.IN_DOUBT,
     SubmissionVerdict.LATER: OutcomeKind.LATER,
 }
+
+
+def _as_one(answers: Sequence[Submission], messages: Sequence[ShortMessage]) -> bool:
+    """Whether the SMSC took the whole datagram under one reference, and segments it itself."""
+    if len(answers) < len(messages) or not answers:
+        return False
+    if any(each.verdict is not SubmissionVerdict.TAKEN for each in answers):
+        return False
+    first, *others = answers
+    return first.reference is not None and all(each.reference is None for each in others)
 
 
 def _is_urgent(claimed: ClaimedDelivery) -> bool:

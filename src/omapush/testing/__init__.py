@@ -4,11 +4,15 @@
 * ``pair``: two real sessions joined by a simulated link.
 * ``datagram_link``: two real datagram machines joined by a link that loses and reorders.
 * ``bearer_contract``: the suite that every stream bearer passes.
+* ``modem_contract``: the suite that every modem passes; ``modem_manager``: one on a D-Bus of its
+  own, not real.
 * ``memory_store``: a ledger in memory that obeys the store's contract.
 * ``store_contract`` and ``report_contract``: the suite that every ledger passes.
 * ``authority``: certificates that an authority of its own has signed.
 * ``postgresql``: a throw-away PostgreSQL cluster.
+* ``kannel``, ``tshark`` and ``libwbxml``: peers of other makes, to compare octets with.
 
 These modules may be imported by tests only. They need what is installed beside omapush for tests
-(pytest, a PostgreSQL server, openssl) only where their own text says so, and say what is missing.
+(pytest, a PostgreSQL server, openssl, a peer) only where their own text says so, and say what is
+missing.
 """
