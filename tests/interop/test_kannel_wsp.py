@@ -75,14 +75,19 @@ class Phone:
         self.address = address
         self.cai = folder / "cai.sock"
 
-    def client(self, *, session: bool = False) -> Daemon:
-        """Return our client for this address; with ``session`` it opens one with Kannel."""
-        held = f'session_with = ["{self.kannel.address}:{SESSION_PORT}"]\n' if session else ""
+    def client(self, *, holds_session: bool = False) -> Daemon:
+        """Return our client for this address; Kannel may ask it for a session.
+
+        :param holds_session: it opens one unasked.
+        """
+        kannel = self.kannel.address
+        held = f'session_with = ["{kannel}:{SESSION_PORT}"]\n' if holds_session else ""
         settings = self.folder / "client.toml"
         settings.write_text(
             f'[ota_http]\nlisten = "127.0.0.1:{free_port()}"\n'
             f'[ota_wsp]\nudp_listen = "{self.address}:{PUSH_PORT}"\n'
             f'session_from = "{self.address}"\n{held}'
+            f'[sia]\ngateways = ["{kannel}/32"]\n'
             f'[cai]\nsocket = "{self.cai}"\n'
             f'[store]\npath = "{self.folder}/client.db"\n'
         )
@@ -185,22 +190,27 @@ async def test_kannels_session_request_is_understood(phone: Phone) -> None:
 Answer = Callable[[ServiceClient, str], Awaitable[None]]
 
 
-async def confirmed_push(phone: Phone, answer: Answer, then: str) -> dict[str, Any]:
-    """Return the event of a push that waited for our client's session.
+async def confirmed_push(phone: Phone, answer: Answer, then: str, *, asks: bool) -> dict[str, Any]:
+    """Return the event of a confirmed push, which Kannel sends in our client's next session.
 
     Kannel forgets a push if its own threads meet badly at the Connect, so there are attempts.
 
     :param answer: gives the application's answer.
     :param then: what Kannel is to write in its log after it.
+    :param asks: whether it is Kannel that asks for the session, or our client opens it unasked,
+        when the push waits.
     """
     async with running(phone.client()), ServiceClient(phone.cai) as cai:
         registration = await cai.register({"push_application_id": MMS_UA})
         token = cai.token
     for _ in range(ATTEMPTS):
         known, given_up = phone.kannel.log.count(then), phone.kannel.log.count(GAVE_UP)
-        await phone.push_mms(DeliveryMethod.CONFIRMED)
-        client = phone.client(session=True)
+        client = phone.client(holds_session=not asks)
+        if not asks:
+            await phone.push_mms(DeliveryMethod.CONFIRMED)
         async with running(client), ServiceClient(phone.cai, token) as cai:
+            if asks:
+                await phone.push_mms(DeliveryMethod.CONFIRMED)
             event = await event_or_loss(phone.kannel, given_up, cai, registration["id"])
             if event is not None:
                 await answer(cai, event["id"])
@@ -217,26 +227,27 @@ async def event_or_loss(
         while True:
             lost = kannel.log.count(GAVE_UP) > given_up
             event = await cai.next_event(registration_id, wait_seconds=0.2)
-            if event is not None and event["bearer"] == "WSP session":
+            if event is not None:
                 return event
             if lost:
                 return None
 
 
-async def test_kannels_confirmed_push_in_our_session_is_confirmed(phone: Phone) -> None:
-    event = await confirmed_push(phone, ServiceClient.accept, CONFIRMED)
-    assert (event["protocol"], event["confirmed"]) == ("OTA-WSP", True)
+async def test_kannel_asks_for_a_session_and_its_push_there_is_confirmed(phone: Phone) -> None:
+    event = await confirmed_push(phone, ServiceClient.accept, CONFIRMED, asks=True)
+    assert (event["protocol"], event["bearer"]) == ("OTA-WSP", "WSP session")
+    assert event["confirmed"] is True
     assert event["content_type"] == MMS_TYPE
     assert event["source"] == phone.kannel.address
     assert dict(event["headers"])["X-Wap-Application-Id"] == "4"
 
 
 async def test_kannel_understands_that_our_application_refuses(phone: Phone) -> None:
-    await confirmed_push(phone, ServiceClient.reject, ABORTED)
+    await confirmed_push(phone, ServiceClient.reject, ABORTED, asks=False)
 
 
 async def test_our_client_holds_a_session_with_kannel_and_ends_it(phone: Phone) -> None:
-    client = phone.client(session=True)
+    client = phone.client(holds_session=True)
     ended = phone.kannel.log.count(DISCONNECTED)
     async with running(client):
         await until(lambda: "push_session_opened" in client.log)
