@@ -216,13 +216,15 @@ def _accept_before_pushing(kannel: Kannel, wapbox: subprocess.Popen[bytes]) -> N
     """Have wapbox accept sessions before it pushes in them, nearly always.
 
     It leaves both to threads of their own. When the pushing one is first, wapbox drops the push.
-    So that one only runs when the others have nothing to do.
+    So that one gives way to the others.
     """
     found = re.search(r"Started thread (\d+) \(gw/wap_push_ota.c:main_thread\)", kannel.log)
     if found is not None:
         # The system lists them in the order of their start.
         threads = [int(each.name) for each in Path(f"/proc/{wapbox.pid}/task").iterdir()]
-        os.sched_setscheduler(threads[int(found[1])], os.SCHED_IDLE, os.sched_param(0))
+        pushing = threads[int(found[1])]
+        os.sched_setscheduler(pushing, os.SCHED_BATCH, os.sched_param(0))
+        os.setpriority(os.PRIO_PROCESS, pushing, 10)
 
 
 def _opens_session(address: str) -> bool:
