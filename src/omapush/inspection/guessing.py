@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from omapush.core.errors import DecodeError
 from omapush.inspection.kinds import KINDS, KNOWN
-from omapush.inspection.layers import check_length, descend
+from omapush.inspection.layers import check_length, descend, read_as
 from omapush.inspection.model import Inspection, Kind, Reading
 
 NOWHERE = 7
@@ -42,7 +42,7 @@ def guess(octets: bytes, *, trees: bool = True) -> Inspection:
     faults: list[tuple[Kind, DecodeError]] = []
     for kind in KNOWN:
         try:
-            fitting.append((kind, KINDS[kind].read(octets)))
+            fitting.append((kind, read_as(kind, octets)))
         except DecodeError as error:
             faults.append((kind, error))
     likely = sorted(fitting, key=lambda each: each[1].plausibility, reverse=True)

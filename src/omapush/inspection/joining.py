@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from omapush.core.errors import DecodeError, LimitError
 from omapush.core.explanation import Field
 from omapush.core.instants import Instant
 from omapush.inspection.kinds import KINDS
-from omapush.inspection.layers import check_length, descend
+from omapush.inspection.layers import check_length, descend, read_as
 from omapush.inspection.model import SEGMENT, Carried, Inspection, Kind, Reading, Values
 from omapush.inspection.plain import plain
 from omapush.inspection.session_pdus import read_session
 from omapush.inspection.short_messages import carried_at, tpdu_of
-from omapush.inspection.smpp_pdus import message_of, ports_of, segment_of
+from omapush.inspection.smpp_pdus import message_of, ports_of, segment_of, text_of
 from omapush.protocols.smpp.codec import decode_pdu
 from omapush.protocols.smpp.values import UDHI
 from omapush.protocols.sms.reassembly import Reassembler
@@ -67,8 +68,7 @@ def inspect_joined(kind: Kind, segments: Sequence[bytes], *, trees: bool = True)
 
 def _reading(kind: Kind, number: int, octets: bytes) -> Reading:
     try:
-        check_length(octets, KINDS[kind].layer)
-        reading = KINDS[kind].read(octets)
+        reading = read_as(kind, octets)
     except DecodeError as error:
         reason = f"segment {number} of those given: {error.reason}"
         raise DecodeError(reason, error.position, error.layer) from error
@@ -83,18 +83,19 @@ def _reading(kind: Kind, number: int, octets: bytes) -> Reading:
 def _short_messages(kind: Kind, segments: Sequence[bytes]) -> _Whole:
     whole = Reassembler()
     found = []
-    numbers: dict[int, None] = {}
+    texts: dict[int, str | None] = {}
     count = 0
     for octets in segments:
-        source, header, payload = _segment(kind, octets)
-        if header.concatenation is not None:
-            numbers[header.concatenation.number] = None
-            count = header.concatenation.count
-        datagram = whole.receive_segment(source, header, payload, Instant(0))
+        one = _segment(kind, octets)
+        place = one.header.concatenation
+        if place is not None:
+            texts[place.number] = one.text
+            count = place.count
+        datagram = whole.receive_segment(one.source, one.header, one.payload, Instant(0))
         if datagram is not None:
             found.append(datagram)
     if len(found) != 1 or whole.open_datagrams:
-        raise DecodeError(_why_not_one(len(found), numbers, count), None, "sms")
+        raise DecodeError(_why_not_one(len(found), list(texts), count), None, "sms")
     (datagram,) = found
     ports = datagram.header.ports
     warnings: list[str] = []
@@ -102,11 +103,18 @@ def _short_messages(kind: Kind, segments: Sequence[bytes]) -> _Whole:
     values: Values = {
         "ports": None if ports is None else plain(ports),
         "payload": datagram.payload.hex(),
+        "text": _joined_text(texts),
     }
     return _Whole(datagram.payload, carried, values, tuple(warnings))
 
 
-def _why_not_one(datagrams: int, numbers: dict[int, None], count: int) -> str:
+def _joined_text(texts: dict[int, str | None]) -> str | None:
+    """Return the text of all segments by their numbers; ``None`` if they are no text."""
+    said = [text for _, text in sorted(texts.items()) if text is not None]
+    return "".join(said) if said and len(said) == len(texts) else None
+
+
+def _why_not_one(datagrams: int, numbers: list[int], count: int) -> str:
     if datagrams == 0 and count:
         missing = [str(each) for each in range(1, count + 1) if each not in numbers]
         if missing:
@@ -114,10 +122,18 @@ def _why_not_one(datagrams: int, numbers: dict[int, None], count: int) -> str:
     return f"the segments make {datagrams} whole messages instead of one"
 
 
-def _segment(kind: Kind, octets: bytes) -> tuple[str, UserDataHeader, bytes]:
-    """Return originator, header and payload of a segment."""
+class _Segment(NamedTuple):
+    """One short message of several; its payload is octets or septets."""
+
+    source: str
+    header: UserDataHeader
+    payload: bytes
+    text: str | None
+
+
+def _segment(kind: Kind, octets: bytes) -> _Segment:
     if kind is Kind.SMS_USER_DATA:
-        return ("", *split(octets))
+        return _Segment("", *split(octets), None)
     if kind is Kind.SMPP:
         return _smpp_segment(octets)
     _, tpdu = tpdu_of(octets, _DIRECTIONS[kind])
@@ -129,17 +145,19 @@ def _segment(kind: Kind, octets: bytes) -> tuple[str, UserDataHeader, bytes]:
         case _:
             raise DecodeError(f"{type(tpdu).__name__} is no segment of a message", 0, "sms")
     data = tpdu.user_data
-    return source, data.header or UserDataHeader(), data.payload
+    return _Segment(source, data.header or UserDataHeader(), data.payload, data.text)
 
 
-def _smpp_segment(octets: bytes) -> tuple[str, UserDataHeader, bytes]:
+def _smpp_segment(octets: bytes) -> _Segment:
     pdu = decode_pdu(octets)
     message = message_of(pdu)
     source = str(getattr(pdu, "source_addr", ""))
+    coding = int(getattr(pdu, "data_coding", 0))
     if getattr(pdu, "esm_class", 0) & UDHI and message:
-        return (source, *split(message))
+        header, payload = split(message)
+        return _Segment(source, header, payload, text_of(payload, coding))
     elements = [each for each in (segment_of(pdu), ports_of(pdu)) if each is not None]
-    return source, UserDataHeader(tuple(elements)), message
+    return _Segment(source, UserDataHeader(tuple(elements)), message, text_of(message, coding))
 
 
 # WTP

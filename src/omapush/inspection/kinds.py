@@ -20,9 +20,13 @@ from omapush.inspection.smpp_pdus import read_smpp
 from omapush.inspection.transactions import read_wtp
 from omapush.protocols import wbxml
 from omapush.protocols.smpp.explain import explain as explain_smpp
+from omapush.protocols.smpp.stream import MAX_PDU
 from omapush.protocols.sms.explain import explain_user_data
 from omapush.protocols.sms.tpdu import Direction
 from omapush.protocols.wtp.explain import explain as explain_wtp
+
+MAX_OCTETS = 1_048_576
+"""Octets of the longest input; a short message, a datagram, a PDU of SMPP are far below."""
 
 
 class NotYetKnownError(DecodeError):
@@ -35,13 +39,13 @@ class Decoder:
 
     :ivar layer: the protocol's name in errors.
     :ivar explain: the tree for an error too: its ``explained`` is how far it got.
-    :ivar is_text: its octets are text themselves, so they need not be written in hexadecimal.
+    :ivar most: octets of the longest input that is looked at.
     """
 
     layer: str
     read: Reader
     explain: Callable[[bytes], Field]
-    is_text: bool = False
+    most: int = MAX_OCTETS
 
 
 def _unknown(kind: Kind) -> Decoder:
@@ -58,10 +62,13 @@ def _tpdu(direction: Direction) -> Decoder:
     return Decoder("sms", partial(read_tpdu, direction), partial(explain_tpdu, direction))
 
 
+NOT_YET_KNOWN = (Kind.CBS, Kind.SIP, Kind.MSRP, Kind.ALC)
+"""Kinds whose protocols this version lacks."""
+
 KINDS: Mapping[Kind, Decoder] = MappingProxyType(
     {
-        Kind.PAP: Decoder("pap", read_pap, explain_pap, is_text=True),
-        Kind.SMPP: Decoder("smpp", read_smpp, explain_smpp),
+        Kind.PAP: Decoder("pap", read_pap, explain_pap),
+        Kind.SMPP: Decoder("smpp", read_smpp, explain_smpp, MAX_PDU),
         Kind.SMS_USER_DATA: Decoder("sms", read_user_data, explain_user_data),
         Kind.WBXML: Decoder("wbxml", read_wbxml, wbxml.explain),
         Kind.WSP: Decoder("wsp", read_wsp, explain_wsp),
@@ -69,14 +76,10 @@ KINDS: Mapping[Kind, Decoder] = MappingProxyType(
         Kind.SMS_SUBMIT: _tpdu(Direction.FROM_MOBILE),
         Kind.SIR: Decoder("sir", read_session_initiation, explain_session_initiation),
         Kind.WTP: Decoder("wtp", read_wtp, explain_wtp),
-        Kind.CBS: _unknown(Kind.CBS),
-        Kind.SIP: _unknown(Kind.SIP),
-        Kind.MSRP: _unknown(Kind.MSRP),
-        Kind.ALC: _unknown(Kind.ALC),
+        **{kind: _unknown(kind) for kind in NOT_YET_KNOWN},
     }
 )
 """Every kind, in the order in which a guess prefers them."""
 
-KNOWN = tuple(
-    kind for kind, decoder in KINDS.items() if decoder.layer not in {"cbs", "sip", "msrp", "alc"}
-)
+KNOWN = tuple(kind for kind in KINDS if kind not in NOT_YET_KNOWN)
+"""The kinds whose protocols are known."""

@@ -6,12 +6,9 @@ from collections.abc import Sequence
 
 from omapush.core.errors import DecodeError, LimitError
 from omapush.core.explanation import Field
-from omapush.inspection.kinds import KINDS
+from omapush.inspection.kinds import KINDS, MAX_OCTETS
 from omapush.inspection.model import Carried, Inspection, Kind, Layer, Reading, Values
 from omapush.inspection.plain import Json
-
-MAX_OCTETS = 1_048_576
-"""Octets of the longest input; a short message, a datagram, a PDU of SMPP are far below."""
 
 
 def inspect(kind: Kind, octets: bytes, *, trees: bool = True) -> Inspection:
@@ -20,13 +17,19 @@ def inspect(kind: Kind, octets: bytes, *, trees: bool = True) -> Inspection:
     :param trees: whether to explain every octet; without, only the values are found out.
     :raises DecodeError: they are no such thing, or too many.
     """
-    check_length(octets, KINDS[kind].layer)
-    return descend(kind, len(octets), KINDS[kind].read(octets), trees=trees)
+    return descend(kind, len(octets), read_as(kind, octets), trees=trees)
+
+
+def read_as(kind: Kind, octets: bytes) -> Reading:
+    """Read the outermost layer. :raises DecodeError: as :func:`inspect`."""
+    decoder = KINDS[kind]
+    check_length(octets, decoder.layer, decoder.most)
+    return decoder.read(octets)
 
 
 def explained_so_far(kind: Kind, octets: bytes) -> tuple[Field, ...]:
     """Return the fields that can be explained of octets that ``kind`` refuses."""
-    if len(octets) > MAX_OCTETS:
+    if len(octets) > KINDS[kind].most:
         return ()
     try:
         return KINDS[kind].explain(octets).children
@@ -34,12 +37,12 @@ def explained_so_far(kind: Kind, octets: bytes) -> tuple[Field, ...]:
         return error.explained
 
 
-def check_length(octets: bytes, layer: str) -> None:
+def check_length(octets: bytes, layer: str, most: int = MAX_OCTETS) -> None:
     """Refuse what is too long or nothing. :raises DecodeError: it is."""
     if not octets:
         raise DecodeError("there are no octets", 0, layer)
-    if len(octets) > MAX_OCTETS:
-        raise LimitError(f"{len(octets)} octets, {MAX_OCTETS} are taken", MAX_OCTETS, layer)
+    if len(octets) > most:
+        raise LimitError(f"{len(octets)} octets, {most} are taken", most, layer)
 
 
 def descend(

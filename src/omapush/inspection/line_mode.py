@@ -7,7 +7,8 @@ import json
 from omapush.core.errors import DecodeError, LimitError
 from omapush.inspection.guessing import guess
 from omapush.inspection.jsonable import error_object, inspection_object
-from omapush.inspection.layers import MAX_OCTETS, inspect
+from omapush.inspection.kinds import MAX_OCTETS
+from omapush.inspection.layers import inspect
 from omapush.inspection.model import Kind
 from omapush.inspection.notation import LAYER, of_hexadecimal
 

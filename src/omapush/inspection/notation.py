@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from omapush.core.errors import DecodeError, LimitError
-from omapush.inspection.layers import MAX_OCTETS
+from omapush.inspection.kinds import MAX_OCTETS
 
 LAYER = "input"
 """The layer of errors in how octets are written."""

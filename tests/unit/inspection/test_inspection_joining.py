@@ -21,6 +21,7 @@ from omapush.protocols.sms.segmentation import segment
 from omapush.protocols.sms.timestamps import Timestamp
 from omapush.protocols.sms.tpdu import SmsDeliver, SmsSubmit
 from omapush.protocols.sms.user_data import UserData
+from omapush.protocols.sms.user_data_header import Concatenation, UserDataHeader
 from omapush.protocols.wsp.pdu import ConfirmedPush
 from omapush.protocols.wsp.pdu_codec import encode_pdu as encode_wsp
 from omapush.protocols.wtp.pdu import Ack, Invoke, SegmentedInvoke, encode
@@ -77,6 +78,22 @@ def test_segments_in_any_order_make_the_message(kind: Kind, segments: list[bytes
         assert inspection.octets == sum(map(len, order))
         assert inspection.warnings == ()
         assert [layer.name for layer in inspection.layers][-2:] == ["wsp", "mms"]
+
+
+@pytest.mark.parametrize("kind", [Kind.SMS_DELIVER, Kind.SMPP])
+def test_text_in_segments_is_joined(kind: Kind) -> None:
+    segments = []
+    for number, text in ((2, "world"), (1, "hello ")):
+        header = UserDataHeader((Concatenation(9, 2, number, 8),))
+        if kind is Kind.SMPP:
+            message = header.encode() + text.encode()
+            segments.append(encode_pdu(SubmitSm(esm_class=UDHI, short_message=message)))
+        else:
+            data = UserData.of_text(text, header)
+            segments.append(SmsDeliver(ADDRESS, STAMP, data).encode())
+    inspection = inspect_joined(kind, segments)
+    assert inspection.decoded["text"] == "hello world"
+    assert "carries" not in inspection.decoded
 
 
 def test_packets_of_wtp_make_the_message() -> None:

@@ -11,8 +11,8 @@ from omapush.content.message import PushMessage
 from omapush.content.recipes import mms_notification, service_indication
 from omapush.content.session_initiation import SessionInitiation
 from omapush.core.errors import DecodeError, LimitError
-from omapush.inspection.kinds import KINDS, KNOWN, NotYetKnownError
-from omapush.inspection.layers import MAX_OCTETS, explained_so_far, inspect
+from omapush.inspection.kinds import KINDS, KNOWN, MAX_OCTETS, NotYetKnownError
+from omapush.inspection.layers import explained_so_far, inspect
 from omapush.inspection.model import Inspection, Kind
 from omapush.ota.interface import PushFlag
 from omapush.ota.wsp.unit_push import encode_unit_push
@@ -364,6 +364,8 @@ def test_nothing_and_too_much_are_refused(kind: Kind) -> None:
         inspect(kind, b"")
     with pytest.raises(LimitError):
         inspect(kind, bytes(MAX_OCTETS + 1))
+    with pytest.raises(LimitError):
+        inspect(kind, bytes(KINDS[kind].most + 1))
 
 
 def test_carried_octets_that_cannot_be_read_are_a_warning_not_a_refusal() -> None:
