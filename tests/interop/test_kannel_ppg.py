@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,21 +11,7 @@ from omapush.initiator import PushInitiator
 from omapush.initiator.client import HttpRefusalError
 from omapush.pap.model import DeliveryMethod
 from omapush.testing.daemons import free_port
-from omapush.testing.kannel import PASSWORD, USERNAME, KannelMissing, prepare
-
-PATIENCE_SECONDS = 30
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS  # noqa: TID251 - another program's start-up
-    while time.monotonic() < deadline:  # noqa: TID251
-        assert process.poll() is None, "Kannel ended"
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1):
-                return
-        except OSError:
-            time.sleep(0.05)
-    pytest.fail(f"Kannel does not listen on {port}")
+from omapush.testing.kannel import PASSWORD, USERNAME, KannelMissing, prepare, running_kannel
 
 
 @pytest.fixture(scope="module")
@@ -40,23 +23,8 @@ def kannel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         if os.environ.get("CI"):
             pytest.fail(str(error))
         pytest.skip(f"{error} (make setup does)")
-    processes: list[subprocess.Popen[bytes]] = []
-    ready = (peer.wapbox_port, peer.ppg_port)
-    try:
-        for command, port in zip(peer.commands, ready, strict=True):
-            with (tmp_path / f"{port}.log").open("wb") as log:
-                processes.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path))
-            wait_for(port, processes[-1])
+    with running_kannel(peer):
         yield f"http://127.0.0.1:{peer.ppg_port}/wappush"
-    finally:
-        for process in reversed(processes):
-            process.terminate()
-        for process in processes:
-            try:
-                process.wait(PATIENCE_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 SI = (

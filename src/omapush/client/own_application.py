@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from omapush.client.dispatch import Refusal
+from omapush.content import session_initiation
 from omapush.content.application_id import ApplicationId
 from omapush.core.errors import DecodeError
 from omapush.ota.interface import PoConfirmedPushInd
@@ -36,9 +37,13 @@ class OwnApplication(Protocol):
 def own_application(
     push: PoConfirmedPushInd, own: Mapping[str, OwnApplication]
 ) -> OwnApplication | None:
-    """Return the application of the client that ``push`` is for, if it is for one."""
-    if not own:
-        return None
+    """Return the application of the client that ``push`` is for, if it is for one.
+
+    A session initiation request is for that application whatever id it bears: Kannel's bears that
+    of the application which the session is for.
+    """
+    if push.message.media_type == session_initiation.CONTENT_TYPE:
+        return own.get(session_initiation.APPLICATION)
     try:
         return own.get(ApplicationId.of(push.message).canonical)
     except DecodeError:

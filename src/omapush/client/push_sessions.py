@@ -59,7 +59,8 @@ _SETTINGS = ClientSettings(
     wtp=WtpSettings(
         timers=replace(IP_TIMERS, maximum_acknowledgement_expirations=120),
         class_2_responder=False,
-    )
+    ),
+    takes_pushes_not_agreed=True,
 )
 
 OpenPort = Callable[

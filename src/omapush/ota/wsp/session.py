@@ -27,6 +27,9 @@ PUSH_OPTIONS = (
 
 ANY_SIZE = cpi.MAX_NUMBER
 
+_ANY_BEARER = "00"
+"""WDP's code of any network with IPv4: a gateway learns nothing from it."""
+
 # WSP's name of the header, and the one under which OTA-HTTP says the same (WAP-235, 7.2.5.5).
 _SAME = (
     ("accept", cpi.ACCEPT),
@@ -65,7 +68,11 @@ def registration_of(capabilities: Capabilities, headers: Iterable[Header]) -> Re
 
 
 def connect_headers(takes: ClientCapabilities, bearer_indication: str | None) -> tuple[Header, ...]:
-    """Return the headers of a Connect by a client that takes this; one entry a header."""
+    """Return the headers of a Connect by a client that takes this; one entry a header.
+
+    The indication of any bearer at all is left out: it says nothing, may be left out (WAP-235,
+    8.2), and Kannel's gateway falls over it when a push waits for the session.
+    """
     lists = dict(zip((name for _, name in _SAME), _lists(takes), strict=True))
     headers = [
         (name.title(), entry)
@@ -73,7 +80,7 @@ def connect_headers(takes: ClientCapabilities, bearer_indication: str | None) ->
         for entry in lists[same]
         if entry != "*" or name == "accept-application"
     ]
-    if bearer_indication is not None:
+    if bearer_indication not in (None, _ANY_BEARER):
         headers.append(("Bearer-Indication", bearer_indication))
     return tuple(headers)
 

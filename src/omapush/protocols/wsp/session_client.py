@@ -88,11 +88,15 @@ class ClientSettings:
     :ivar transaction_id_lifetime_ms: how long the server's last identifier is remembered; longer
         than WTP remembers a finished transaction.
     :ivar maximum_methods: methods open at once, whatever the server allows.
+    :ivar takes_pushes_not_agreed: pushes of a kind that the client proposed are taken although the
+        server did not agree. It goes beyond the table of states; Kannel's gateway declines the
+        push facilities in every session, and pushes in it.
     """
 
     wtp: WtpSettings = field(default_factory=lambda: WtpSettings(class_2_responder=False))
     transaction_id_lifetime_ms: int = 300_000
     maximum_methods: int = 16
+    takes_pushes_not_agreed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,10 +466,17 @@ class WspClient:
     def _has(self, facility: ProtocolOption) -> bool:
         return bool((self.agreed.protocol_options or ProtocolOption(0)) & facility)
 
+    def _takes(self, facility: ProtocolOption) -> bool:
+        """Whether pushes of this kind may come."""
+        proposed = self._proposed.protocol_options or ProtocolOption(0)
+        return self._has(facility) or (
+            self._settings.takes_pushes_not_agreed and bool(proposed & facility)
+        )
+
     _GUARDS: ClassVar[Mapping[Guard, Callable[[WspClient, Cause], bool]]] = {
         Guard.CAN_RESUME: lambda self, _: self._has(ProtocolOption.SESSION_RESUME),
-        Guard.CAN_PUSH: lambda self, _: self._has(ProtocolOption.PUSH),
-        Guard.CAN_CONFIRM: lambda self, _: self._has(ProtocolOption.CONFIRMED_PUSH),
+        Guard.CAN_PUSH: lambda self, _: self._takes(ProtocolOption.PUSH),
+        Guard.CAN_CONFIRM: lambda self, _: self._takes(ProtocolOption.CONFIRMED_PUSH),
         Guard.REASON_DISCONNECT: lambda _, cause: cause.reason == AbortReason.DISCONNECT,
     }
 

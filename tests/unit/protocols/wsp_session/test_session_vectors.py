@@ -25,6 +25,7 @@ from omapush.protocols.wsp.session_primitives import (
     SMethodInvokeReq,
     SPushAbortInd,
     SPushAbortReq,
+    SPushInd,
     SPushReq,
     SPushSent,
     SResumeInd,
@@ -240,8 +241,9 @@ def test_server_refuses_a_capability_that_is_named_by_what_is_no_name() -> None:
 
 
 class ClientBench:
-    def __init__(self) -> None:
-        self.client = WspClient(ClientSettings(), LONG_AGO, first_transaction_id=1)
+    def __init__(self, settings: ClientSettings | None = None) -> None:
+        settings = settings or ClientSettings()
+        self.client = WspClient(settings, LONG_AGO, first_transaction_id=1)
 
     def receive(self, octets: str) -> list[str]:
         self.client.receive(bytes.fromhex(octets), NOW)
@@ -319,6 +321,20 @@ def test_client_refuses_pushes_that_were_not_agreed() -> None:
     assert bench.receive("0e001011" + V23_DATA) == ["218010e0"]
     assert bench.receive("0e001100" + V27_DATA) == []
     assert bench.told() == []
+
+
+def test_client_takes_pushes_that_it_proposed_if_it_shall_and_no_others() -> None:
+    bench = ClientBench(ClientSettings(takes_pushes_not_agreed=True)).connected("00")
+    assert bench.receive("0e001011" + V23_DATA) == []
+    [came] = bench.told()
+    assert isinstance(came, SConfirmedPushInd)
+    assert bench.request(SConfirmedPushRes(came.push_id)) == ["188010"]
+    bench.receive("0e001100" + V27_DATA)
+    assert [type(one) for one in bench.told()] == [SPushInd]
+    silent = ClientBench(ClientSettings(takes_pushes_not_agreed=True))
+    silent.request(SConnectReq(Capabilities(), ()))
+    silent.receive(V21.replace("06040282c0028401", "0004"))
+    assert silent.receive("0e001011" + V23_DATA) == ["218010e0"]
 
 
 def test_client_without_a_session_refuses_a_push_with_disconnect() -> None:
