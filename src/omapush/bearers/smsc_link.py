@@ -172,12 +172,17 @@ class SmscLink:
         closed = asyncio.get_running_loop().create_future()
         self._ended = closed
         session = EsmeSession(account.esme(self.bind_type))
+        early: list[Indication] = []
 
         def indicated(indication: Indication) -> None:
-            self._indicated(indication, closed)
+            # Some event loops read before they tell who waits for the connection that it is there.
+            if self._connection is None and not closed.done():
+                early.append(indication)
+            else:
+                self._indicated(indication, closed)
 
         def on_closed(reason: str) -> None:
-            if not closed.done():
+            if not closed.done() and self._connection is not None:
                 closed.set_result(SessionEndedInd(reason))
 
         try:
@@ -192,6 +197,8 @@ class SmscLink:
             )
         except BearerUnavailable as error:
             return SessionEndedInd(error.reason)
+        for indication in early:
+            self._indicated(indication, closed)
         self._owner.link_changed(self)
         try:
             return await asyncio.shield(closed)

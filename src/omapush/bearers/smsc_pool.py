@@ -191,6 +191,7 @@ class SmscPool:
                 return None
             response = asked.response
             if isinstance(response, QuerySmResp) and not response.command_status:
+                self.ids.understood(message_id)
                 return self._report(reference, response)
             if asked.kind is not SendKind.ANSWERED:
                 return None
