@@ -33,7 +33,6 @@ from omapush.ota.short_messages import (
 )
 
 PATIENCE_MS = 20 * SECOND_MS
-"""How long the messages of one datagram wait for their turns, in all."""
 QUERY_PATIENCE_MS = 5 * SECOND_MS
 STOP_PATIENCE_MS = 3 * SECOND_MS
 
@@ -44,6 +43,7 @@ class SmscBearer:
     :param on_reports: takes what SMSCs report; only then they are told that it came.
     :param spread: gives numbers from 0 to 1 that make waits differ.
     :param on_message: is told of messages that are no receipts.
+    :param patience_ms: how long the messages of one datagram wait for their turns, in all.
     """
 
     def __init__(
@@ -53,8 +53,10 @@ class SmscBearer:
         on_reports: OnReports,
         spread: Callable[[], float],
         on_message: OnMessage | None = None,
+        patience_ms: int = PATIENCE_MS,
     ) -> None:
         self._clock = clock
+        self._patience_ms = patience_ms
         self._reporter = Reporter(on_reports)
         tcp = TcpBearer(clock)
         self._pools = {
@@ -96,7 +98,7 @@ class SmscBearer:
         """Return one answer for each message; see ``ota.short_messages.ShortMessageBearer``."""
         if not messages:
             return []
-        deadline = later(self._clock(), PATIENCE_MS)
+        deadline = later(self._clock(), self._patience_ms)
         tried: list[list[Submission]] = []
         for pool in self._candidates(messages[0].destination, wish.via):
             answers = await pool.submit(messages, wish, deadline)

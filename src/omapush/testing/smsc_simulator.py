@@ -81,6 +81,7 @@ class Behaviour:
     :ivar receipt_id: how receipts spell an id.
     :ivar fate: how a message ends that a phone took or that needs none; ``None``: no receipt comes.
     :ivar receipt_seconds: from the end of a message to its receipt.
+    :ivar delay_seconds: from taking a message to its answer.
     :ivar answers_queries: whether query_sm is answered.
     """
 
@@ -92,6 +93,7 @@ class Behaviour:
     receipt_form: ReceiptForm = ReceiptForm.BOTH
     fate: Callable[[KeptMessage], MessageState | None] = lambda _message: MessageState.DELIVERED
     receipt_seconds: float = 0.0
+    delay_seconds: float = 0.0
     answers_queries: bool = True
 
 
@@ -256,13 +258,20 @@ class SmscSimulator:
         if self.behaviour.cut(message):
             esme.link.close("cut before the answer")
         elif status is not None:
-            _answer(esme, answer_to(pdu, message_id=message_id))
+            self._answer_later(esme, answer_to(pdu, message_id=message_id))
         if message.wants_receipt or self.phones.are_there:
             task = asyncio.create_task(self._carry(message))
             self._carrying.add(task)
             task.add_done_callback(self._carrying.discard)
         else:
             self._end(message, self.behaviour.fate(message))
+
+    def _answer_later(self, esme: _Esme, response: Pdu) -> None:
+        if self.behaviour.delay_seconds:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.behaviour.delay_seconds, _answer, esme, response)
+        else:
+            _answer(esme, response)
 
     def _keep(self, message: KeptMessage) -> None:
         if len(self.messages) == KEPT:
