@@ -69,6 +69,15 @@ class SmscStatus:
     receipts: int
     messages: int
 
+    def __str__(self) -> str:
+        said = (
+            f"smsc {self.name}: {self.bound} of {self.binds} binds, {self.outstanding} unanswered, "
+            f"{self.waiting} waiting, {self.taken} taken, {self.receipts} receipts"
+        )
+        if self.throttled_ms:
+            said += f", throttled for {self.throttled_ms} ms"
+        return f"{said}; {self.failure}" if self.failure else said
+
 
 @dataclass(slots=True, eq=False)
 class _Request:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -26,6 +26,7 @@ from omapush.daemon.wsp_bearers import (
     longest_submission_ms,
     short_messages,
     smsc_accounts,
+    smsc_health,
 )
 from omapush.ota.http.ppg import HttpPpgSettings
 from omapush.ppg.acceptance import Acceptance
@@ -125,7 +126,17 @@ async def _run(
     async with short_messages(settings, clock, reports) as sms:
         ways = _ways(settings, store, clock, profiles, udp, sms)
         await _serve(
-            settings, rules, clock, store, profiles, ways, owner, metrics, identity, notifications
+            settings,
+            rules,
+            clock,
+            store,
+            profiles,
+            ways,
+            owner,
+            metrics,
+            identity,
+            notifications,
+            lambda: smsc_health(sms),
         )
     log.info("gateway_stopped", node=node)
 
@@ -141,6 +152,7 @@ async def _serve(
     metrics: Metrics,
     identity: Identity,
     notifications: NotificationLoop,
+    health: Callable[[], Sequence[str]],
 ) -> None:
     deliveries = DeliveryLoop(
         store,
@@ -185,7 +197,9 @@ async def _serve(
         limit_concurrency=settings.pap.max_connections,
         **tls_options(settings.pap),
     )
-    admin = HttpServer(admin_application(store, metrics), [listening_socket(settings.admin.listen)])
+    admin = HttpServer(
+        admin_application(store, metrics, health), [listening_socket(settings.admin.listen)]
+    )
     log.info(
         "gateway_started",
         node=settings.gateway.node,
