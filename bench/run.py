@@ -33,6 +33,7 @@ from history import histories
 from ledger import group_commit
 from load import Submissions, submit
 from processes import free_ports, running
+from wire_codecs import codecs
 
 from omapush.testing.kannel import PASSWORD, USERNAME, KannelMissing, prepare
 
@@ -176,6 +177,7 @@ PARTS: dict[str, Callable[[float], object]] = {
     "delivery": lambda scale: [
         delivery(clients, max(500, int(5_000 * scale))) for clients in (1, 100, 1_000)
     ],
+    "codecs": lambda scale: codecs(max(50, int(1_000 * scale))),
     "memory": lambda scale: memory(max(1_000, int(100_000 * scale))),
 }
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
-import shutil
-import struct
-import subprocess
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +18,7 @@ from omapush.protocols.sms.timestamps import Timestamp
 from omapush.protocols.sms.tpdu import Direction, SmsDeliver, SmsStatusReport, SmsSubmit, Tpdu
 from omapush.protocols.sms.user_data import UserData
 from omapush.protocols.sms.user_data_header import Concatenation, UserDataHeader
+from omapush.testing.tshark import Capture, Dissected
 
 SENT = Timestamp.of(datetime.fromisoformat("2024-05-06T07:08:09+00:00"))
 PHONE = Address.parse("+358401234567")
@@ -91,48 +88,20 @@ def test_we_read_what_python_messaging_submits(messaging: Any, text: str) -> Non
     assert "".join(parts) == text
 
 
-def dissected(messages: list[Tpdu], folder: Path) -> list[dict[str, Any]]:
-    """Return tshark's fields of each of ``messages``, flat."""
-    program = shutil.which("tshark")
-    if program is None:
-        missing("tshark")
-    capture = folder / "sms.pcap"
-    with capture.open("wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, 147))
-        for octets in (message.encode() for message in messages):
-            file.write(struct.pack("<IIII", 0, 0, len(octets), len(octets)) + octets)
-    user_link = 'uat:user_dlts:"User 0 (DLT=147)","gsm_sms","0","","0",""'
-    shown = subprocess.run(
-        [str(program), "-r", str(capture), "-o", user_link, "-T", "json"],
-        env={"HOME": str(folder), "PATH": os.environ["PATH"]},
-        capture_output=True,
-        timeout=60,
-        check=True,
-    )
-    return [flat(packet["_source"]["layers"]["gsm_sms"]) for packet in json.loads(shown.stdout)]
-
-
-def flat(tree: Any) -> dict[str, Any]:
-    """Return the leaves of ``tree`` by their last name."""
-    leaves: dict[str, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            leaves |= flat(value)
-        else:
-            leaves[name.removeprefix("gsm_sms.")] = value
-    return leaves
-
-
-def test_tshark_reads_our_tpdus_field_by_field(tmp_path: Path) -> None:
-    segment_1, segment_2, text, report = dissected(
-        [
-            *(SmsDeliver(PHONE, SENT, UserData.of_octets(octets)) for octets in SEGMENTS),
-            SmsDeliver(Address.parse("Operator"), SENT, UserData.of_text("hello €")),
-            SmsStatusReport(9, PHONE, SENT, SENT, 0x46),
-        ],
-        tmp_path,
-    )
-    for number, fields in enumerate((segment_1, segment_2), 1):
+def test_tshark_reads_our_tpdus_field_by_field(
+    dissect: Callable[[Capture], dict[str, Dissected]],
+) -> None:
+    messages: dict[str, Tpdu] = {
+        "segment 1": SmsDeliver(PHONE, SENT, UserData.of_octets(SEGMENTS[0])),
+        "segment 2": SmsDeliver(PHONE, SENT, UserData.of_octets(SEGMENTS[1])),
+        "text": SmsDeliver(Address.parse("Operator"), SENT, UserData.of_text("hello €")),
+        "report": SmsStatusReport(9, PHONE, SENT, SENT, 0x46),
+    }
+    capture = Capture()
+    for name, message in messages.items():
+        capture.message(name, "gsm_sms", message.encode())
+    seen = dissect(capture)
+    for number in (1, 2):
         expected = {
             "tp-oa": "358401234567",
             "dis_field_addr.num_type": "1",
@@ -149,6 +118,10 @@ def test_tshark_reads_our_tpdus_field_by_field(tmp_path: Path) -> None:
             "scts.seconds": "9",
             "scts.timezone": "0",
         }
-        assert {name: fields[name] for name in expected} == expected
-    assert (text["tp-oa"], text["sms_text"]) == ("Operator", "hello €")
-    assert (report["tp-mti"], report["tp-mr"], report["tp-ra"]) == ("2", "9", "358401234567")
+        fields = seen[f"segment {number}"]
+        assert {name: fields.value(f"gsm_sms.{name}") for name in expected} == expected
+    text, report = seen["text"], seen["report"]
+    assert text.value("gsm_sms.tp-oa") == "Operator"
+    assert text.value("gsm_sms.sms_text") == "hello €"
+    said = [report.value(f"gsm_sms.{name}") for name in ("tp-mti", "tp-mr", "tp-ra")]
+    assert said == ["2", "9", "358401234567"]

@@ -92,6 +92,10 @@ class SmscBearer:
         """Return how each SMSC fares."""
         return [pool.status() for pool in self._pools.values()]
 
+    def health(self) -> list[str]:
+        """Return a line for each SMSC."""
+        return [str(status) for status in self.status()]
+
     async def submit(
         self, messages: Sequence[ShortMessage], wish: SubmissionWish
     ) -> list[Submission]:

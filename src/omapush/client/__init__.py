@@ -12,6 +12,13 @@ Who calls whom::
                    │
                    └── status: every change of state, to whoever listens
 
+Beside that, what a client does with the content types that push defines, for whoever takes those
+pushes; all of it is pure but for ``inbox_store``:
+
+* ``inbox``: service indications, kept and presented (SI); ``inbox_store`` keeps them on disk.
+* ``loading_queue``: services that wait to be loaded (SL).
+* ``cache``: what a cache must offer, and what cache operations take away (CO).
+
 ``registered`` holds what belongs to one registration while the process lives; ``service_client`` is
 for applications in other processes and knows nothing of the rest.
 

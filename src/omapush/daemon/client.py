@@ -19,6 +19,7 @@ from omapush.client.service_point import ServicePoint
 from omapush.client.store import ClientStore
 from omapush.client.whitelist import Source, read_entries
 from omapush.core.instants import SECOND_MS
+from omapush.daemon.client_sessions import holding_sessions
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.serving import HttpServer, ListenError
 from omapush.daemon.settings import ClientSettings
@@ -58,6 +59,7 @@ async def _run(
     async with (
         _listening(settings, clock, agent),
         listening_for_datagrams(settings, clock, agent),
+        holding_sessions(settings, clock, agent),
     ):
         if settings.cai.socket is not None:
             point = ServicePoint(

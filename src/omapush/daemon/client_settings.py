@@ -7,9 +7,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from omapush.daemon.settings_table import EndpointSetting, NetworkSetting
+from omapush.daemon.settings_table import AddressSetting, EndpointSetting, NetworkSetting
 from omapush.daemon.settings_table import Table as _Table
-from omapush.ppg.contacts import Contact, HttpContact, SmsContact, UdpContact
+from omapush.ppg.contacts import Contact, HttpContact, SessionContact, SmsContact, UdpContact
 from omapush.ppg.subscribers import Range
 
 SMS_NETWORK, SMS_BEARER = "GSM", "SMS"
@@ -31,16 +31,20 @@ class ContactTable(_Table):
     ota_wsp_sms: str | None = Field(
         None,
         pattern=_NUMBER,
-        description="... its number, with + and country code, for connectionless pushes by SMS",
+        description="... its number, with + and country code, for connectionless pushes by SMS, "
+        "or ...",
+    )
+    ota_wsp_session: AddressSetting | None = Field(
+        None, description="... the IP address from which it opens push sessions"
     )
     network: str | None = Field(None, description="its network by WDP name")
     bearer: str | None = Field(None, description="its bearer by WDP name")
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        ways = (self.ota_http, self.ota_wsp_udp, self.ota_wsp_sms)
+        ways = (self.ota_http, self.ota_wsp_udp, self.ota_wsp_sms, self.ota_wsp_session)
         if sum(way is not None for way in ways) != 1:
-            raise ValueError("needs one of ota_http, ota_wsp_udp and ota_wsp_sms")
+            raise ValueError("needs one of ota_http, ota_wsp_udp, ota_wsp_sms and ota_wsp_session")
         return self
 
     def contact(self) -> Contact:
@@ -79,6 +83,9 @@ class ClientTable(_Table):
         pattern=_NUMBER,
         description="its number, with + and country code, for connectionless pushes by SMS",
     )
+    ota_wsp_session: AddressSetting | None = Field(
+        None, description="the IP address from which it opens push sessions"
+    )
     terminal_id: str | None = Field(
         None, description="X-Wap-Terminal-Id that it must give; default: any"
     )
@@ -102,6 +109,9 @@ class SubscribersTable(_Table):
     networks: list[NetworkSetting] = Field(
         [], description="networks whose clients are reached by UDP on port 2948"
     )
+    sessions: bool = Field(
+        default=False, description="clients in networks open push sessions as well"
+    )
     network: str | None = Field(None, description="their network by WDP name")
     bearer: str | None = Field(None, description="their bearer by WDP name")
 
@@ -109,6 +119,8 @@ class SubscribersTable(_Table):
     def _somebody(self) -> Self:
         if bool(self.numbers) == bool(self.networks):
             raise ValueError("needs either numbers or networks")
+        if self.sessions and not self.networks:
+            raise ValueError("sessions is for networks")
         return self
 
     def range(self) -> Range:
@@ -117,6 +129,7 @@ class SubscribersTable(_Table):
         return Range(
             tuple(self.numbers),
             tuple(ipaddress.ip_network(text, strict=False) for text in self.networks),
+            self.sessions,
             self.network or (SMS_NETWORK if by_sms else None),
             self.bearer or (SMS_BEARER if by_sms else None),
         )
@@ -131,4 +144,7 @@ def _ways(table: ContactTable | ClientTable) -> list[Contact]:
     if table.ota_wsp_sms is not None:
         network, bearer = table.network or SMS_NETWORK, table.bearer or SMS_BEARER
         ways.append(Contact(SmsContact(table.ota_wsp_sms), network, bearer))
+    if table.ota_wsp_session is not None:
+        where = SessionContact(table.ota_wsp_session)
+        ways.append(Contact(where, table.network, table.bearer))
     return ways

@@ -6,11 +6,11 @@ import asyncio
 import gc
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from omapush import __version__
-from omapush.bearers.tcp import TcpBearer
 from omapush.core.instants import HOUR_MS, SECOND_MS, Instant, later
 from omapush.daemon.client_settings import RouteTable
 from omapush.daemon.clock import SystemClock
@@ -21,24 +21,17 @@ from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
 from omapush.daemon.tls import tls_options
-from omapush.daemon.wsp_bearers import (
-    datagrams,
-    longest_submission_ms,
-    short_messages,
-    smsc_accounts,
-    smsc_health,
-)
-from omapush.ota.http.ppg import HttpPpgSettings
+from omapush.daemon.ways import open_ways, retry_policy
+from omapush.daemon.wsp_bearers import longest_submission_ms, smsc_accounts
 from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.admin import admin_application
-from omapush.ppg.datagram_reach import Datagrams
+from omapush.ppg.beginning import Beginning
 from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
 from omapush.ppg.documents import Identity
 from omapush.ppg.expanding import ExpansionLoop
 from omapush.ppg.finding import Finder
 from omapush.ppg.http import PapHttpSettings, PapOverHttp
 from omapush.ppg.lane import LaneSettings
-from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.notification import NotificationLoop, NotificationSettings
 from omapush.ppg.notification_sender import HttpNotificationSender
@@ -49,9 +42,6 @@ from omapush.ppg.routing import RouteRule
 from omapush.ppg.store.contract import PLACED_AT_ONCE, NewPush, Store, StoreUnavailable
 from omapush.ppg.store.opening import StoreUrlError, open_store
 from omapush.ppg.submission import SubmissionLimits
-from omapush.ppg.terminal_reach import TerminalReachSettings
-from omapush.ppg.terminals import Terminals
-from omapush.ppg.ways import ShortMessages, Ways
 
 log = structlog.get_logger(__name__)
 
@@ -87,8 +77,7 @@ async def run_ppg(settings: PpgSettings) -> None:
     sender = _sender(settings, rules)
     profiles = profiles_of(settings.profiles, clock)
     try:
-        async with datagrams(settings, clock) as udp:
-            await _run(settings, rules, clock, store, sender, profiles, udp)
+        await _run(settings, rules, clock, store, sender, profiles)
     finally:
         if profiles is not None:
             await profiles.close()
@@ -104,7 +93,6 @@ async def _run(
     store: Store,
     sender: HttpNotificationSender,
     profiles: Profiles | None,
-    udp: Datagrams | None,
 ) -> None:
     incarnation = secrets.token_hex(8)
     node = settings.gateway.node
@@ -122,48 +110,49 @@ async def _run(
         owner,
         _notification_settings(settings),
     )
+    deliveries: DeliveryLoop
+
+    def reachable() -> None:
+        deliveries.wake()
+
     reports = Reports(store, metrics, notifications.wake)
-    async with short_messages(settings, clock, reports) as sms:
-        ways = _ways(settings, store, clock, profiles, udp, sms)
-        await _serve(
-            settings,
-            rules,
-            clock,
+    async with open_ways(
+        settings, rules.recipients, store, profiles, reports, reachable, clock
+    ) as ways:
+        deliveries = DeliveryLoop(
             store,
-            profiles,
+            rules.recipients,
             ways,
-            owner,
             metrics,
-            identity,
-            notifications,
-            lambda: smsc_health(sms),
+            notifications.wake,
+            clock,
+            owner,
+            _delivery_settings(settings),
         )
+        ground = _Ground(settings, rules, clock, store, profiles, metrics, identity, ways.health)
+        await _serve(ground, deliveries, notifications)
     log.info("gateway_stopped", node=node)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What every part of a running gateway stands on."""
+
+    settings: PpgSettings
+    rules: Policies
+    clock: SystemClock
+    store: Store
+    profiles: Profiles | None
+    metrics: Metrics
+    identity: Identity
+    health: Callable[[], Sequence[str]]
+
+
 async def _serve(
-    settings: PpgSettings,
-    rules: Policies,
-    clock: SystemClock,
-    store: Store,
-    profiles: Profiles | None,
-    ways: Ways,
-    owner: str,
-    metrics: Metrics,
-    identity: Identity,
-    notifications: NotificationLoop,
-    health: Callable[[], Sequence[str]],
+    ground: _Ground, deliveries: DeliveryLoop, notifications: NotificationLoop
 ) -> None:
-    deliveries = DeliveryLoop(
-        store,
-        rules.recipients,
-        ways,
-        metrics,
-        notifications.wake,
-        clock,
-        owner,
-        _delivery_settings(settings),
-    )
+    """Take and deliver pushes until the gateway is asked to stop."""
+    settings, store, clock = ground.settings, ground.store, ground.clock
     expansions = ExpansionLoop(store, deliveries.wake)
 
     def accepted(push: NewPush) -> None:
@@ -171,25 +160,13 @@ async def _serve(
         if len(push.deliveries) > PLACED_AT_ONCE:
             expansions.wake()
 
-    acceptance = Acceptance(
-        store,
-        Finder(rules.resolver, rules.recipients),
-        rules.targets,
-        identity,
-        SubmissionLimits(
-            settings.pap.max_recipients,
-            round(settings.delivery.max_age_hours * HOUR_MS),
-            settings.pap.match_capabilities,
-        ),
-        settings.pap.tolerance.tolerance(),
+    front_door = PapOverHttp(
+        _acceptance(ground, accepted, notifications.wake, deliveries),
+        ground.rules.initiators,
+        ground.metrics,
+        _http_settings(settings),
         clock,
-        new_push_key,
-        accepted,
-        notifications.wake,
-        rules.authorisation,
-        profiles,
     )
-    front_door = PapOverHttp(acceptance, rules.initiators, metrics, _http_settings(settings), clock)
     pap = HttpServer(
         front_door,
         [listening_socket(settings.pap.listen)],
@@ -198,7 +175,8 @@ async def _serve(
         **tls_options(settings.pap),
     )
     admin = HttpServer(
-        admin_application(store, metrics, health), [listening_socket(settings.admin.listen)]
+        admin_application(store, ground.metrics, ground.health),
+        [listening_socket(settings.admin.listen)],
     )
     log.info(
         "gateway_started",
@@ -229,6 +207,34 @@ async def _serve(
         },
         stop,
         stopping,
+    )
+
+
+def _acceptance(
+    ground: _Ground,
+    accepted: Callable[[NewPush], None],
+    notify: Callable[[], None],
+    beginning: Beginning,
+) -> Acceptance:
+    settings, rules = ground.settings, ground.rules
+    return Acceptance(
+        ground.store,
+        Finder(rules.resolver, rules.recipients),
+        rules.targets,
+        ground.identity,
+        SubmissionLimits(
+            settings.pap.max_recipients,
+            round(settings.delivery.max_age_hours * HOUR_MS),
+            settings.pap.match_capabilities,
+        ),
+        settings.pap.tolerance.tolerance(),
+        ground.clock,
+        new_push_key,
+        accepted,
+        notify,
+        rules.authorisation,
+        ground.profiles,
+        beginning,
     )
 
 
@@ -276,43 +282,13 @@ def _http_settings(settings: PpgSettings) -> PapHttpSettings:
     return PapHttpSettings(tuple(pap.paths), pap.max_entity, read_timeout_ms, pap.success_status)
 
 
-def _ways(
-    settings: PpgSettings,
-    store: Store,
-    clock: SystemClock,
-    profiles: Profiles | None,
-    udp: Datagrams | None,
-    sms: ShortMessages | None,
-) -> Ways:
-    table = settings.delivery
-    reaching = TerminalReachSettings(_retry(settings), _ms(table.registration_age_seconds))
-    return Ways(store, _terminals(settings, clock, profiles), clock, reaching, udp, sms)
-
-
-def _retry(settings: PpgSettings) -> RetryPolicy:
-    table = settings.delivery
-    return RetryPolicy(
-        first_ms=_ms(table.retry_first_seconds),
-        longest_ms=_ms(table.retry_longest_seconds),
-        max_sent_attempts=table.max_sent_attempts,
-        in_doubt=table.in_doubt,
-    )
-
-
-def _terminals(settings: PpgSettings, clock: SystemClock, profiles: Profiles | None) -> Terminals:
-    table = settings.delivery
-    session = HttpPpgSettings(response_timeout_ms=_ms(table.response_timeout_seconds))
-    connect_timeout_ms = _ms(table.connect_timeout_seconds)
-    return Terminals(TcpBearer(clock), session, clock, connect_timeout_ms, profiles)
-
-
 def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
     table = settings.delivery
     response_ms = _ms(table.response_timeout_seconds)
     profile_ms = _ms(settings.profiles.timeout_seconds) if settings.profiles.fetch else 0
     submission_ms = longest_submission_ms(settings)
     lane = LaneSettings(
-        retry=_retry(settings),
+        retry=retry_policy(settings),
         idle_close_ms=_ms(table.idle_close_seconds),
         lease_margin_ms=max(2 * response_ms + profile_ms, submission_ms),
         rules=tuple(_route_rule(each) for each in settings.routes),

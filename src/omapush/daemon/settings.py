@@ -27,8 +27,15 @@ from omapush.daemon.credential_settings import (
 from omapush.daemon.logs import LogFormat, LogLevel
 from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
 from omapush.daemon.profile_settings import ProfilesTable
+from omapush.daemon.push_sessions import PushSessionsTable
 from omapush.daemon.resolution import GroupTable, ResolverTable
-from omapush.daemon.settings_table import Endpoint, EndpointSetting, NetworkSetting, first_line
+from omapush.daemon.settings_table import (
+    AddressSetting,
+    Endpoint,
+    EndpointSetting,
+    NetworkSetting,
+    first_line,
+)
 from omapush.daemon.settings_table import Table as _Table
 from omapush.daemon.smsc_settings import SmscTable
 from omapush.daemon.wsp_settings import OtaWspTable
@@ -329,6 +336,7 @@ class PpgSettings(FileSettings):
     anonymous: AnonymousTable = AnonymousTable()
     initiators: list[InitiatorTable] = []
     ota_wsp: OtaWspTable = OtaWspTable()
+    push_sessions: PushSessionsTable = PushSessionsTable()
     smsc: list[SmscTable] = []
     clients: list[ClientTable] = []
     subscribers: list[SubscribersTable] = []
@@ -368,6 +376,14 @@ class ClientOtaWspTable(_Table):
         None,
         description="where connectionless pushes by UDP come in, normally port 2948; default: no "
         "port is opened",
+    )
+    session_from: AddressSetting = Field(
+        "0.0.0.0",  # noqa: S104 - an address to send from
+        description="local address that push sessions are opened from",
+    )
+    session_with: list[EndpointSetting] = Field(
+        [],
+        description="gateways to hold a push session with: IP address and UDP port, normally 9201",
     )
 
 

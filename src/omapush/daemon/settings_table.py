@@ -18,6 +18,11 @@ def _network(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    return str(ipaddress.ip_address(value))
+
+
+AddressSetting = Annotated[str, AfterValidator(_address)]
 NetworkSetting = Annotated[str, AfterValidator(_network)]
 
 

@@ -87,13 +87,6 @@ def _check_reached(settings: PpgSettings, accounts: Sequence[SmscAccount]) -> No
                 raise SettingsError(reason)
 
 
-def smsc_health(sms: ShortMessages | None) -> list[str]:
-    """Return a line for each SMSC that says how it fares."""
-    if sms is None or not isinstance(sms.bearer, SmscBearer):
-        return []
-    return [str(status) for status in sms.bearer.status()]
-
-
 def longest_submission_ms(settings: PpgSettings) -> int:
     """Return how long handing a push to an SMSC may take; 0: there are none."""
     return max(

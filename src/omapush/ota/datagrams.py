@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+from omapush.core.instants import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +60,55 @@ class DatagramBearer(Protocol):
 
         :raises BearerUnavailable: not resolvable, or not within ``timeout_ms``.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class SendDatagram:
+    """Effect: send these octets there."""
+
+    peer: Peer
+    octets: bytes
+
+
+RequestT = TypeVar("RequestT", contravariant=True)
+IndicationT = TypeVar("IndicationT")
+
+
+class DatagramMachine(Protocol[RequestT, IndicationT]):
+    """A sans-IO protocol over datagrams of one port, with one peer or many.
+
+    A call never blocks and never raises for anything that a peer sent. After each call the driver
+    drains :meth:`effects`, then :meth:`indications`, then re-arms :meth:`next_timer`.
+    """
+
+    def request(self, primitive: RequestT, now: Instant) -> None:
+        """Take a primitive from above."""
+
+    def receive(self, octets: bytes, peer: Peer, now: Instant) -> None:
+        """Take a datagram from below."""
+
+    def next_timer(self) -> Instant | None:
+        """When :meth:`handle_timer` wants to be called, or ``None``."""
+
+    def handle_timer(self, now: Instant) -> None:
+        """The instant of :meth:`next_timer` has come."""
+
+    def effects(self) -> list[SendDatagram]:
+        """Hand out and forget what is to be sent."""
+
+    def indications(self) -> list[IndicationT]:
+        """Hand out and forget what is to be told above."""
+
+
+class MachineHost(Protocol[RequestT]):
+    """A machine on an open port, as seen from above."""
+
+    @property
+    def port(self) -> int:
+        """The local port."""
+
+    def request(self, primitive: RequestT) -> None:
+        """Hand a primitive to the machine and carry out what follows from it."""
+
+    def close(self) -> None:
+        """Close the port; the machine hears nothing more."""

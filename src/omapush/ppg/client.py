@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from omapush.pap.address import Address
-from omapush.ppg.contacts import Contact
+from omapush.ppg.contacts import Connectionless, Contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +22,10 @@ class Client:
     addresses: tuple[Address, ...]
     contacts: tuple[Contact, ...] = ()
     terminal_id: str | None = None
+
+    @property
+    def is_connectionless(self) -> bool:
+        """Whether nothing is kept open on any way to it, so that pushes need no lane."""
+        return bool(self.contacts) and all(
+            isinstance(contact.where, Connectionless) for contact in self.contacts
+        )

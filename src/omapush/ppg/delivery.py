@@ -8,19 +8,34 @@ comes first. A wake-up that is lost costs at most one polling time.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
-from omapush.core.instants import Instant
+from omapush.core.instants import Instant, later
+from omapush.ppg.client import Client
 from omapush.ppg.lane import Lane, LaneSettings
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.recipients import Recipients
-from omapush.ppg.store.contract import DeliveryState, Settlement, Store, StoreUnavailable
+from omapush.ppg.store.contract import (
+    Begun,
+    ClaimedDelivery,
+    DeliveryKey,
+    DeliveryState,
+    NewDelivery,
+    NewPush,
+    Settlement,
+    Store,
+    StoreUnavailable,
+)
 from omapush.ppg.ways import Ways
 
 log = structlog.get_logger(__name__)
+
+MOST_BEGUN = 16
+"""Deliveries of one push that are begun as it is stored; of more, the loop claims what it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +82,7 @@ class DeliveryLoop:
         self._owner = owner
         self._settings = settings
         self._lanes: dict[str, Lane] = {}
+        self._alone: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._in_flight = 0
@@ -75,6 +91,52 @@ class DeliveryLoop:
     def wake(self) -> None:
         """Look at the ledger now: something may have become due."""
         self._wake.set()
+
+    def reserve(self, push: NewPush, now: Instant) -> NewPush:
+        """Return ``push`` as it is to be stored: begun, if it can be sent as soon as it is stored.
+
+        That spares a claim, and is for clients that need no lane: those that have one get their
+        pushes in order. Whoever reserves calls :meth:`begin` or :meth:`abandon` afterwards.
+        """
+        if not self._may_begin(push, now):
+            return push
+        for delivery in push.deliveries:
+            self._in_flight += 1
+            self._alone[delivery.client_id] += 1
+        lease_until = later(now, self._settings.lease_ms)
+        return replace(push, begun=Begun(self._owner, lease_until))
+
+    def begin(self, push: NewPush) -> None:
+        """Send what was reserved and is now stored."""
+        for told in push.deliveries:
+            client = self._recipients.client(told.client_id)
+            delivery = _claimed(push, told)
+            self._spawn(self._deliver_alone(self._new_lane(told.client_id, client), delivery))
+
+    def abandon(self, push: NewPush) -> None:
+        """Give back what was reserved: the push was not stored, or nobody knows.
+
+        If it was stored after all, its lease runs out and it is looked at again, in doubt.
+        """
+        for told in push.deliveries:
+            self._leave(told.client_id)
+            self._release()
+
+    def _may_begin(self, push: NewPush, now: Instant) -> bool:
+        if self._stopping or push.replaces is not None or len(push.deliveries) > MOST_BEGUN:
+            return False
+        if self._in_flight + len(push.deliveries) > self._settings.in_flight:
+            return False
+        return all(self._may_begin_one(told, now) for told in push.deliveries)
+
+    def _may_begin_one(self, told: NewDelivery, now: Instant) -> bool:
+        plain = told.rejection is None and not told.members and told.part_of is None
+        if not plain or told.due_at > now or told.client_id in self._lanes:
+            return False
+        if self._alone[told.client_id] >= self._settings.per_client:
+            return False
+        client = self._recipients.client(told.client_id)
+        return client is not None and client.is_connectionless
 
     async def stop(self, patience_ms: int) -> None:
         """Claim nothing more and let what is under way end, for at most ``patience_ms``."""
@@ -122,6 +184,7 @@ class DeliveryLoop:
         per_client = self._settings.per_client
         share = max(1, per_client // 2)
         full = [name for name, lane in self._lanes.items() if lane.load + share > per_client]
+        full += [name for name, load in self._alone.items() if load + share > per_client]
         claimed = await self._store.claim(
             self._owner,
             self._clock(),
@@ -132,8 +195,36 @@ class DeliveryLoop:
         )
         for delivery in claimed:
             self._in_flight += 1
-            self._lane(delivery.client_id).put(delivery)
+            self._begin(delivery)
         return len(claimed)
+
+    def _begin(self, delivery: ClaimedDelivery) -> None:
+        client_id = delivery.client_id
+        lane = self._lanes.get(client_id)
+        if lane is None:
+            client = self._recipients.client(client_id)
+            if client is not None and client.is_connectionless:
+                self._alone[client_id] += 1
+                self._spawn(self._deliver_alone(self._new_lane(client_id, client), delivery))
+                return
+            lane = self._lanes[client_id] = self._new_lane(client_id, client)
+            self._spawn(self._run_lane(lane))
+        lane.put(delivery)
+
+    async def _deliver_alone(self, lane: Lane, delivery: ClaimedDelivery) -> None:
+        """Make one attempt to reach a client of which nothing is kept between pushes.
+
+        A push by SMS goes to very many clients, and each gets one: lanes would be in the way.
+        """
+        settlement = None
+        try:
+            settlement = await lane.attempt(delivery)
+        finally:
+            self._leave(lane.client_id)
+            if settlement is None:
+                self._release()
+        if settlement is not None:
+            await self._settle(settlement)
 
     async def _wait_ms(self) -> int:
         if self._in_flight >= self._settings.in_flight:
@@ -153,20 +244,23 @@ class DeliveryLoop:
         except TimeoutError:
             pass
 
-    def _lane(self, client_id: str) -> Lane:
-        lane = self._lanes.get(client_id)
-        if lane is None:
-            lane = Lane(
-                client_id,
-                self._recipients.client(client_id),
-                self._store,
-                self._ways,
-                self._ended,
-                self._clock,
-                self._settings.lane,
-            )
-            self._lanes[client_id] = lane
-            self._spawn(self._run_lane(lane))
+    def _leave(self, client_id: str) -> None:
+        self._alone[client_id] -= 1
+        if not self._alone[client_id]:
+            del self._alone[client_id]
+
+    def _new_lane(self, client_id: str, client: Client | None) -> Lane:
+        lane = Lane(
+            client_id,
+            client,
+            self._store,
+            self._ways,
+            self._ended,
+            self._clock,
+            self._settings.lane,
+        )
+        if self._stopping:
+            lane.stop()
         return lane
 
     async def _run_lane(self, lane: Lane) -> None:
@@ -206,3 +300,29 @@ class DeliveryLoop:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _claimed(push: NewPush, told: NewDelivery) -> ClaimedDelivery:
+    """Return what a claim would have given."""
+    begun = push.begun
+    if begun is None:
+        raise ValueError("the push was not begun")
+    return ClaimedDelivery(
+        key=DeliveryKey(push.push_key, told.position),
+        push_id=push.push_id,
+        initiator_id=push.initiator_id,
+        client_id=told.client_id,
+        address=told.address,
+        owner=begun.owner,
+        attempt=1,
+        sent_attempts=0,
+        in_doubt=False,
+        lease_until=begun.lease_until,
+        received_at=push.received_at,
+        expires_at=push.expires_at,
+        confirmed=push.confirmed,
+        flags=push.flags,
+        message=push.message,
+        control=push.control,
+        notified=push.notify_url is not None,
+    )

@@ -137,22 +137,31 @@ class Lane:
         return max(limits, default=1)
 
     async def _attempt(self, claimed: ClaimedDelivery) -> None:
-        bound = log.bind(push_id=claimed.push_id, delivery_id=str(claimed.key))
+        self._ended(await self.attempt(claimed))
+
+    async def attempt(self, claimed: ClaimedDelivery) -> Settlement | None:
+        """Make one attempt, outside the queue; what comes back is as for ``ended``."""
         try:
             settlement = await self._deliver(claimed)
-        except Exception:  # noqa: BLE001 - whatever it is, the lane goes on
+        except Exception:
             # One bad row must not stop the others. Its lease runs out and it is looked at again.
-            bound.exception("delivery_failed_unexpectedly", client=self.client_id)
-            self._ended(None)
-            return
-        bound.debug(
+            log.exception(
+                "delivery_failed_unexpectedly",
+                client=self.client_id,
+                push_id=claimed.push_id,
+                delivery_id=str(claimed.key),
+            )
+            return None
+        log.debug(
             "attempt_ended",
             client=self.client_id,
+            push_id=claimed.push_id,
+            delivery_id=str(claimed.key),
             state=settlement.state.value,
             code=settlement.code,
             reason=settlement.reason,
         )
-        self._ended(settlement)
+        return settlement
 
     async def _deliver(self, claimed: ClaimedDelivery) -> Settlement:
         early = self._not_sent(claimed)

@@ -13,7 +13,14 @@ from typing import Protocol
 from omapush.content.message import PushMessage
 from omapush.core.errors import OmapushError
 from omapush.core.instants import Instant, later
-from omapush.ota.interface import BearerUnavailable, PushOutcome
+from omapush.ota.interface import (
+    BearerUnavailable,
+    PoConfirmedPushReq,
+    PoPushReq,
+    PpgRequest,
+    PushFlag,
+    PushOutcome,
+)
 from omapush.ppg.contacts import Contact
 from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.store.contract import ClaimedDelivery
@@ -66,6 +73,14 @@ class Reach(Protocol):
         """Close what is open when the pushes under way have ended."""
 
 
+def request_of(claimed: ClaimedDelivery, message: PushMessage) -> PpgRequest:
+    """Return the primitive that sends ``message``, confirmed or not as the delivery wants it."""
+    delivery_id, flags = str(claimed.key), PushFlag(claimed.flags)
+    if claimed.confirmed:
+        return PoConfirmedPushReq(delivery_id, message, flags)
+    return PoPushReq(delivery_id, message, flags)
+
+
 class BackOff:
     """The growing wait after failures in a row.
 
@@ -89,10 +104,10 @@ class BackOff:
         """End the wait."""
         self._failures, self.not_before = 0, Instant(0)
 
-    def failed(self, reason: str) -> int:
+    def failed(self, reason: str, *, at_least_ms: int = 0) -> int:
         """Begin a wait, and return its length in milliseconds."""
         self._failures += 1
-        wait = self._policy.wait_ms(self._failures, self._seed)
+        wait = max(self._policy.wait_ms(self._failures, self._seed), at_least_ms)
         self.not_before, self._failure = later(self._clock(), wait), reason
         return wait
 

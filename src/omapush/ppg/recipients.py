@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from omapush.core.errors import OmapushError
 from omapush.pap.address import Address
 from omapush.ppg.client import Client
+from omapush.ppg.contacts import SessionContact
 from omapush.ppg.subscribers import Subscribers
 
 
@@ -29,10 +30,14 @@ class Recipients:
         self._subscribers = subscribers or Subscribers()
         self._by_id: dict[str, Client] = {}
         self._by_recipient: dict[str, Client] = {}
+        self._by_session_host: dict[str, str] = {}
         for client in clients:
             if client.client_id in self._by_id:
                 raise AmbiguousClientsError(f"two clients are called {client.client_id!r}")
             self._by_id[client.client_id] = client
+            for contact in client.contacts:
+                if isinstance(contact.where, SessionContact):
+                    self._keep_session_host(contact.where.host, client)
             for address in client.addresses:
                 other = self._by_recipient.setdefault(address.recipient_key, client)
                 if other is not client:
@@ -40,6 +45,13 @@ class Recipients:
                         f"{address.original} leads to both {other.client_id!r} "
                         f"and {client.client_id!r}"
                     )
+
+    def _keep_session_host(self, host: str, client: Client) -> None:
+        other = self._by_session_host.setdefault(host, client.client_id)
+        if other != client.client_id:
+            raise AmbiguousClientsError(
+                f"push sessions from {host} are of both {other!r} and {client.client_id!r}"
+            )
 
     def resolve(self, address: Address) -> Client | None:
         """Return the client behind ``address``; the ppg-specifier plays no part (PPG 6)."""
@@ -49,6 +61,10 @@ class Recipients:
     def client(self, client_id: str) -> Client | None:
         """Return the client called ``client_id``, if the settings still lead to it."""
         return self._by_id.get(client_id) or self._subscribers.client(client_id)
+
+    def client_at(self, host: str) -> str | None:
+        """Return the id of the client whose push sessions come from the IP address ``host``."""
+        return self._by_session_host.get(host) or self._subscribers.client_at(host)
 
     @property
     def clients(self) -> Mapping[str, Client]:

@@ -7,14 +7,18 @@ and is kept nowhere, so that a million subscribers cost nothing.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from omapush.pap.address import IPV4, IPV6, PLMN, Address
 from omapush.ppg.client import Client
-from omapush.ppg.contacts import Contact, SmsContact, UdpContact
+from omapush.ppg.contacts import Contact, SessionContact, SmsContact, UdpContact
 from omapush.ppg.patterns import matches
+
+REMEMBERED = 8_192
+"""Clients that need not be made again at once."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -25,11 +29,13 @@ class Range:
 
     :ivar numbers: patterns of numbers with their ``+``, such as ``+35840*``; reached by SMS.
     :ivar networks: reached by UDP.
+    :ivar sessions: clients in ``networks`` open push sessions too.
     :ivar network: name of the network (WDP appendix C); ``bearer`` likewise.
     """
 
     numbers: tuple[str, ...] = ()
     networks: tuple[Network, ...] = ()
+    sessions: bool = False
     network: str | None = None
     bearer: str | None = None
 
@@ -39,33 +45,46 @@ class Subscribers:
 
     def __init__(self, ranges: Iterable[Range] = ()) -> None:
         self._ranges = tuple(ranges)
+        # Asked for when a push is accepted, and soon after when it is delivered.
+        self._client = functools.lru_cache(maxsize=REMEMBERED)(self._made)
 
     def resolve(self, address: Address) -> Client | None:
         """Return the client behind ``address``, if it is in a served range."""
         if address.qualifiers:
             return None
-        return self._client(address.type, address.value, (address,))
+        return self._client(address.type, address.value)
 
     def client(self, client_id: str) -> Client | None:
         """Return the client with an id that :meth:`resolve` gave, if its range is still served."""
         kind, colon, value = client_id.partition(":")
-        return self._client(kind, value, ()) if colon else None
+        return self._client(kind, value) if colon else None
 
-    def _client(self, kind: str, value: str, addresses: tuple[Address, ...]) -> Client | None:
-        contact = self._contact(kind, value)
-        return None if contact is None else Client(f"{kind}:{value}", addresses, (contact,))
+    def client_at(self, host: str) -> str | None:
+        """Return the id of the client whose push sessions come from the IP address ``host``."""
+        address = ipaddress.ip_address(host)
+        kind = IPV4 if address.version == 4 else IPV6
+        for each in self._ranges:
+            if any(address in network for network in each.networks):
+                return f"{kind}:{address.exploded}" if each.sessions else None
+        return None
 
-    def _contact(self, kind: str, value: str) -> Contact | None:
+    def _made(self, kind: str, value: str) -> Client | None:
+        contacts = self._contacts(kind, value)
+        return Client(f"{kind}:{value}", (), contacts) if contacts else None
+
+    def _contacts(self, kind: str, value: str) -> tuple[Contact, ...]:
         if kind == PLMN:
             for each in self._ranges:
                 if any(matches(pattern, value) for pattern in each.numbers):
-                    return Contact(SmsContact(value), each.network, each.bearer)
+                    return (Contact(SmsContact(value), each.network, each.bearer),)
         elif kind in (IPV4, IPV6):
             try:
                 host = ipaddress.ip_address(value)
             except ValueError:
-                return None  # not from resolve(): somebody wrote a client id by hand
+                return ()  # not from resolve(): somebody wrote a client id by hand
             for each in self._ranges:
                 if any(host in network for network in each.networks):
-                    return Contact(UdpContact(str(host)), each.network, each.bearer)
-        return None
+                    wheres = (UdpContact(str(host)), SessionContact(str(host)))
+                    used = wheres if each.sessions else wheres[:1]
+                    return tuple(Contact(where, each.network, each.bearer) for where in used)
+        return ()

@@ -12,16 +12,13 @@ from omapush.content.message import PushMessage
 from omapush.core.instants import HOUR_MS, Instant
 from omapush.ota.interface import (
     BearerUnavailable,
-    PoConfirmedPushReq,
-    PoPushReq,
     PpgRequest,
-    PushFlag,
     PushOutcome,
 )
 from omapush.ppg.client import Client
 from omapush.ppg.contacts import HttpContact
 from omapush.ppg.lifecycle import RetryPolicy
-from omapush.ppg.reach import BackOff, RegistrationFailedError
+from omapush.ppg.reach import BackOff, RegistrationFailedError, request_of
 from omapush.ppg.routing import Route
 from omapush.ppg.store.contract import (
     ClaimedDelivery,
@@ -119,7 +116,7 @@ class TerminalReach:
             verdict = fit(message, await self._terminals.capabilities(connection))
         if isinstance(verdict, Unfit):
             return verdict
-        return TerminalPassage(self, connection, _request(claimed, verdict))
+        return TerminalPassage(self, connection, request_of(claimed, verdict))
 
     async def push(self, connection: TerminalConnection, request: PpgRequest) -> PushOutcome:
         """Send one push and wait for its end; what the terminal tells by the way is kept."""
@@ -196,10 +193,3 @@ class TerminalPassage:
     async def push(self) -> PushOutcome:
         """Send it and wait for its end; the session bounds the wait."""
         return await self.reach.push(self.connection, self.request)
-
-
-def _request(claimed: ClaimedDelivery, message: PushMessage) -> PpgRequest:
-    delivery_id, flags = str(claimed.key), PushFlag(claimed.flags)
-    if claimed.confirmed:
-        return PoConfirmedPushReq(delivery_id, message, flags)
-    return PoPushReq(delivery_id, message, flags)

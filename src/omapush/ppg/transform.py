@@ -1,6 +1,7 @@
 """What a client gets: the push message made fit for its capabilities (PPG 5.1.2.1). Pure.
 
-Bodies go through untouched for now; compilation of text to WBXML and content coding join here.
+Bodies go through untouched but for one thing: text that has a binary form is compiled when the
+client takes that form and not the text.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from omapush.ota.http.entity import encoded_size
 from omapush.ota.interface import ClientCapabilities
 from omapush.pap.codes import StatusCode
 from omapush.ppg.capabilities import accepts_application, accepts_type
+from omapush.ppg.compilation import CompilationError, binary_form_of, compiled, may_transform
 
 # Push Message 6: an artefact of the way from initiator to gateway, or the gateway's own to write.
 _NOT_FOR_THE_CLIENT = frozenset(
@@ -55,7 +57,17 @@ def for_the_air(message: PushMessage) -> PushMessage:
 def fit(message: PushMessage, capabilities: ClientCapabilities) -> PushMessage | Unfit:
     """Judge ``message``, already :func:`for_the_air`, against what the client said it takes."""
     if not accepts_type(capabilities.accept, message.media_type):
-        return Unfit(f"the client does not take {message.media_type or 'content without a type'}")
+        binary = binary_form_of(message.media_type)
+        if binary is None or not accepts_type(capabilities.accept, binary):
+            what = message.media_type or "content without a type"
+            return Unfit(f"the client does not take {what}")
+        if not may_transform(message):
+            reason = f"the client takes {binary} only, and the content may not be transformed"
+            return Unfit(reason, StatusCode.TRANSFORMATION_FAILURE)
+        compiled_message = in_binary_form(message)
+        if isinstance(compiled_message, Unfit):
+            return compiled_message
+        message = compiled_message
     application_id = ApplicationId.of(message)
     if not accepts_application(capabilities.accept_app_id, str(application_id)):
         return Unfit(f"the client has no application {application_id}")
@@ -63,3 +75,12 @@ def fit(message: PushMessage, capabilities: ClientCapabilities) -> PushMessage |
     if size > capabilities.max_message_size:
         return Unfit(f"{size} octets, and the client takes {capabilities.max_message_size}")
     return message
+
+
+def in_binary_form(message: PushMessage) -> PushMessage | Unfit:
+    """Return ``message`` compiled, or why that cannot be done (PAP 3006)."""
+    try:
+        return compiled(message)
+    except CompilationError as error:
+        reason = f"the content cannot be compiled: {error}"
+        return Unfit(reason, StatusCode.TRANSFORMATION_FAILURE)

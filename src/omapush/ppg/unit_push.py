@@ -15,8 +15,9 @@ from omapush.core.errors import EncodeError
 from omapush.ota.interface import PushFlag
 from omapush.ota.wsp.unit_push import encode_unit_push
 from omapush.pap.codes import StatusCode
+from omapush.ppg.compilation import binary_form_of, may_transform
 from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey
-from omapush.ppg.transform import Unfit
+from omapush.ppg.transform import Unfit, in_binary_form
 from omapush.protocols.wsp.profile import DEFAULT_PROFILE, HeaderProfile
 
 
@@ -35,6 +36,11 @@ def datagram_of(
 ) -> bytes | Unfit:
     """Return the datagram of one delivery; the same in every attempt."""
     flags = PushFlag(claimed.flags)
+    if binary_form_of(message.media_type) is not None and may_transform(message):
+        compiled = in_binary_form(message)
+        if isinstance(compiled, Unfit):
+            return compiled
+        message = compiled
     try:
         return encode_unit_push(message, flags, number_of(claimed.key) & 0xFF, settings.profile)
     except EncodeError as error:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from omapush.core.instants import HOUR_MS, Instant
 from omapush.ota.short_messages import ShortMessageBearer
 from omapush.ppg.client import Client
-from omapush.ppg.contacts import HttpContact, SmsContact, UdpContact
+from omapush.ppg.contacts import Connectionless, HttpContact, SessionContact, SmsContact, UdpContact
 from omapush.ppg.datagram_reach import DatagramReach, Datagrams
+from omapush.ppg.profiles import Profiles
+from omapush.ppg.push_sessions import PushSessions
 from omapush.ppg.reach import ClosedReach, Reach
 from omapush.ppg.reports import Reports
 from omapush.ppg.routing import Route
+from omapush.ppg.session_reach import SessionReach, SessionSettings
 from omapush.ppg.short_message_reach import ShortMessageReach, ShortMessageSettings
 from omapush.ppg.store.contract import ClaimedDelivery, Store
 from omapush.ppg.terminal_reach import TerminalReach, TerminalReachSettings
@@ -28,11 +31,24 @@ class ShortMessages:
     reports: Reports
 
 
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """What reaching clients in their push sessions needs.
+
+    :ivar profiles: completes what clients said when they connected; ``None``: that counts alone.
+    """
+
+    sessions: PushSessions
+    settings: SessionSettings
+    profiles: Profiles | None = None
+
+
 class Ways:
     """Gives each client's lane its reaches.
 
     :param datagrams: for contacts by UDP; ``None``: none is configured.
     :param short_messages: for contacts by SMS; ``None``: no SMSC is configured.
+    :param sessions: for push sessions; ``None``: no port is open for them.
     """
 
     def __init__(
@@ -43,6 +59,7 @@ class Ways:
         settings: TerminalReachSettings | None = None,
         datagrams: Datagrams | None = None,
         short_messages: ShortMessages | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         self._store = store
         self._terminals = terminals
@@ -50,6 +67,7 @@ class Ways:
         self._settings = settings or TerminalReachSettings()
         self._datagrams = datagrams
         self._short_messages = short_messages
+        self._sessions = sessions
 
     def reach(self, client: Client, route: Route) -> Reach:
         """Return the way to ``client`` over the contact of ``route``."""
@@ -63,8 +81,14 @@ class Ways:
                 return DatagramReach(client.client_id, where, self._datagrams, retry, self._clock)
             case SmsContact() as where if self._short_messages is not None:
                 return self._phone(where, self._short_messages)
+            case SessionContact() as where if self._sessions is not None:
+                return self._in_session(client, where, self._sessions)
             case _:
                 return ClosedReach(route.contact)
+
+    def health(self) -> Sequence[str]:
+        """Return lines for people about what carries pushes; see ``ppg.admin``."""
+        return () if self._short_messages is None else self._short_messages.bearer.health()
 
     async def inquire(self, client: Client | None, claimed: ClaimedDelivery) -> tuple[str, int]:
         """Ask the bearer that has a push what became of it; its answer goes into the ledger.
@@ -84,6 +108,23 @@ class Ways:
         await self._short_messages.reports.take(reports)
         told = ", ".join(sorted({report.verdict.value for report in reports}))
         return f"the SMSC was asked, and says: {told}", wait_ms
+
+    def _in_session(self, client: Client, where: SessionContact, sessions: Sessions) -> Reach:
+        connectionless = (
+            each for each in client.contacts if isinstance(each.where, Connectionless)
+        )
+        other = next(connectionless, None)
+        return SessionReach(
+            client,
+            where,
+            sessions.sessions,
+            None if other is None else self.reach(client, Route(other, other.where.way)),
+            self._store,
+            sessions.profiles,
+            self._settings.retry,
+            sessions.settings,
+            self._clock,
+        )
 
     def _phone(self, where: SmsContact, sms: ShortMessages) -> ShortMessageReach:
         return ShortMessageReach(where, sms.bearer, sms.settings)

@@ -2,12 +2,15 @@
 
 * ``virtual_clock``: time that stands still until a test moves it.
 * ``pair``: two real sessions joined by a simulated link.
+* ``datagram_link``: two real datagram machines joined by a link that loses and reorders.
 * ``bearer_contract``: the suite that every stream bearer passes.
 * ``memory_store``: a ledger in memory that obeys the store's contract.
 * ``store_contract`` and ``report_contract``: the suite that every ledger passes.
 * ``authority``: certificates that an authority of its own has signed.
 * ``postgresql``: a throw-away PostgreSQL cluster.
+* ``kannel``, ``tshark`` and ``libwbxml``: peers of other makes, to compare octets with.
 
 These modules may be imported by tests only. They need what is installed beside omapush for tests
-(pytest, a PostgreSQL server, openssl) only where their own text says so, and say what is missing.
+(pytest, a PostgreSQL server, openssl, a peer) only where their own text says so, and say what is
+missing.
 """

@@ -14,7 +14,7 @@ from omapush.daemon.ppg import check_ppg_settings
 from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_file import load_settings
 from omapush.daemon.settings_table import SettingsError
-from omapush.daemon.wsp_bearers import longest_submission_ms, smsc_accounts, smsc_health
+from omapush.daemon.wsp_bearers import longest_submission_ms, smsc_accounts
 from omapush.ppg.short_message_reach import ReceiptPolicy
 from omapush.protocols.smpp.values import InterfaceVersion
 from omapush.testing.authority import Authority
@@ -152,6 +152,3 @@ def test_check_config_tells_of_contradictions(tmp_path: Path) -> None:
     file.write_text(SMSC + PHONE)
     assert CliRunner().invoke(application, ["check-config", str(file)]).exit_code == 0
 
-
-def test_health_says_nothing_without_an_smsc() -> None:
-    assert smsc_health(None) == []

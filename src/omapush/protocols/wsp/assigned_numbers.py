@@ -212,6 +212,25 @@ PARAMETERS: dict[int, tuple[str, EncodingVersion]] = {
 }
 """Name and encoding version of each well-known parameter (WSP table 38)."""
 
+CACHE_DIRECTIVES: dict[int, str] = {
+    0: "no-cache",
+    1: "no-store",
+    2: "max-age",
+    3: "max-stale",
+    4: "min-fresh",
+    5: "only-if-cached",
+    6: "public",
+    7: "private",
+    8: "no-transform",
+    9: "must-revalidate",
+    10: "proxy-revalidate",
+    11: "s-maxage",
+}
+"""Cache-Control directives (WSP 8.4.2.15)."""
+
+SECONDS_DIRECTIVES = ("max-age", "max-stale", "min-fresh", "s-maxage")
+FIELDS_DIRECTIVES = ("no-cache", "private")
+
 BEARERS: dict[int, str] = {
     0x00: "any (IPv4)",
     0x01: "any (IPv6)",

@@ -17,7 +17,14 @@ from typing import Any
 from omapush.core.errors import DecodeError, EncodeError
 from omapush.core.octets import OctetReader
 from omapush.protocols.wsp.address import Address, encode_addresses, read_addresses
-from omapush.protocols.wsp.values import LAYER, decode_text, text_string, token_text, uintvar
+from omapush.protocols.wsp.values import (
+    LAYER,
+    decode_text,
+    read_token,
+    text_string,
+    token_text,
+    uintvar,
+)
 
 
 class ProtocolOption(IntFlag):
@@ -132,11 +139,10 @@ _NAMED = (0x05, 0x06)
 
 
 def read_identifier(reader: OctetReader) -> int | str:
-    """Read a capability's identifier, a number or a name."""
+    """Read a capability's identifier, a number or a name. :raises DecodeError: neither."""
     if reader.peek() >= 0x80:
         return reader.uint8() & 0x7F
-    position = reader.position
-    return decode_text(reader.text_string(), position)
+    return read_token(reader)
 
 
 def read_parameters(

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from omapush.core.errors import DecodeError
 from omapush.core.explanation import Field, Scalar
 from omapush.core.octets import OctetReader
-from omapush.protocols.wsp.address import read_address
+from omapush.protocols.wsp.address import Address, read_address
 from omapush.protocols.wsp.assigned_numbers import BEARERS, METHODS, STATUSES, PduType
 from omapush.protocols.wsp.capabilities import (
     FORMS,
@@ -271,26 +271,40 @@ def _capability(block: OctetReader, *, reply: bool) -> Field:
     if not one.remaining:
         return Field(name, start, octets, note="no parameters")
     value = read_parameters(one, identifier, reply=reply)
-    return Field(name, start, octets, *_capability_value(value))
+    said, note = _capability_value(value)
+    return Field(name, start, octets, said, note=note)
 
 
-def _capability_value(value: object) -> tuple[Scalar, tuple[Field, ...], str | None]:
+def _capability_value(value: object) -> tuple[Scalar, str | None]:
     if isinstance(value, ProtocolOption):
         said = [option.name or "" for option in ProtocolOption if option & value]
-        return int(value), (), ", ".join(said) or None
+        return int(value), ", ".join(said) or None
     if isinstance(value, int):
-        return value, (), None
-    return str(value), (), None
+        return value, None
+    if isinstance(value, tuple):
+        return ", ".join(_listed(item) for item in value), None
+    return str(value), None
+
+
+def _listed(item: object) -> str:
+    """Return an item of a capability's list: an address, or a code with or without its name."""
+    if isinstance(item, Address):
+        return _address_text(item)
+    code, name = item if isinstance(item, tuple) else (item, None)
+    return f"0x{code:02X}" if name is None else f"0x{code:02X} {name}"
+
+
+def _address_text(address: Address) -> str:
+    plain = address.address
+    dotted = ".".join(str(octet) for octet in plain) if len(plain) == 4 else plain.hex()
+    return dotted if address.port is None else f"{dotted} port {address.port}"
 
 
 def _address(reader: OctetReader) -> Field:
     start = reader.position
     address = read_address(reader)
     octets = reader.between(start, reader.position)
-    plain = address.address
-    dotted = ".".join(str(octet) for octet in plain) if len(plain) == 4 else plain.hex()
-    said = dotted if address.port is None else f"{dotted} port {address.port}"
     bearer = None if address.bearer is None else f"bearer 0x{address.bearer:02X}"
     if address.bearer in BEARERS:
         bearer = f"{bearer}, {BEARERS[address.bearer]}"
-    return Field("Address", start, octets, said, note=bearer)
+    return Field("Address", start, octets, _address_text(address), note=bearer)

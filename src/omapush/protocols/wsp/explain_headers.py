@@ -8,7 +8,6 @@ from omapush.core.errors import DecodeError
 from omapush.core.explanation import Field
 from omapush.core.octets import OctetReader
 from omapush.protocols.wsp.assigned_numbers import CONTENT_TYPE_FIELD, HEADER_FIELDS
-from omapush.protocols.wsp.field_writing import field_code
 from omapush.protocols.wsp.headers import (
     DEFAULT_PAGE,
     CutHeader,
@@ -19,6 +18,7 @@ from omapush.protocols.wsp.headers import (
 from omapush.protocols.wsp.media import parameter_text, read_media_range, read_parameter
 from omapush.protocols.wsp.profile import HeaderProfile
 from omapush.protocols.wsp.registers import CONTENT_TYPE_CODES
+from omapush.protocols.wsp.structured_writing import field_code
 from omapush.protocols.wsp.values import LENGTH_QUOTE, MAX_SHORT_LENGTH, read_length
 
 _APPLICATION_FIELDS = (0x2F, 0x32)

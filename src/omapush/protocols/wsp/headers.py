@@ -17,10 +17,11 @@ from typing import NamedTuple
 from omapush.core.errors import DecodeError, EncodeError, LimitError
 from omapush.core.octets import OctetReader
 from omapush.protocols.wsp.assigned_numbers import CONTENT_TYPE_FIELD, HEADER_FIELDS
-from omapush.protocols.wsp.field_reading import CONTENT_RANGES, SYNTAX, content_range
+from omapush.protocols.wsp.field_reading import CONTENT_RANGES, SYNTAX
 from omapush.protocols.wsp.field_writing import write_field
 from omapush.protocols.wsp.media import write_content_type
 from omapush.protocols.wsp.profile import DEFAULT_PROFILE, HeaderProfile
+from omapush.protocols.wsp.structured_reading import content_range
 from omapush.protocols.wsp.values import (
     LAYER,
     TOKEN,

@@ -133,12 +133,12 @@ def parameter_text(parameter: Parameter) -> str:
 
 def read_parameters(reader: OctetReader) -> str:
     """Read parameters to the end; returns them with a semicolon before each."""
-    text = ""
+    said = []
     while reader.remaining:
         parameter = read_parameter(reader)
         if parameter is not None:
-            text += "; " + parameter_text(parameter)
-    return text
+            said.append("; " + parameter_text(parameter))
+    return "".join(said)
 
 
 def read_media_range(reader: OctetReader) -> str:
@@ -156,8 +156,8 @@ def read_media(reader: OctetReader) -> str:
 
 # Writing
 
-_PARAMETER = re.compile(
-    r'[ \t]*(?:([^\s;=,"]+)[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^;"]*))?[ \t]*)?(?:;|\Z)'
+_PARAMETER = re.compile(  # possessive throughout, so that no text takes more than linear time
+    r'[ \t]*+(?:([^\s;=,"]++)[ \t]*+(?:=[ \t]*+("(?:[^"\\]++|\\.)*+"|[^;"]*+))?+[ \t]*+)?+(?:;|\Z)'
 )
 
 

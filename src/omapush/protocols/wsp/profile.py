@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from omapush.protocols.wsp.assigned_numbers import EncodingVersion
 from omapush.protocols.wsp.registers import ASSUMED_CONTENT_TYPES
@@ -36,3 +38,20 @@ class HeaderProfile:
 
 
 DEFAULT_PROFILE = HeaderProfile()
+
+_VERSION = re.compile(r"([0-9])\.([0-9]{1,2})", re.ASCII)
+
+
+def profile_for(
+    headers: Iterable[tuple[str, str]], base: HeaderProfile = DEFAULT_PROFILE
+) -> HeaderProfile:
+    """Return ``base`` with the Encoding-Version that a peer's ``headers`` tell (WSP 8.4.2.70).
+
+    Without one, or with one that is not a version, the peer knows 1.2 at most. Versions of other
+    code pages than the first do not count.
+    """
+    for name, value in headers:
+        found = _VERSION.fullmatch(value) if name.lower() == "encoding-version" else None
+        if found is not None:
+            return replace(base, encoding_version=(int(found[1]), int(found[2])))
+    return replace(base, encoding_version=DEFAULT_PROFILE.encoding_version)

@@ -171,9 +171,10 @@ def uintvar(value: int) -> bytes:
 def text_string(text: str) -> bytes:
     """Write a Text-string; a Quote goes first where the first octet is 0x80 or more.
 
-    :raises EncodeError: control characters, which NUL is one of.
+    :raises EncodeError: control characters, which NUL is one of; a tab at the beginning, which
+        would be taken for a length.
     """
-    if _CONTROL.search(text):
+    if _CONTROL.search(text) or text[:1] == "\t":
         raise EncodeError("control character in a text", layer=LAYER)
     octets = text.encode("utf-8", "surrogateescape")
     return (b"\x7f" if octets[:1] >= b"\x80" else b"") + octets + b"\0"

@@ -62,7 +62,9 @@ def test_capability_without_parameters_is_not_mentioned() -> None:
     assert decode_capabilities(bytes.fromhex("0180")) == Capabilities()
 
 
-@pytest.mark.parametrize("octets", ["0580", "00", "03840102", "0280", "03855041", "0280ff", "8f"])
+@pytest.mark.parametrize(
+    "octets", ["0580", "00", "03840102", "0280", "03855041", "0280ff", "8f", "06000000000000"]
+)
 def test_malformed_capabilities_are_refused(octets: str) -> None:
     with pytest.raises(DecodeError) as raised:
         decode_capabilities(bytes.fromhex(octets))

@@ -88,6 +88,16 @@ def test_explanation_of_a_connect_names_capabilities() -> None:
     assert [field.value for field in tree.walk() if field.name == "Client-SDU-Size"] == [1400]
 
 
+def test_explanation_of_a_capability_lists_codes_names_and_addresses() -> None:
+    capabilities = bytes.fromhex("07855041424344000787840b0a010203")
+    tree = explain_pdu(b"\x01\x10" + bytes((len(capabilities), 0)) + capabilities)
+    assert_covered(tree)
+    assert [(field.name, field.value) for field in tree.children[4:]] == [
+        ("Extended Methods", "0x50 ABCD"),
+        ("Aliases", "10.1.2.3"),
+    ]
+
+
 def test_explanation_goes_into_multiparts() -> None:
     tree = explain_unit(bytes.fromhex("060603a3af82030405038381ea66697273740702aec0223c323e000205"))
     assert_covered(tree)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from omapush.core.errors import DecodeError, EncodeError, LimitError
@@ -174,6 +176,11 @@ def test_lists_become_one_header_for_each_item() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["X-A", "Etag", "Push-Flag"])
+def test_spaces_around_a_value_are_not_sent(name: str) -> None:
+    assert octets_of((name, "\t 1 ")) == octets_of((name, "1"))
+
+
 def test_unknown_field_keeps_its_commas_in_one_text() -> None:
     assert octets_of(("X-New-header", "foo, bar")).endswith(b"foo, bar\0".hex())
 
@@ -309,6 +316,23 @@ def test_writer_refuses_what_a_field_cannot_have_and_names_it(name: str, value: 
     assert raised.value.position == name
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Via", '"\\' * 30_000),
+        ("Accept", "a/b;a" + " " * 60_000 + "x"),
+        ("Warning", '110 a "' + '\\"' * 30_000),
+        ("Date", "1 " * 30_000),
+        ("Cookie", "a=b" + "; $Path=c" * 6_000),
+        ("Encoding-Version", "9" * 60_000),
+        ("Encoding-Version", "\u00b2"),
+    ],
+)
+def test_writer_takes_linear_time_for_hostile_values(name: str, value: str) -> None:
+    with suppress(EncodeError):  # ends at all; it took many seconds where it was quadratic
+        octets_of((name, value))
+
+
 def test_refused_credentials_do_not_show_in_the_reason() -> None:
     with pytest.raises(EncodeError) as raised:
         octets_of(("Authorization", "Basic c2VjcmV0"))
@@ -414,6 +438,12 @@ def test_raw_headers_are_written_as_they_were_read() -> None:
     assert octets.hex() == "b483cb010210582d4100007f40b46100"
     block = decode_headers(octets, tolerant=True)
     assert block.headers == (("Push-Flag", "11"), ("X-A", ""))
+
+
+def test_blocks_that_stand_alone_are_read() -> None:
+    assert headers_of("c394") == (("Encoding-Version", "1.4"),)  # of an acknowledgement
+    assert headers_of("b284b282") == (("Accept-Application", "4"), ("Accept-Application", "2"))
+    assert headers_of("") == ()
 
 
 def test_code_page_holds_to_the_end_of_its_block_only() -> None:

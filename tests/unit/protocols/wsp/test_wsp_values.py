@@ -99,7 +99,7 @@ def test_reader_refuses_control_characters_with_their_place(octets: bytes) -> No
     assert (raised.value.layer, raised.value.position) == ("wsp", 0)
 
 
-@pytest.mark.parametrize("text", ["a\r\nb", "a\0b"])
+@pytest.mark.parametrize("text", ["a\r\nb", "a\0b", "\tb"])
 def test_writer_refuses_control_characters(text: str) -> None:
     with pytest.raises(EncodeError):
         values.text_string(text)

@@ -1,0 +1,284 @@
+"""The push sessions that this client holds with gateways (OTA-WSP, WAP-235 6.2).
+
+A session is opened to each gateway that the settings name, and kept: when it ends it is opened
+again after a growing wait. Another is opened when somebody asks for it, as the Session Initiation
+Application does; that one is not opened again by itself (WAP-235, 8.4).
+
+What the client takes stands in the Connect, so when that has changed a new session takes the place
+of the old one, as soon as no push is under way in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from omapush.cai.model import Binding, Protocol
+from omapush.client.agent import PushClient
+from omapush.core.errors import EncodeError
+from omapush.core.instants import MINUTE_MS, SECOND_MS, Instant
+from omapush.ota.datagrams import DatagramMachine, MachineHost, Peer
+from omapush.ota.interface import (
+    BearerUnavailable,
+    ClientCapabilities,
+    ClientRequest,
+    PoConfirmedPushInd,
+    PoPushVoidInd,
+    PoUnitPushInd,
+    PushSource,
+)
+from omapush.ota.wsp.client import (
+    PomConnectCnf,
+    PomConnectReq,
+    PomDisconnectInd,
+    PomDisconnectReq,
+    Trouble,
+    WspClientIndication,
+    WspClientRequest,
+    WspPushSession,
+)
+from omapush.protocols.wsp.pdu import Reply
+from omapush.protocols.wsp.session_client import ClientSettings
+from omapush.protocols.wtp.settings import IP_TIMERS, WtpSettings
+
+log = structlog.get_logger(__name__)
+
+BEARER = "WSP session"
+MOST = 16
+"""Sessions at a time, and tries to open one."""
+
+# An application may think for minutes before it takes a push; WTP's own table gives up after some
+# seconds. The gateway is told to hold on meanwhile (WAP-224, 8.3.4).
+_SETTINGS = ClientSettings(
+    wtp=WtpSettings(
+        timers=replace(IP_TIMERS, maximum_acknowledgement_expirations=120),
+        class_2_responder=False,
+    )
+)
+
+OpenPort = Callable[
+    [DatagramMachine[WspClientRequest, WspClientIndication], Callable[[WspClientIndication], None]],
+    Awaitable[MachineHost[WspClientRequest]],
+]
+"""Puts a machine on a free port. :raises BearerUnavailable: there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """How sessions are kept.
+
+    :ivar first_wait_ms: after the first failure; it doubles up to ``longest_wait_ms``.
+    :ivar steady_ms: a session that lasted so long ends the row of failures.
+    """
+
+    first_wait_ms: int = SECOND_MS
+    longest_wait_ms: int = 5 * MINUTE_MS
+    steady_ms: int = MINUTE_MS
+
+
+class ClientPushSessions:
+    """Opens and keeps sessions.
+
+    :param bearer_indication: WDP's code of the network, in two hexadecimal digits.
+    :param first_transaction_id: gives 0 to 0x7FFF, better not the same after every start.
+    """
+
+    def __init__(
+        self,
+        agent: PushClient,
+        open_port: OpenPort,
+        bearer_indication: str | None,
+        first_transaction_id: Callable[[], int],
+        clock: Callable[[], Instant],
+        limits: SessionLimits | None = None,
+    ) -> None:
+        self._agent = agent
+        self._open_port = open_port
+        self._bearer_indication = bearer_indication
+        self._first_transaction_id = first_transaction_id
+        self._clock = clock
+        self._limits = limits or SessionLimits()
+        self._tasks: dict[Peer, asyncio.Future[None]] = {}
+        self._sessions: dict[Peer, _Session] = {}
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def gateways(self) -> frozenset[Peer]:
+        """With whom there is a session now."""
+        return frozenset(peer for peer, session in self._sessions.items() if session.is_open)
+
+    def keep(self, gateway: Peer) -> None:
+        """Have a session with ``gateway`` from now on, however often it ends."""
+        self._begin(gateway, self._kept(gateway))
+
+    def open(self, gateway: Peer) -> bool:
+        """Open a session with ``gateway`` once; return whether that is begun, or is so already."""
+        if gateway in self._tasks:
+            return True
+        if len(self._tasks) >= MOST:
+            log.warning("push_session_not_opened", gateway=str(gateway), reason="too many")
+            return False
+        self._begin(gateway, self._once(gateway))
+        return True
+
+    async def close(self) -> None:
+        """End every session."""
+        tasks = list(self._tasks.values())
+        if self._watching is not None:
+            tasks.append(self._watching)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, gateway: Peer, work: Awaitable[None]) -> None:
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch())
+        task = asyncio.ensure_future(work)
+        self._tasks[gateway] = task
+        task.add_done_callback(lambda done: self._ended(gateway, done))
+
+    def _ended(self, gateway: Peer, task: asyncio.Future[None]) -> None:
+        if self._tasks.get(gateway) is task:
+            del self._tasks[gateway]
+
+    async def _watch(self) -> None:
+        async for _ in self._agent.status_changes():
+            takes = self._agent.capabilities()
+            for session in self._sessions.values():
+                session.announce(takes)
+
+    async def _kept(self, gateway: Peer) -> None:
+        failures = 0
+        while True:
+            begun = self._clock()
+            await self._once(gateway)
+            failures = 0 if self._clock() - begun >= self._limits.steady_ms else failures + 1
+            wait = self._limits.first_wait_ms << min(failures, 20)
+            await asyncio.sleep(min(wait, self._limits.longest_wait_ms) / SECOND_MS)
+
+    async def _once(self, gateway: Peer) -> None:
+        """Open a session, and others in its place, and stay until none is left."""
+        try:
+            while await self._until_ended(gateway):
+                pass
+        except BearerUnavailable as error:
+            log.warning("push_session_not_opened", gateway=str(gateway), reason=error.reason)
+        except EncodeError as error:
+            log.error("push_session_not_opened", gateway=str(gateway), reason=str(error))
+
+    async def _until_ended(self, gateway: Peer) -> bool:
+        """Return whether another session is to take the place of the one that was opened.
+
+        :raises BearerUnavailable: there is no port. :raises EncodeError: what the client takes
+            cannot be said.
+        """
+        source = PushSource(Protocol.OTA_WSP.value, BEARER, gateway.host)
+        takes = self._agent.capabilities()
+        session = _Session(self._agent, gateway, takes, self._bind)
+        machine = WspPushSession(
+            gateway, source, self._clock(), _SETTINGS, self._first_transaction_id()
+        )
+        host = await self._open_port(machine, session.indication)
+        self._sessions[gateway] = session
+        try:
+            session.start(host)
+            host.request(PomConnectReq(takes, self._bearer_indication))
+            await session.ended
+        finally:
+            host.request(PomDisconnectReq())
+            host.close()
+            del self._sessions[gateway]
+            if not session.is_outdated:
+                self._bind()
+        return session.is_outdated
+
+    def _bind(self) -> None:
+        """Tell the agent with whom there are sessions now."""
+        names = ", ".join(sorted(str(peer) for peer in self.gateways))
+        if names:
+            self._agent.binding_up(Binding(Protocol.OTA_WSP.value, BEARER, names))
+        else:
+            self._agent.binding_down(Protocol.OTA_WSP.value, BEARER)
+
+
+class _Session:
+    """One session: its pushes to the agent, the agent's answers back. It is the agent's link."""
+
+    def __init__(
+        self,
+        agent: PushClient,
+        gateway: Peer,
+        takes: ClientCapabilities,
+        bind: Callable[[], None],
+    ) -> None:
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.is_open = False
+        self.is_outdated = False
+        self._agent = agent
+        self._gateway = gateway
+        self._takes = takes
+        self._bind = bind
+        self._host: MachineHost[WspClientRequest] | None = None
+        self._unanswered: set[str] = set()
+
+    def start(self, host: MachineHost[WspClientRequest]) -> None:
+        """Give answers to ``host``."""
+        self._host = host
+
+    @property
+    def peer(self) -> str:
+        """The gateway's address."""
+        return str(self._gateway)
+
+    def request(self, primitive: ClientRequest) -> None:
+        """Answer a push."""
+        self._unanswered.discard(primitive.reference)
+        if self._host is not None and not self.ended.done():
+            self._host.request(primitive)
+        self._give_way()
+
+    def announce(self, takes: ClientCapabilities) -> None:
+        """Give way to another session if the client now takes something else."""
+        self.is_outdated = takes != self._takes
+        self._give_way()
+
+    def close(self, reason: str) -> None:
+        """End the session."""
+        log.info("push_session_closed", gateway=self.peer, reason=reason)
+        self._end()
+
+    def indication(self, indication: WspClientIndication) -> None:
+        """Take what the machine tells."""
+        match indication:
+            case PoConfirmedPushInd(reference=reference):
+                self._unanswered.add(reference)
+                self._agent.indication(self, indication)
+            case PoPushVoidInd(reference=reference):
+                self._unanswered.discard(reference)
+                self._agent.indication(self, indication)
+            case PoUnitPushInd():
+                self._agent.unit_push(indication)
+            case PomConnectCnf(session_id=session_id):
+                log.info("push_session_opened", gateway=self.peer, session=f"{session_id:x}")
+                self.is_open = True
+                self._bind()
+                self._give_way()
+            case PomDisconnectInd(reason=reason, answer=answer):
+                status = answer.status if isinstance(answer, Reply) else None
+                log.info("push_session_ended", gateway=self.peer, reason=reason, status=status)
+                self.is_outdated = False
+                self._end()
+            case Trouble(layer=layer, reason=reason):
+                log.info("wsp_trouble", gateway=self.peer, layer=layer, reason=reason)
+
+    def _give_way(self) -> None:
+        if self.is_outdated and self.is_open and not self._unanswered:
+            self._end()
+
+    def _end(self) -> None:
+        self.is_open = False
+        if not self.ended.done():
+            self.ended.set_result(None)
