@@ -2,6 +2,8 @@
 
 * ``udp``: datagrams, from and to open ports.
 * ``tcp``: streams; dials terminals (PO-TCP) and listens for gateways. ``tcp_link``: one connection.
+* ``smsc``: short messages, through SMSCs by SMPP; its own map is there. ``smpp_stream``: a session
+  of SMPP on a connection of ``tcp``.
 
 A bearer drives the sessions of ``ota`` through the port ``ota.interface.StreamBearer``. What fails
 below ends one connection and is told to its session; it never raises into the event loop.

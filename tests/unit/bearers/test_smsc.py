@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from omapush.bearers import smsc as smsc_bearer
 from omapush.bearers import smsc_receipts
 from omapush.bearers.smsc import SmscBearer
 from omapush.bearers.smsc_account import Pace, Reading, SmscAccount, SubmissionStyle, Writing
@@ -550,8 +551,9 @@ async def huge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 @pytest.mark.parametrize("peer", [garbage, silence, hang_up, endless, huge])
 async def test_hostile_smsc_stalls_nobody_else(
-    smsc: SmscSimulator, peer: Callable[..., Any]
+    smsc: SmscSimulator, peer: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(smsc_bearer, "STOP_PATIENCE_MS", 100)
     tasks: list[asyncio.Task[None]] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
