@@ -39,13 +39,22 @@ class Phones:
         self._waits = False
 
     def attach(self, numbers: str, phone: Phone) -> None:
-        """Let ``phone`` have the numbers of a pattern with ``*``; the latest comes first."""
+        """Let ``phone`` have the numbers of a pattern with ``*``.
+
+        The latest comes first, but who takes every number comes last.
+        """
         self._phones.insert(0, (numbers, phone))
+        self._phones.sort(key=lambda entry: entry[0] == "*")
         self._tell()
 
     def detach(self, phone: Phone) -> None:
         """Take a phone away."""
         self._phones = [entry for entry in self._phones if entry[1] is not phone]
+
+    @property
+    def numbers(self) -> list[str]:
+        """The patterns of numbers that have a phone, in the order in which they are looked at."""
+        return [numbers for numbers, _ in self._phones]
 
     @property
     def are_there(self) -> bool:

@@ -291,7 +291,8 @@ async def running_smsc(
 
 def _told(message: KeptMessage) -> None:
     octets = len(message.pdu.payload)
-    print(f"{message.message_id} from {message.system_id} to {message.number}: {octets} octets")  # noqa: T201
+    told = f"{message.message_id} from {message.system_id} to {message.number}: {octets} octets"
+    print(told, flush=True)  # noqa: T201 - a program's output
 
 
 async def _run(given: argparse.Namespace) -> None:
