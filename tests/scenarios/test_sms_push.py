@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from omapush.initiator import NotificationReceiver, PushInitiator, serve
@@ -45,7 +46,7 @@ class Ground:
 
     def __init__(self, folder: Path, smsc: SmscSimulator) -> None:
         self.smsc = smsc
-        self.pap = free_port()
+        self.pap, self.admin = free_port(), free_port()
         self.settings = folder / "ppg.toml"
         self.gateway = Daemon("ppg", self.settings, port=self.pap)
         self.store = open_store(f"sqlite:///{folder}/omapush.db")
@@ -55,7 +56,7 @@ class Ground:
     def write_settings(self, smsc_port: int, ota_wsp: str) -> None:
         self.settings.write_text(
             f'[pap]\nlisten = "127.0.0.1:{self.pap}"\nanonymous_from = ["127.0.0.1/32"]\n'
-            '[admin]\nlisten = "127.0.0.1:0"\n'
+            f'[admin]\nlisten = "127.0.0.1:{self.admin}"\n'
             f'[store]\nurl = "sqlite:///{self.settings.parent}/omapush.db"\n'
             "[delivery]\nretry_first_seconds = 0.1\nretry_longest_seconds = 0.3\n"
             'max_sent_attempts = 20\n[log]\nformat = "json"\n'
@@ -172,6 +173,9 @@ async def test_mms_notification_goes_out_as_published_and_is_delivered_by_its_re
     notification = await ground.ended(push_id)
     assert notification.message_state is PapState.DELIVERED
     assert [message.reports for message in messages] == [1, 1]
+    async with httpx2.AsyncClient() as client:
+        health = (await client.get(f"http://127.0.0.1:{ground.admin}/healthz")).text
+    assert "smsc main: 1 of 1 binds, 0 unanswered, 0 waiting, 2 taken, 2 receipts" in health
     assert len(ground.smsc.messages) == 2
 
 

@@ -44,7 +44,7 @@ class MessageIds:
 
         :param number: of the phone, as the receipt gives it.
         """
-        if not receipt.message_id:
+        if not receipt.message_id or not receipt.message_id.strip():
             return None
         own = normal_form(receipt.message_id)
         match self._form:

@@ -300,7 +300,7 @@ class SmscPool:
         response, bearer = confirmation.response, self.account.bearer
         message_id = ""
         if isinstance(response, SubmitSmResp | DataSmResp):
-            message_id = response.message_id
+            message_id = response.message_id.strip()
         reference = self.ids.given(message_id, destination) if message_id else None
         said = f"as {message_id}" if message_id else "without giving it an id"
         return Submission(SubmissionVerdict.TAKEN, f"{bearer} took it {said}", bearer, reference)

@@ -209,6 +209,28 @@ async def test_number_that_smpp_cannot_carry_is_refused_for_good(smsc: SmscSimul
     assert not smsc.messages
 
 
+@pytest.mark.parametrize("message_id", ["", "   "])
+async def test_message_taken_without_an_id_has_no_reference(
+    smsc: SmscSimulator, message_id: str
+) -> None:
+    smsc.behaviour.new_id = lambda _number: message_id
+    async with running(account(smsc)) as bearer:
+        (answer,) = await bearer.submit(messages(SHORT), wish(receipt=False))
+    assert (answer.verdict, answer.reference) == (TAKEN, None)
+
+
+async def test_health_has_a_line_for_each_smsc(smsc: SmscSimulator) -> None:
+    gone = account(smsc, "gone", port=1)
+    async with running(account(smsc), gone, bound=False) as bearer:
+        await settled(lambda: bearer.status()[0].bound == 1)
+        await settled(lambda: "refused" in bearer.status()[1].failure)
+        await bearer.submit(messages(SHORT), wish(receipt=False))
+        well, badly = bearer.health()
+    assert well == "smsc main: 1 of 1 binds, 0 unanswered, 0 waiting, 1 taken, 0 receipts"
+    assert badly.startswith("smsc gone: 0 of 1 binds")
+    assert badly.endswith("; Connection refused")
+
+
 # -- how much --
 
 
