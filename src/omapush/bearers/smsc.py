@@ -2,7 +2,7 @@
 
 ::
 
-    SmscBearer: which SMSC ── smsc_pool: one SMSC, its queue and pace ── smsc_link: one bind
+    SmscBearer: which SMSC ── smsc_pool: one SMSC ── smsc_queue: turns ── smsc_link: one bind
         │                        ├ smsc_writing: requests, in the style that it is used to
         │                        ├ smsc_ids: its ids; smsc_rate: its limits
         └ smsc_receipts.Reporter ┴ smsc_receipts.Inbox: what it brings
@@ -126,7 +126,7 @@ class SmscBearer:
         if via in self._pools:
             return [self._pools[via]]
         serving = [pool for pool in self._pools.values() if pool.account.serves(destination)]
-        return sorted(serving, key=lambda pool: (not pool.is_bound, pool.pause_ms() > 0))
+        return sorted(serving, key=lambda pool: (not pool.is_useful, pool.pause_ms() > 0))
 
 
 def _summary(answers: Sequence[Submission]) -> Submission:

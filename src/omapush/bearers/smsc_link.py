@@ -63,6 +63,9 @@ class LinkOwner(Protocol):
     def link_changed(self, link: SmscLink) -> None:
         """The bind is there, is gone, or has room again."""
 
+    def answered(self) -> None:
+        """The SMSC answered a request."""
+
     def requested(self, pdu: Pdu, connection: Connection) -> None:
         """The SMSC brought something; the session waits for its answer."""
 
@@ -232,6 +235,8 @@ class SmscLink:
     def _indicated(self, indication: Indication, closed: asyncio.Future[SessionEndedInd]) -> None:
         match indication:
             case SendCnf():
+                if indication.kind is SendKind.ANSWERED:
+                    self._owner.answered()
                 self._confirm(indication)
             case RequestInd(pdu=pdu) if self._connection is not None:
                 self._owner.requested(pdu, self._connection)
@@ -249,6 +254,7 @@ class SmscLink:
     def _bound(self, indication: BoundInd) -> None:
         self._bound_at = self._clock()
         self.failure = ""
+        self._owner.answered()
         log.info(
             "smsc_bound",
             smsc=self._account.name,

@@ -32,6 +32,7 @@ from omapush.testing.authority import Authority
 from omapush.testing.short_message_bearer_contract import LONG, PHONE, SHORT, messages, wish
 from omapush.testing.smsc_messages import ReceiptForm
 from omapush.testing.smsc_simulator import SmscSimulator, running_smsc
+from omapush.testing.virtual_clock import VirtualClock
 
 TAKEN, LATER = SubmissionVerdict.TAKEN, SubmissionVerdict.LATER
 NEVER, IN_DOUBT = SubmissionVerdict.NEVER, SubmissionVerdict.IN_DOUBT
@@ -75,11 +76,20 @@ class Above:
 
 @contextlib.asynccontextmanager
 async def running(
-    *accounts: SmscAccount, above: Above | None = None, patience_ms: int = 5_000, bound: bool = True
+    *accounts: SmscAccount,
+    above: Above | None = None,
+    patience_ms: int = 5_000,
+    bound: bool = True,
+    clock: Callable[[], Instant] | None = None,
 ) -> AsyncIterator[SmscBearer]:
     above = above or Above()
     bearer = SmscBearer(
-        accounts, SystemClock(), above.take, lambda: 0.0, above.messages.append, patience_ms
+        accounts,
+        clock or SystemClock(),
+        above.take,
+        lambda: 0.0,
+        above.messages.append,
+        patience_ms,
     )
     async with bearer.running():
         if bound:
@@ -144,6 +154,10 @@ async def test_all_that_throttle_say_when_to_come_again(smsc: SmscSimulator) -> 
     smsc.behaviour.answer = refusing(CommandStatus.ESME_RMSGQFUL)
     async with running(account(smsc)) as bearer:
         first, second = await bearer.submit(messages(LONG[:2]), wish())
+        (again,) = await bearer.submit(messages(SHORT), wish())
+    assert again.verdict is LATER
+    assert again.retry_after_ms is not None
+    assert len(smsc.refused) == 1
     assert (first.verdict, second.verdict) == (LATER, LATER)
     assert first.retry_after_ms is not None
     assert 0 < first.retry_after_ms <= QUICK.throttle_first_ms
@@ -270,6 +284,27 @@ async def test_messages_that_wait_go_elsewhere_when_the_bind_is_lost(
     assert len(other.messages) == 1
 
 
+async def test_nobody_waits_for_an_smsc_that_is_stuck(
+    smsc: SmscSimulator, other: SmscSimulator
+) -> None:
+    silent: list[int | None] = [None, None]
+    smsc.behaviour.answer = lambda _pdu: silent.pop() if silent else CommandStatus.ESME_ROK
+    pace = paced(window=2, stuck_ms=30, response_timeout_ms=400)
+    spare = account(other, "spare", numbers=("+44*",))
+    async with running(account(smsc, "stuck", pace=pace), spare) as bearer:
+        sent = [asyncio.create_task(verdicts(bearer)) for _ in range(2)]
+        await settled(lambda: len(smsc.messages) == 2)
+        waited = await asyncio.gather(*(bearer.submit(messages(SHORT), wish()) for _ in range(20)))
+        assert {(each.verdict, each.reason) for (each,) in waited} == {
+            (LATER, "smsc:stuck: it does not answer")
+        }
+        assert await verdicts(bearer) == [LATER]
+        (elsewhere,) = await bearer.submit(messages(SHORT, "+44700"), wish())
+        assert (elsewhere.verdict, elsewhere.bearer) == (TAKEN, "smsc:spare")
+        assert [await task for task in sent] == [[IN_DOUBT]] * 2
+        assert await verdicts(bearer) == [TAKEN]  # the windows have room: it is tried again
+
+
 async def test_caller_that_gives_up_leaves_the_others_their_turn(smsc: SmscSimulator) -> None:
     held: list[int | None] = [None]
     smsc.behaviour.answer = lambda _pdu: held.pop() if held else CommandStatus.ESME_ROK
@@ -286,11 +321,14 @@ async def test_caller_that_gives_up_leaves_the_others_their_turn(smsc: SmscSimul
 
 async def test_rate_is_shared_by_all_binds(smsc: SmscSimulator) -> None:
     pace = paced(per_second=20)
-    async with running(account(smsc, binds=2, pace=pace), patience_ms=1) as bearer:
-        answers = await asyncio.gather(*(verdicts(bearer) for _ in range(10)))
-    # What a tenth of a second lets pass, and perhaps one more.
-    assert 1 <= [each for (each,) in answers].count(TAKEN) <= 3
-    assert [each for (each,) in answers].count(LATER) >= 7
+    clock = VirtualClock()
+    async with running(account(smsc, binds=2, pace=pace), patience_ms=1, clock=clock) as bearer:
+        await settled(lambda: bearer.status()[0].bound == 2)
+        for _ in range(3):
+            answers = await asyncio.gather(*(verdicts(bearer) for _ in range(10)))
+            assert sorted(each.value for (each,) in answers) == ["later"] * 8 + ["taken"] * 2
+            clock.advance(100)
+    assert len(smsc.messages) == 6
 
 
 # -- styles, seen from the phone --
