@@ -37,7 +37,7 @@ from omapush.testing.virtual_clock import VirtualClock
 TAKEN, LATER = SubmissionVerdict.TAKEN, SubmissionVerdict.LATER
 NEVER, IN_DOUBT = SubmissionVerdict.NEVER, SubmissionVerdict.IN_DOUBT
 QUICK = Pace(
-    response_timeout_ms=300,
+    response_timeout_ms=5_000,
     reconnect_first_ms=5,
     reconnect_longest_ms=20,
     throttle_first_ms=60_000,
@@ -289,7 +289,7 @@ async def test_nobody_waits_for_an_smsc_that_is_stuck(
 ) -> None:
     silent: list[int | None] = [None, None]
     smsc.behaviour.answer = lambda _pdu: silent.pop() if silent else CommandStatus.ESME_ROK
-    pace = paced(window=2, stuck_ms=30, response_timeout_ms=400)
+    pace = paced(window=2, stuck_ms=30, response_timeout_ms=800)
     spare = account(other, "spare", numbers=("+44*",))
     async with running(account(smsc, "stuck", pace=pace), spare) as bearer:
         sent = [asyncio.create_task(verdicts(bearer)) for _ in range(2)]
@@ -308,7 +308,7 @@ async def test_nobody_waits_for_an_smsc_that_is_stuck(
 async def test_caller_that_gives_up_leaves_the_others_their_turn(smsc: SmscSimulator) -> None:
     held: list[int | None] = [None]
     smsc.behaviour.answer = lambda _pdu: held.pop() if held else CommandStatus.ESME_ROK
-    pace = paced(window=1, response_timeout_ms=200)
+    pace = paced(window=1, response_timeout_ms=800)
     async with running(account(smsc, pace=pace)) as bearer:
         tasks = [asyncio.create_task(verdicts(bearer)) for _ in range(3)]
         await settled(lambda: len(smsc.messages) == 1)
