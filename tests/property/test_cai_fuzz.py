@@ -163,4 +163,4 @@ def test_every_push_is_decided_within_the_rules(
     assert chosen in registrations
     assert chosen.state.is_live
     own = read_entries(chosen.request.whitelist)
-    assert admits(device_list, own, address, message.media_type)
+    assert admits(device_list, own, push.source, message.media_type)

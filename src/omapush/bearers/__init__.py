@@ -4,6 +4,8 @@
 * ``tcp``: streams; dials terminals (PO-TCP) and listens for gateways. ``tcp_link``: one connection.
 * ``smsc``: short messages, through SMSCs by SMPP; its own map is there. ``smpp_stream``: a session
   of SMPP on a connection of ``tcp``.
+* ``modem_line``: short messages as TPDUs on a line; ``modem_manager``: those of ModemManager, over
+  D-Bus. Both implement ``ota.modem``.
 
 A bearer drives the sessions of ``ota`` through the port ``ota.interface.StreamBearer``. What fails
 below ends one connection and is told to its session; it never raises into the event loop.

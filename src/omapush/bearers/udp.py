@@ -76,6 +76,8 @@ class UdpEndpoint(asyncio.DatagramProtocol):
         self._on_trace = on_trace
         self._transport: asyncio.DatagramTransport | None = None
         self._full = False
+        self._sending = False
+        self._refused: Exception | None = None
 
     @property
     def port(self) -> int:
@@ -94,10 +96,20 @@ class UdpEndpoint(asyncio.DatagramProtocol):
         if self._full:
             raise BearerUnavailable("the network takes no more datagrams now")
         try:
-            transport.sendto(octets, (peer.host, peer.port))
+            self._hand_over(transport, octets, peer)
         except (OSError, ValueError, OverflowError) as error:
             why = _reason(error) if isinstance(error, OSError) else "not an address"
             raise BearerUnavailable(f"cannot send to {peer}: {why}") from error
+
+    def _hand_over(self, transport: asyncio.DatagramTransport, octets: bytes, peer: Peer) -> None:
+        """:raises OSError: the system refuses it."""
+        self._sending, self._refused = True, None
+        try:
+            transport.sendto(octets, (peer.host, peer.port))
+        finally:
+            self._sending = False
+        if self._refused is not None:
+            raise self._refused
 
     def close(self) -> None:
         """Close the port; what is sent later is refused."""
@@ -124,6 +136,9 @@ class UdpEndpoint(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         """The system could not send, or was told that an earlier datagram did not arrive."""
+        if self._sending:
+            self._refused = exc  # of this very datagram: no route, or of the other IP version
+            return
         reason = _reason(exc) if isinstance(exc, OSError) else type(exc).__name__
         self._on_trace(TraceRecord(self._clock(), "udp", "not_sent", {"reason": reason}))
 

@@ -82,7 +82,7 @@ class UdpMachine(Generic[RequestT]):
                 pass
         finally:
             self._pumping = False
-        self._arm()
+            self._arm()  # whatever went wrong above, the machine must be woken
 
     def _send(self) -> bool:
         effects = self._machine.effects()

@@ -2,13 +2,15 @@
 
 ``omapush ppg`` and ``omapush client`` run daemons; ``push``, ``replace``, ``cancel``,
 ``capabilities`` and ``listen`` are an initiator's tools, ``status`` is an initiator's and an
-operator's; ``check-config`` reads settings; ``hash-password`` makes one of their values; ``demo``
-shows the whole. Each prints for people, or with ``--json`` for programs, and ends with 0 (done), 1
-(could not be done) or 2 (asked wrongly).
+operator's; ``preview`` shows what ``push`` would send, ``decode`` explains octets; ``check-config``
+reads settings; ``hash-password`` makes one of their values; ``demo`` shows the whole. Each prints
+for people, or with ``--json`` for programs, and ends with 0 (done), 1 (could not be done) or 2
+(asked wrongly).
 
 What verbs share: ``arguments`` has their options, some as dataclasses that ``option_groups`` shows
-to typer; ``submission`` is what ``push`` and ``replace`` do; ``ending`` turns errors into messages
-and exit status.
+to typer; ``submission`` is what ``push`` and ``replace`` do; ``recipes`` lets ``push`` and
+``preview`` take a recipe as their first word; ``production`` makes the octets that ``preview``
+shows; ``octet_input`` reads octets; ``ending`` turns errors into messages and exit status.
 """
 
 from __future__ import annotations
@@ -20,12 +22,15 @@ from omapush.cli.cancel import cancel
 from omapush.cli.capabilities import capabilities
 from omapush.cli.check_config import check_config
 from omapush.cli.client import client
+from omapush.cli.decode import decode
 from omapush.cli.demo import demo
 from omapush.cli.hash_password import hash_password
 from omapush.cli.listen import listen
 from omapush.cli.option_groups import grouped
 from omapush.cli.ppg import ppg
+from omapush.cli.preview import preview, preview_recipe
 from omapush.cli.push import push
+from omapush.cli.recipes import push_recipe, with_recipes
 from omapush.cli.replace import replace
 from omapush.cli.status import status
 
@@ -55,8 +60,9 @@ def _main(
 
 
 application.command("ppg")(ppg)
-application.command("client")(client)
-application.command("push")(grouped(push))
+application.add_typer(client, name="client")
+application.command("push", cls=with_recipes("push", push_recipe))(grouped(push))
+application.command("preview", cls=with_recipes("preview", preview_recipe))(grouped(preview))
 application.command("replace")(grouped(replace))
 application.command("cancel")(grouped(cancel))
 application.command("status")(grouped(status))
@@ -65,6 +71,7 @@ application.command("listen")(listen)
 application.command("check-config")(check_config)
 application.command("hash-password")(hash_password)
 application.command("demo")(demo)
+application.command("decode")(decode)
 
 
 def main() -> None:

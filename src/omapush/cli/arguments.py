@@ -17,14 +17,14 @@ API_KEY_VARIABLE = "OMAPUSH_API_KEY"
 DEFAULT_PPG = "http://127.0.0.1:8080/pap"
 DEFAULT_APPLICATION = "x-wap-application:wml.ua"
 
-_FORMS = "+441234567890, an IP address, user@host, or WAPPUSH=..."
+FORMS = "+441234567890, an IP address, user@host, or WAPPUSH=..."
 
 PushId = Annotated[str, typer.Argument(help="The push-id that the initiator gave.")]
-Addresses = Annotated[list[str], typer.Argument(help=f"Recipients: {_FORMS}")]
+Addresses = Annotated[list[str], typer.Argument(help=f"Recipients: {FORMS}")]
 SomeAddresses = Annotated[
-    list[str] | None, typer.Argument(help=f"Recipients; none means all. {_FORMS}")
+    list[str] | None, typer.Argument(help=f"Recipients; none means all. {FORMS}")
 ]
-Address = Annotated[str, typer.Argument(help=f"The client: {_FORMS}")]
+Address = Annotated[str, typer.Argument(help=f"The client: {FORMS}")]
 Ppg = Annotated[str, typer.Option(help="URL of the gateway.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -79,8 +79,8 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """One push, as ``push`` and ``replace`` are asked for it."""
+class Content:
+    """What is pushed: a body of any kind, and the application it is for."""
 
     application: Annotated[
         str, typer.Option("--application", "-a", help="Application id: URN or hexadecimal number.")
@@ -90,6 +90,12 @@ class Submission:
     content_type: Annotated[
         str | None, typer.Option(help="Media type; default by the file's ending, or text/plain.")
     ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What is wished for one push, whatever it contains."""
+
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", help="Push header, 'Name: value'.")
     ] = None

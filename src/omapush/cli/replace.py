@@ -8,7 +8,7 @@ import typer
 
 from omapush.cli import arguments
 from omapush.cli.ending import telling
-from omapush.cli.submission import ASKED_WRONGLY, Replaced, submit
+from omapush.cli.submission import ASKED_WRONGLY, Replaced, message_of, submit
 from omapush.pap.model import ReplaceMethod
 
 
@@ -21,6 +21,7 @@ def replace(
         typer.Option("--pending-only", help="Only to recipients who still wait for the earlier."),
     ] = False,
     ppg: arguments.Ppg = arguments.DEFAULT_PPG,
+    content: arguments.Content,
     submission: arguments.Submission,
     access: arguments.Access,
     as_json: arguments.AsJson = False,
@@ -29,4 +30,5 @@ def replace(
     method = ReplaceMethod.PENDING_ONLY if pending_only else ReplaceMethod.ALL
     with telling(as_json=as_json, asked_wrongly=ASKED_WRONGLY):
         replaced = Replaced(earlier, method)
-        submit(address, submission, access.initiator(ppg), replaced, as_json=as_json)
+        initiator = access.initiator(ppg)
+        submit(address, message_of(content), submission, initiator, replaced, as_json=as_json)

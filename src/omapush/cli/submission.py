@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
-from omapush.cli.arguments import Submission
+from omapush.cli.arguments import Content, Submission
 from omapush.cli.ending import ACCESS_ERRORS, FAILED
+from omapush.content.application_id import HEADER as APPLICATION_ID
 from omapush.content.application_id import ApplicationId
+from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError, EncodeError, OmapushError
 from omapush.core.instants import Instant, format_utc, parse_utc
 from omapush.daemon.settings_table import Endpoint, parse_endpoint
@@ -32,6 +34,8 @@ CONTENT_TYPES = {
 }
 """File endings that the push world knows and the machine's own table mostly does not."""
 
+_APPLICATION = APPLICATION_ID.lower()
+
 
 class AskedWronglyError(OmapushError):
     """The arguments contradict each other or name something that is not there."""
@@ -39,14 +43,6 @@ class AskedWronglyError(OmapushError):
 
 ASKED_WRONGLY: tuple[type[OmapushError], ...] = (AskedWronglyError, EncodeError, *ACCESS_ERRORS)
 """The errors of a submission that are its author's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A body and its media type."""
-
-    body: bytes
-    content_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +55,7 @@ class Replaced:
 
 def submit(
     addresses: Sequence[str],
+    message: PushMessage,
     asked: Submission,
     initiator: PushInitiator,
     replaced: Replaced | None = None,
@@ -67,25 +64,61 @@ def submit(
 ) -> None:
     """Submit, show the verdict, and wait for the results if asked to.
 
+    :param message: Content-Type, application id and whatever other headers the content brings.
     :raises AskedWronglyError: the arguments contradict each other.
     :raises OmapushError: as :meth:`PushInitiator.submit` does.
     """
-    content = _content(asked.file, asked.text, asked.content_type)
-    headers = [_header(line) for line in asked.header or ()]
     where = listening(asked.listen) if asked.wait else None
     if where is not None and asked.notify_to:
         raise AskedWronglyError("--wait listens itself: leave --notify-to out")
-    _check_application(asked.application)
-    before = _instant("--deliver-before", asked.deliver_before)
-    after = _instant("--deliver-after", asked.deliver_after)
-    assumed = _octets(asked.capabilities) if asked.capabilities is not None else None
+    submit_once = attempt(addresses, message, asked, initiator, replaced)
+
+    async def run() -> None:
+        async with initiator:
+            if where is None:
+                _show_result(await submit_once(asked.notify_to), as_json=as_json)
+                return
+            receiver = NotificationReceiver()
+            async with serve(receiver, where.host, where.port) as url:
+                result = await submit_once(url)
+                _show_result(result, as_json=as_json)
+                patience = asked.wait_seconds
+                await _show_ends(
+                    receiver, result.push_id, len(addresses), patience, as_json=as_json
+                )
+
+    asyncio.run(run())
+
+
+Attempt = Callable[[str | None], Awaitable[SubmissionResult]]
+"""Submits; given is where result notifications shall go."""
+
+
+def attempt(
+    addresses: Sequence[str],
+    message: PushMessage,
+    asked: Submission,
+    initiator: PushInitiator,
+    replaced: Replaced | None = None,
+) -> Attempt:
+    """Return how to submit, after a look at all that is asked.
+
+    :raises AskedWronglyError: a value that is none, or a file that cannot be read.
+    """
+    headers = [
+        each for each in message.headers if each[0].lower() not in ("content-type", _APPLICATION)
+    ]
+    headers += [_header(line) for line in asked.header or ()]
+    before = instant_of("--deliver-before", asked.deliver_before)
+    after = instant_of("--deliver-after", asked.deliver_after)
+    assumed = octets_of(asked.capabilities) if asked.capabilities is not None else None
 
     async def submit_once(notify: str | None) -> SubmissionResult:
         return await initiator.submit(
             recipients=addresses,
-            application_id=asked.application,
-            body=content.body,
-            content_type=content.content_type,
+            application_id=message.get(APPLICATION_ID),
+            body=message.body,
+            content_type=message.content_type or "",
             headers=headers,
             delivery_method=_method(asked.confirmed),
             priority=asked.priority,
@@ -104,21 +137,7 @@ def submit(
             retries=asked.retries,
         )
 
-    async def run() -> None:
-        async with initiator:
-            if where is None:
-                _show_result(await submit_once(asked.notify_to), as_json=as_json)
-                return
-            receiver = NotificationReceiver()
-            async with serve(receiver, where.host, where.port) as url:
-                result = await submit_once(url)
-                _show_result(result, as_json=as_json)
-                patience = asked.wait_seconds
-                await _show_ends(
-                    receiver, result.push_id, len(addresses), patience, as_json=as_json
-                )
-
-    asyncio.run(run())
+    return submit_once
 
 
 async def _show_ends(
@@ -143,28 +162,41 @@ async def _show_ends(
         raise typer.Exit(FAILED)
 
 
-def _content(file: Path | None, text: str | None, content_type: str | None) -> Content:
-    if (file is None) == (text is None):
+def message_of(content: Content) -> PushMessage:
+    """Return what is pushed, from a file or from the command line itself.
+
+    :raises AskedWronglyError: neither or both, a file that cannot be read or whose type is not
+        known, or no application id.
+    """
+    if (content.file is None) == (content.text is None):
         raise AskedWronglyError("give the content by either --file or --text")
-    if file is None:
-        text = text or ""
-        return Content(text.encode(), content_type or "text/plain; charset=utf-8")
-    body = _octets(file)
+    if content.file is None:
+        body = (content.text or "").encode()
+        media_type = content.content_type or "text/plain; charset=utf-8"
+    else:
+        body, media_type = octets_of(content.file), _media_type(content.file, content.content_type)
+    _check_application(content.application)
+    return PushMessage((("Content-Type", media_type), (APPLICATION_ID, content.application)), body)
+
+
+def _media_type(file: Path, content_type: str | None) -> str:
     known = CONTENT_TYPES.get(file.suffix.lower()) or mimetypes.guess_type(file.name)[0]
     media_type = content_type or known
     if media_type is None:
         raise AskedWronglyError(f"{file}: say what it is with --content-type")
-    return Content(body, media_type)
+    return media_type
 
 
-def _octets(file: Path) -> bytes:
+def octets_of(file: Path) -> bytes:
+    """Return the content of a file. :raises AskedWronglyError: it cannot be read."""
     try:
         return file.read_bytes()
     except OSError as error:
         raise AskedWronglyError(f"{file}: {error.strerror or error}") from error
 
 
-def _instant(option: str, text: str | None) -> Instant | None:
+def instant_of(option: str, text: str | None) -> Instant | None:
+    """Return the value of an option. :raises AskedWronglyError: it is no time."""
     try:
         return parse_utc(text) if text is not None else None
     except DecodeError as error:

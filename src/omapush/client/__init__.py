@@ -12,19 +12,33 @@ Who calls whom::
                    │
                    └── status: every change of state, to whoever listens
 
-Beside that, what a client does with the content types that push defines, for whoever takes those
-pushes; all of it is pure but for ``inbox_store``:
+Short messages come by another road, because nobody waits for their answer::
 
-* ``inbox``: service indications, kept and presented (SI); ``inbox_store`` keeps them on disk.
-* ``loading_queue``: services that wait to be loaded (SL).
-* ``cache``: what a cache must offer, and what cache operations take away (CO).
+    (modem) ──► short_message_intake ──► short_messages (pure: what is it, is it whole)
+                   │        │
+                   │        └── short_message_store: segments, and pushes that wait
+                   └── agent, again and again until the push is taken, refused or too old
+
+Some pushes are for the client itself (``own_application``): session initiation requests, which
+``sia`` turns into wishes for sessions; ``push_sessions`` holds those.
+
+``conversion`` puts content into the written form that an application takes, text or binary.
+
+Beside applications, the client itself takes the content types that push defines, where the settings
+say so and no application is registered for them::
+
+    agent.take_itself ──► built_in ──► indications ──► inbox (pure), inbox_store    SI
+                             ├───────► services ──► loading_queue (pure)            SL
+                             ├───────► cache                                        CO, content
+                             └───────► bootstrap ──► a handler of the program's     provisioning
+    user ──► service_point ──► content_routes ──► indications, services, cache
 
 ``registered`` holds what belongs to one registration while the process lives; ``service_client`` is
 for applications in other processes and knows nothing of the rest.
 
 On failure: a push that no application takes is refused upstream with the reason; an application
-that does not answer in time, raises or dies counts as not having taken it. Registrations and the
-keys of pushes that were accepted are on disk before anything is answered; when they cannot be
-written, both sides are told. A restart binds registrations again and recognises pushes that come a
-second time.
+that does not answer in time, raises or dies counts as not having taken it. Registrations, service
+indications and the keys of pushes that were accepted are on disk before anything is answered; when
+they cannot be written, both sides are told. A restart binds registrations again and recognises
+pushes that come a second time.
 """

@@ -32,7 +32,8 @@ from omapush.client.applications import announced, check_request, own_registrati
 from omapush.client.confirmation import Confirmation
 from omapush.client.handler import Handler, serve
 from omapush.client.mailbox import Mailbox
-from omapush.client.registered import Registered, outdated
+from omapush.client.own_application import OwnApplication
+from omapush.client.registered import IN_PROCESS, Registered, outdated, unregistered
 from omapush.client.registration import ApplicationRegistration
 from omapush.client.status import StatusListeners
 from omapush.client.store import ClientStore, ClientStoreError
@@ -46,9 +47,6 @@ from omapush.ota.interface import (
     PoUnitPushInd,
     StreamLink,
 )
-
-IN_PROCESS = "in-process"
-"""Owner of the registrations that code in this process makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +67,18 @@ class ClientLimits:
     presence_ms: int = 30 * SECOND_MS
 
 
-class NobodyWaits:
-    """In place of the link to a gateway, for a push that has no answer."""
+class OneAnswer:
+    """In place of the link to a gateway, for a push that the network wants no answer to."""
 
     peer = "nobody"
 
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[ClientRequest] = asyncio.get_running_loop().create_future()
+
     def request(self, primitive: ClientRequest) -> None:
-        """The application's verdict ends here."""
+        """Keep what became of the push."""
+        if not self.answer.done():
+            self.answer.set_result(primitive)
 
     def close(self, reason: str) -> None:
         """There is no connection."""
@@ -85,6 +88,7 @@ class PushClient:
     """A Push Client.
 
     :param device_list: whose pushes are taken for any application; ``None``: no such list.
+    :param own: applications that are part of the client; nobody else gets their ids.
     """
 
     def __init__(
@@ -93,17 +97,20 @@ class PushClient:
         clock: Callable[[], Instant],
         limits: ClientLimits | None = None,
         device_list: tuple[Source, ...] | None = None,
+        own: Sequence[OwnApplication] = (),
     ) -> None:
+        self._own_applications = {one.push_application_id: one for one in own}
         self._store = store
         self._clock = clock
         self._limits = limits or ClientLimits()
         self._registered: dict[str, Registered] = {}
+        self._stand_ins: dict[str, Registered] = {}
         self._bindings: dict[tuple[str, str], Binding] = {}
         self._down: set[tuple[str, str]] = set()
         self._registering = asyncio.Lock()
         self._listeners = StatusListeners()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._confirmation = Confirmation(self, store, clock, device_list)
+        self._confirmation = Confirmation(self, store, clock, device_list, self._own_applications)
 
     # -- life --
 
@@ -133,8 +140,9 @@ class PushClient:
 
     def capabilities(self) -> ClientCapabilities:
         """Return what gateways are to be told now (CAI-39, CAI-40)."""
-        live = [entry.registration for entry in self._registered.values()]
-        return announced(live, self._limits.capabilities)
+        return announced(
+            self.receivers(), self._limits.capabilities, self._own_applications.values()
+        )
 
     def indication(self, link: StreamLink[ClientRequest], indication: ClientIndication) -> None:
         """Take an indication of a session; the answer goes to ``link`` when there is one."""
@@ -143,8 +151,12 @@ class PushClient:
         # A push that became void keeps its place until its deadline: what the application still
         # accepts is remembered, and the gateway's repetition is then confirmed at once.
 
-    def unit_push(self, indication: PoUnitPushInd) -> None:
-        """Take a push that came without a connection; what becomes of it is only logged."""
+    def unit_push(self, indication: PoUnitPushInd) -> asyncio.Future[ClientRequest]:
+        """Take a push that came without a connection.
+
+        :return: what becomes of it, for bearers that can make use of that; pending for good if the
+            client is closed before.
+        """
         push = PoConfirmedPushInd(
             reference="",
             message=indication.message,
@@ -152,7 +164,9 @@ class PushClient:
             flags=indication.flags,
             push_id=indication.push_id,
         )
-        self._confirmation.begin(NobodyWaits(), push)
+        link = OneAnswer()
+        self._confirmation.begin(link, push)
+        return link.answer
 
     def binding_up(self, binding: Binding) -> None:
         """A bearer is ready: what waited for it is registered."""
@@ -176,6 +190,12 @@ class PushClient:
     async def register(self, owner: str, request: RegistrationRequest) -> Registration:
         """Register or update; see ``cai.service``."""
         application = check_request(request)
+        if application.canonical in self._own_applications:
+            raise RegistrationRejected(
+                Reason.ALREADY_REGISTERED,
+                f"the client itself is {application}",
+                "push_application_id",
+            )
         async with self._registering:
             known = [entry.registration for entry in self._registered.values()]
             existing = own_registration(owner, application, known)
@@ -281,13 +301,20 @@ class PushClient:
     # -- for confirmation --
 
     def live_registrations(self) -> list[Registration]:
-        """Return every registration that takes pushes."""
+        """Return every registration of an application that counts."""
         registrations = [entry.registration for entry in self._registered.values()]
         return [one for one in registrations if one.state.is_live]
 
+    def receivers(self) -> list[Registration]:
+        """Return every registration that takes pushes: of applications, then of stand-ins."""
+        live = self.live_registrations()
+        served = {one.push_application_id for one in live}
+        others = (entry.registration for entry in self._stand_ins.values())
+        return [*live, *(one for one in others if one.push_application_id not in served)]
+
     def mailbox_of(self, registration_id: str) -> Mailbox | None:
         """Return the mailbox of an application that is there to look into it, or ``None``."""
-        entry = self._registered.get(registration_id)
+        entry = self._registered.get(registration_id) or self._stand_ins.get(registration_id)
         if entry is None:
             return None
         recently = self._clock() - entry.seen_at < self._limits.presence_ms
@@ -330,11 +357,25 @@ class PushClient:
         registration = await self.register(owner, request)
         entry = self._registered[registration.registration_id]
         entry.handler = handler
-        if handler is not None and (entry.server is None or entry.server.done()):
+        self._serve(entry)
+        return ApplicationRegistration(self, owner, registration.registration_id)
+
+    def take_itself(self, push_application_id: str, accept: Sequence[str], take: Handler) -> None:
+        """Stand in for an application: take the pushes for its id while it is not registered.
+
+        This is no registration: it is not kept, and any application may register for the id, which
+        then gets the pushes. One for every application does not; call it once for each id.
+        """
+        entry = unregistered(push_application_id, accept, take, self._clock())
+        self._stand_ins[entry.registration.registration_id] = entry
+        self._serve(entry)
+
+    def _serve(self, entry: Registered) -> None:
+        """Call the handler of ``entry`` with its pushes, if it has one and nobody does yet."""
+        if entry.handler is not None and (entry.server is None or entry.server.done()):
             answered = self._confirmation.answered
             work = serve(entry.mailbox, lambda: entry.handler, answered)
             entry.server = self._spawn(work)
-        return ApplicationRegistration(self, owner, registration.registration_id)
 
     async def next_change(self, registration_id: str, wait_ms: int) -> Registration | None:
         """Wait for the next change of one registration; ``None`` when the wait is over."""

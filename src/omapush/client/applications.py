@@ -19,6 +19,8 @@ from omapush.cai.model import (
     RegistrationRejected,
     RegistrationRequest,
 )
+from omapush.client.conversion import convertible
+from omapush.client.own_application import OwnApplication, with_own
 from omapush.client.whitelist import contact_points_of, sources_of
 from omapush.content.application_id import ApplicationId
 from omapush.core.errors import DecodeError
@@ -112,9 +114,13 @@ def user_of(owner: str) -> str:
 
 
 def announced(
-    registrations: Iterable[Registration], limits: ClientCapabilities
+    registrations: Iterable[Registration],
+    limits: ClientCapabilities,
+    own: Iterable[OwnApplication] = (),
 ) -> ClientCapabilities:
-    """Return what gateways are told: the union over the live registrations.
+    """Return what gateways are told: the union over the live registrations and the client's own.
+
+    Beside the text form of a content type stands its binary one, which is converted.
 
     Without any registration nothing is accepted; the lists then hold names that no push has,
     because an empty list would be read as its default, anything. A list that would be too long
@@ -123,10 +129,11 @@ def announced(
     :param limits: sizes, counts and codings, which do not depend on registrations.
     """
     live = [one for one in registrations if one.state.is_live]
-    types: dict[str, None] = {}
-    for one in live:
-        types |= dict.fromkeys(one.request.accept or ("*/*",))
-    ids = dict.fromkeys(one.push_application_id for one in live)
+    ids, types = with_own(
+        (one.push_application_id for one in live),
+        (accepted for one in live for accepted in _taken(one.request.accept)),
+        own,
+    )
     return ClientCapabilities(
         accept=_short_enough(types, "*/*") or ("application/x-nothing",),
         accept_charset=limits.accept_charset,
@@ -138,15 +145,24 @@ def announced(
     )
 
 
+def _taken(accept: tuple[str, ...]) -> tuple[str, ...]:
+    return (*accept, *convertible(accept)) if accept else ("*/*",)
+
+
 def _short_enough(entries: Iterable[str], everything: str) -> tuple[str, ...]:
     """Return ``entries`` in one fixed order, so that the CPITag is the same each time."""
     given = tuple(sorted(entries))
     return given if len(", ".join(given)) <= MAX_ANNOUNCED else (everything,)
 
 
+def is_media_range(text: str) -> bool:
+    """Whether ``text`` is a MIME type or a range of them, without parameters."""
+    return _MEDIA_RANGE.fullmatch(text) is not None
+
+
 def _check_media_ranges(ranges: Iterable[str], where: str) -> None:
     for number, media_range in enumerate(ranges):
-        if not _MEDIA_RANGE.fullmatch(media_range):
+        if not is_media_range(media_range):
             _reject(Reason.INVALID_PARAMETER, f"{where}[{number}]", "is no MIME type")
 
 

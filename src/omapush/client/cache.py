@@ -2,7 +2,8 @@
 
 ``CachePort`` is all that a cache must offer; :class:`MemoryCache` is a bounded one. Judging is
 pure: :func:`matches_object` and :func:`matches_service` compare addresses, :func:`may_operate` says
-whether a pushed operation is taken from this sender, :func:`apply` does it all.
+whether a pushed operation is taken from this sender, :func:`apply` does it all. Content that is
+pushed to be cached is :func:`pushed_object`.
 """
 
 from __future__ import annotations
@@ -130,6 +131,21 @@ def origin_of_push(message: PushMessage, flags: PushFlag) -> Origin:
     named = (message.get(name) for name in ("X-Wap-Initiator-URI", "X-Wap-Content-URI"))
     initiator = next((uri for uri in named if uri), message.get("Content-Location"))
     return Origin(base_of(message), _http_date(message.get("Date")), flags, initiator)
+
+
+def pushed_object(message: PushMessage) -> CachedObject | None:
+    """Return what a cache keeps of pushed content, or ``None`` if it is for no cache.
+
+    X-Wap-Content-URI stands for the address of a request, as if the content had been fetched
+    (WAP-251 5.2); without it Content-Location does, if it is absolute.
+    """
+    uri = message.get("X-Wap-Content-URI") or message.get("Content-Location") or ""
+    directives = ",".join(message.get_all("Cache-Control")).lower().split(",")
+    if _address(uri) is None or "no-store" in (each.strip() for each in directives):
+        return None
+    dates = (_http_date(message.get(name)) for name in ("Date", "Last-Modified"))
+    dated = max((date for date in dates if date is not None), default=None)
+    return CachedObject(uri, message.body, message.content_type or "", dated)
 
 
 def base_of(message: PushMessage) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import structlog
@@ -25,10 +25,13 @@ from omapush.cai.model import (
     RejectReason,
     Trust,
 )
-from omapush.client.dispatch import Refusal, choose
+from omapush.client.conversion import ConversionError, for_application
+from omapush.client.dispatch import Refusal, choose, stranger
 from omapush.client.mailbox import Delivery, Mailbox
+from omapush.client.own_application import OwnApplication, own_application
 from omapush.client.store import ClientStore, ClientStoreError
 from omapush.client.whitelist import Source
+from omapush.content.message import PushMessage
 from omapush.core.errors import OmapushError
 from omapush.core.instants import HOUR_MS, Instant, later
 from omapush.ota.interface import (
@@ -60,8 +63,8 @@ _NOT_STORED = Refusal(PushStatus.USERDCR, "the client cannot store it")
 class Registry(Protocol):
     """What confirmation asks of the client."""
 
-    def live_registrations(self) -> list[Registration]:
-        """Return every registration that takes pushes."""
+    def receivers(self) -> list[Registration]:
+        """Return every registration that takes pushes: of applications, then of stand-ins."""
 
     def mailbox_of(self, registration_id: str) -> Mailbox | None:
         """Return the mailbox of an application that is there, or ``None``."""
@@ -79,7 +82,9 @@ class Confirmation:
         store: ClientStore,
         clock: Callable[[], Instant],
         device_list: tuple[Source, ...] | None,
+        own: Mapping[str, OwnApplication] | None = None,
     ) -> None:
+        self._own = own or {}
         self._registry = registry
         self._store = store
         self._clock = clock
@@ -137,8 +142,11 @@ class Confirmation:
 
         Each indication is judged by its own source; only then repetitions share the work.
         """
+        own = own_application(push, self._own)
+        if own is not None:
+            return stranger(push, None, self._device_list) or own.push(push)
         key = _key(push)
-        chosen = choose(push, self._registry.live_registrations(), self._device_list)
+        chosen = choose(push, self._registry.receivers(), self._device_list)
         if isinstance(chosen, Refusal):
             # Taken before, though the application may have gone since.
             seen = key is not None and await self._store.has_seen(key, self._clock())
@@ -166,10 +174,21 @@ class Confirmation:
         mailbox = self._registry.mailbox_of(registration.registration_id)
         if mailbox is None:
             return Refusal(PushStatus.USERPND, "the application is not running")
-        if not mailbox.has_room(len(push.message.body)):
+        try:
+            message = for_application(push.message, registration.request)
+        except ConversionError as failure:
+            return Refusal(PushStatus.USERDCU, f"the content cannot be converted: {failure}")
+        if not mailbox.has_room(len(message.body)):
             return Refusal(PushStatus.USERDCR, "the application's queue is full")
         acceptance_ms = self._registry.acceptance_ms(registration)
-        delivery = await mailbox.put(self._event(push, registration, acceptance_ms))
+        event = self._event(push, message, registration, acceptance_ms)
+        return await self._settled(mailbox, event, acceptance_ms, key)
+
+    async def _settled(
+        self, mailbox: Mailbox, event: PushEvent, acceptance_ms: int, key: str | None
+    ) -> Refusal | None:
+        """Wait for the application's verdict on ``event`` and keep an acceptance."""
+        delivery = await mailbox.put(event)
         error: CaiError | None = CaiError(Reason.INTERNAL_ERROR, "the client has stopped")
         try:
             answer = await _answer(delivery, acceptance_ms)
@@ -180,13 +199,13 @@ class Confirmation:
             error = None
         except ClientStoreError as failure:
             error = CaiError(Reason.INTERNAL_ERROR, "the client cannot keep the acceptance")
-            log.error("acceptance_not_kept", push_id=push.push_id, reason=str(failure))
+            log.error("acceptance_not_kept", push_id=event.push_id, reason=str(failure))
             return _NOT_STORED
         finally:
             await mailbox.void(delivery, error)
         match answer:
             case Accept():
-                log.debug("push_taken", push_id=push.push_id, event_id=delivery.event.event_id)
+                log.debug("push_taken", push_id=event.push_id, event_id=event.event_id)
                 return None
             case Reject(reason=reason, detail=detail):
                 return Refusal(_STATUS[reason], detail or f"the application says {reason}")
@@ -194,7 +213,11 @@ class Confirmation:
                 return answer
 
     def _event(
-        self, push: PoConfirmedPushInd, registration: Registration, acceptance_ms: int
+        self,
+        push: PoConfirmedPushInd,
+        message: PushMessage,
+        registration: Registration,
+        acceptance_ms: int,
     ) -> PushEvent:
         now = self._clock()
         return PushEvent(
@@ -202,9 +225,9 @@ class Confirmation:
             event_id=f"{registration.registration_id}.{secrets.token_hex(8)}",
             registration_id=registration.registration_id,
             push_application_id=registration.push_application_id,
-            content=push.message.body,
-            content_type=push.message.content_type or "",
-            headers=push.message.headers,
+            content=message.body,
+            content_type=message.content_type or "",
+            headers=message.headers,
             protocol=push.source.protocol,
             bearer=push.source.bearer,
             source=push.source.address,

@@ -1,7 +1,8 @@
 """Who gets a push, or why nobody does (CAI 5.3, Architecture 5.3.2.1.3.2). Pure.
 
 The order of the checks: the form of the push, the device's whitelist, the application, the
-application's whitelist and contact points, its types.
+application's whitelist and contact points, its types. A content type that has two written forms is
+taken in either when the application takes one (``conversion``).
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from omapush.cai.model import Registration
+from omapush.client.conversion import takes
 from omapush.client.whitelist import (
     Source,
     admits,
     contact_points_of,
     sources_of,
-    type_matches,
 )
 from omapush.content.application_id import ANY_APPLICATION, REGISTRY, ApplicationId
 from omapush.core.errors import DecodeError
@@ -47,30 +48,30 @@ def choose(
     if not media_type:
         return Refusal(PushStatus.USERDCU, "the push has no Content-Type")
     found = _registration_for(application, media_type, registrations)
-    refusal = _stranger(push, found, device_list)
+    refusal = stranger(push, found, device_list)
     if refusal is not None:
         return refusal
     if found is None:
         return Refusal(PushStatus.USERPND, f"no application is registered for {application}")
-    if not _takes(found, media_type):
+    if not takes(found.request, media_type):
         return Refusal(PushStatus.USERDCU, f"the application does not take {media_type}")
     return found
 
 
-def _stranger(
+def stranger(
     push: PoConfirmedPushInd, found: Registration | None, device_list: tuple[Source, ...] | None
 ) -> Refusal | None:
-    """Refuse a source that is not trusted, or not the one that the application expects.
+    """Return the refusal of a source not trusted, or not the one that the application expects.
 
     Where no application is registered the device's list counts as well: a stranger does not learn
     which applications there are.
     """
-    address, media_type = push.source.address, push.message.media_type
+    source, media_type = push.source, push.message.media_type
     own = sources_of(found.request) if found is not None else ()
-    if not admits(device_list, own, address, media_type):
+    if not admits(device_list, own, source, media_type):
         return Refusal(PushStatus.USERRFS, "the source is not on the whitelist")
     expected = contact_points_of(found.request) if found is not None else ()
-    if expected and not admits((), expected, address, media_type):
+    if expected and not admits((), expected, source, media_type):
         return Refusal(PushStatus.USERRFS, "the source is not the contact point")
     return None
 
@@ -85,7 +86,7 @@ def _registration_for(
     """
     live = [one for one in registrations if one.state.is_live]
     if application.canonical == _ANYBODY:
-        taking = (one for one in live if _takes(one, media_type))
+        taking = (one for one in live if takes(one.request, media_type))
         return next(taking, live[0] if live else None)
     names = {application.canonical}
     if application.code is not None and application.registered_code is None:
@@ -93,8 +94,3 @@ def _registration_for(
     named = (one for one in live if one.push_application_id in names)
     others = (one for one in live if one.push_application_id == _ANYBODY)
     return next(named, None) or next(others, None)
-
-
-def _takes(registration: Registration, media_type: str) -> bool:
-    accept = registration.request.accept
-    return not accept or any(type_matches(one, media_type) for one in accept)

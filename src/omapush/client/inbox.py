@@ -59,12 +59,14 @@ class Entry:
 
     :ivar number: order of arrival, never given twice.
     :ivar received: when it came, or ``None`` without a clock.
+    :ivar source: the address that it came from, if that is known.
     """
 
     number: int
     indication: ServiceIndication
     state: State
     received: Instant | None = None
+    source: str = ""
 
     @property
     def may_disturb(self) -> bool:
@@ -102,7 +104,9 @@ _URGENCY = {
 }
 
 
-def receive(inbox: Inbox, indication: ServiceIndication, now: Instant | None = None) -> Reception:
+def receive(
+    inbox: Inbox, indication: ServiceIndication, now: Instant | None = None, source: str = ""
+) -> Reception:
     """Take one indication (WAP-167, as corrected by SIN 103).
 
     Several that wait are received one after the other before any is presented.
@@ -122,7 +126,7 @@ def receive(inbox: Inbox, indication: ServiceIndication, now: Instant | None = N
     # Step 5
     if indication.action is SignalAction.SIGNAL_NONE:
         return Reception(kept, Outcome.INFORM, removed=same)
-    return _stored(kept, indication, same, now)
+    return _stored(kept, same, Entry(inbox.next_number, indication, State.WAITING, now, source))
 
 
 def _refused(indication: ServiceIndication, now: Instant | None) -> Outcome | None:
@@ -174,12 +178,10 @@ def remove(inbox: Inbox, number: int) -> Inbox:
     return _where(inbox, lambda entry: entry.number != number)
 
 
-def _stored(
-    inbox: Inbox, indication: ServiceIndication, removed: tuple[Entry, ...], now: Instant | None
-) -> Reception:
-    silent = indication.action is SignalAction.SIGNAL_LOW
-    state = State.POSTPONED if silent else State.WAITING
-    entry = Entry(inbox.next_number, indication, state, now)
+def _stored(inbox: Inbox, removed: tuple[Entry, ...], entry: Entry) -> Reception:
+    silent = entry.indication.action is SignalAction.SIGNAL_LOW
+    if silent:
+        entry = replace(entry, state=State.POSTPONED)
     if len(inbox.entries) >= inbox.capacity:
         victim = min(inbox.entries, key=_worth, default=None)
         if victim is None or _urgency(victim) > _urgency(entry):

@@ -28,7 +28,8 @@ CREATE TABLE entry (
     number INTEGER PRIMARY KEY,
     indication BLOB NOT NULL,
     state TEXT NOT NULL,
-    received INTEGER
+    received INTEGER,
+    source TEXT NOT NULL
 );
 CREATE TABLE counter (
     next_number INTEGER NOT NULL
@@ -135,7 +136,7 @@ class InboxStore:
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.executemany("DELETE FROM entry WHERE number = ?", gone)
-            connection.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)", changed)
+            connection.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?)", changed)
             connection.execute("UPDATE counter SET next_number = ?", (inbox.next_number,))
             connection.execute("COMMIT")
         except BaseException:
@@ -166,14 +167,16 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _row(entry: Entry) -> tuple[int, bytes, str, int | None]:
-    return entry.number, entry.indication.to_wbxml(), entry.state.value, entry.received
+def _row(entry: Entry) -> tuple[int, bytes, str, int | None, str]:
+    indication = entry.indication.to_wbxml()
+    return entry.number, indication, entry.state.value, entry.received, entry.source
 
 
-def _entry(number: int, indication: bytes, state: str, received: int | None) -> Entry:
+def _entry(number: int, indication: bytes, state: str, received: int | None, source: str) -> Entry:
     return Entry(
         number,
         ServiceIndication.from_wbxml(indication),
         State(state),
         None if received is None else Instant(received),
+        source,
     )

@@ -5,12 +5,15 @@ again after a growing wait. Another is opened when somebody asks for it, as the 
 Application does; that one is not opened again by itself (WAP-235, 8.4).
 
 What the client takes stands in the Connect, so when that has changed a new session takes the place
-of the old one, as soon as no push is under way in it.
+of the old one, as soon as no push is under way in it. So it does when a gateway asks for a session
+that the client believes to have: a gateway that was started anew knows of none, and a client that
+waits for pushes never finds out.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -71,7 +74,8 @@ class SessionLimits:
     """How sessions are kept.
 
     :ivar first_wait_ms: after the first failure; it doubles up to ``longest_wait_ms``.
-    :ivar steady_ms: a session that lasted so long ends the row of failures.
+    :ivar steady_ms: a session that lasted so long ends the row of failures; and it is opened anew
+        when its gateway asks for one, while a younger one is what the gateway asked for.
     """
 
     first_wait_ms: int = SECOND_MS
@@ -101,8 +105,11 @@ class ClientPushSessions:
         self._first_transaction_id = first_transaction_id
         self._clock = clock
         self._limits = limits or SessionLimits()
-        self._tasks: dict[Peer, asyncio.Future[None]] = {}
+        self._kept: set[Peer] = set()
+        self._tasks: dict[Peer, asyncio.Task[None]] = {}
+        self._wanted: dict[Peer, asyncio.Event] = {}
         self._sessions: dict[Peer, _Session] = {}
+        self._applications: dict[Peer, tuple[str, ...]] = {}
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -112,16 +119,28 @@ class ClientPushSessions:
 
     def keep(self, gateway: Peer) -> None:
         """Have a session with ``gateway`` from now on, however often it ends."""
-        self._begin(gateway, self._kept(gateway))
+        self._kept.add(gateway)
+        if gateway not in self._tasks:
+            self._begin(gateway)
 
-    def open(self, gateway: Peer) -> bool:
-        """Open a session with ``gateway`` once; return whether that is begun, or is so already."""
+    def open(self, gateway: Peer, applications: tuple[str, ...] | None = None) -> bool:
+        """Have a session with ``gateway`` now, because it asks for one.
+
+        One that is kept is not waited for any longer, one that is there is opened anew. Returned is
+        whether it is begun, or was so already.
+
+        :param applications: what the session is for, by push application id; ``None``: all that are
+            registered. Of no effect on a session that is there or is kept.
+        """
         if gateway in self._tasks:
+            self._hurry(gateway)
             return True
         if len(self._tasks) >= MOST:
             log.warning("push_session_not_opened", gateway=str(gateway), reason="too many")
             return False
-        self._begin(gateway, self._once(gateway))
+        if applications is not None:
+            self._applications[gateway] = applications
+        self._begin(gateway)
         return True
 
     async def close(self) -> None:
@@ -133,31 +152,55 @@ class ClientPushSessions:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, gateway: Peer, work: Awaitable[None]) -> None:
+    def _begin(self, gateway: Peer) -> None:
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch())
-        task = asyncio.ensure_future(work)
+        task = asyncio.create_task(self._run(gateway))
         self._tasks[gateway] = task
+        self._wanted[gateway] = asyncio.Event()
         task.add_done_callback(lambda done: self._ended(gateway, done))
 
-    def _ended(self, gateway: Peer, task: asyncio.Future[None]) -> None:
-        if self._tasks.get(gateway) is task:
-            del self._tasks[gateway]
+    def _ended(self, gateway: Peer, task: asyncio.Task[None]) -> None:
+        del self._tasks[gateway], self._wanted[gateway]
+        self._applications.pop(gateway, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("push_session_failed", gateway=str(gateway), exc_info=error)
+
+    def _takes(self, gateway: Peer) -> ClientCapabilities:
+        """Return what a session with ``gateway`` is to say that the client takes."""
+        takes, applications = self._agent.capabilities(), self._applications.get(gateway)
+        return takes if applications is None else replace(takes, accept_app_id=applications)
+
+    def _hurry(self, gateway: Peer) -> None:
+        self._wanted[gateway].set()
+        session = self._sessions.get(gateway)
+        if session is not None and session.age_ms >= self._limits.steady_ms:
+            session.renew()
 
     async def _watch(self) -> None:
-        async for _ in self._agent.status_changes():
-            takes = self._agent.capabilities()
-            for session in self._sessions.values():
-                session.announce(takes)
+        async with contextlib.aclosing(self._agent.status_changes()) as changes:
+            async for _ in changes:
+                for gateway, session in self._sessions.items():
+                    session.announce(self._takes(gateway))
 
-    async def _kept(self, gateway: Peer) -> None:
+    async def _run(self, gateway: Peer) -> None:
         failures = 0
         while True:
             begun = self._clock()
             await self._once(gateway)
+            if gateway not in self._kept:
+                return
             failures = 0 if self._clock() - begun >= self._limits.steady_ms else failures + 1
-            wait = self._limits.first_wait_ms << min(failures, 20)
-            await asyncio.sleep(min(wait, self._limits.longest_wait_ms) / SECOND_MS)
+            wait = self._limits.first_wait_ms << min(max(failures - 1, 0), 20)
+            await self._wait(gateway, min(wait, self._limits.longest_wait_ms))
+
+    async def _wait(self, gateway: Peer, milliseconds: int) -> None:
+        """Wait, but no longer than until the gateway asks for a session."""
+        wanted = self._wanted[gateway]
+        wanted.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(milliseconds / SECOND_MS):
+                await wanted.wait()
 
     async def _once(self, gateway: Peer) -> None:
         """Open a session, and others in its place, and stay until none is left."""
@@ -168,6 +211,8 @@ class ClientPushSessions:
             log.warning("push_session_not_opened", gateway=str(gateway), reason=error.reason)
         except EncodeError as error:
             log.error("push_session_not_opened", gateway=str(gateway), reason=str(error))
+        finally:
+            self._bind()
 
     async def _until_ended(self, gateway: Peer) -> bool:
         """Return whether another session is to take the place of the one that was opened.
@@ -176,8 +221,8 @@ class ClientPushSessions:
             cannot be said.
         """
         source = PushSource(Protocol.OTA_WSP.value, BEARER, gateway.host)
-        takes = self._agent.capabilities()
-        session = _Session(self._agent, gateway, takes, self._bind)
+        takes = self._takes(gateway)
+        session = _Session(self._agent, gateway, takes, self._bind, self._clock)
         machine = WspPushSession(
             gateway, source, self._clock(), _SETTINGS, self._first_transaction_id()
         )
@@ -191,9 +236,8 @@ class ClientPushSessions:
             host.request(PomDisconnectReq())
             host.close()
             del self._sessions[gateway]
-            if not session.is_outdated:
-                self._bind()
-        return session.is_outdated
+        # The binding stays meanwhile: applications are to notice nothing.
+        return session.gives_way
 
     def _bind(self) -> None:
         """Tell the agent with whom there are sessions now."""
@@ -213,10 +257,14 @@ class _Session:
         gateway: Peer,
         takes: ClientCapabilities,
         bind: Callable[[], None],
+        clock: Callable[[], Instant],
     ) -> None:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.is_open = False
-        self.is_outdated = False
+        self.gives_way = False
+        self._opened_at: Instant | None = None
+        self._changed = False
+        self._renewed = False
+        self._clock = clock
         self._agent = agent
         self._gateway = gateway
         self._takes = takes
@@ -227,6 +275,16 @@ class _Session:
     def start(self, host: MachineHost[WspClientRequest]) -> None:
         """Give answers to ``host``."""
         self._host = host
+
+    @property
+    def is_open(self) -> bool:
+        """Whether pushes can come in it."""
+        return self._opened_at is not None and not self.ended.done()
+
+    @property
+    def age_ms(self) -> int:
+        """How long it has been open; 0 while it is not."""
+        return 0 if self._opened_at is None else self._clock() - self._opened_at
 
     @property
     def peer(self) -> str:
@@ -242,7 +300,12 @@ class _Session:
 
     def announce(self, takes: ClientCapabilities) -> None:
         """Give way to another session if the client now takes something else."""
-        self.is_outdated = takes != self._takes
+        self._changed = takes != self._takes
+        self._give_way()
+
+    def renew(self) -> None:
+        """Give way to another session: the gateway does not seem to know of this one."""
+        self._renewed = True
         self._give_way()
 
     def close(self, reason: str) -> None:
@@ -263,22 +326,21 @@ class _Session:
                 self._agent.unit_push(indication)
             case PomConnectCnf(session_id=session_id):
                 log.info("push_session_opened", gateway=self.peer, session=f"{session_id:x}")
-                self.is_open = True
+                self._opened_at = self._clock()
                 self._bind()
                 self._give_way()
             case PomDisconnectInd(reason=reason, answer=answer):
                 status = answer.status if isinstance(answer, Reply) else None
                 log.info("push_session_ended", gateway=self.peer, reason=reason, status=status)
-                self.is_outdated = False
                 self._end()
             case Trouble(layer=layer, reason=reason):
                 log.info("wsp_trouble", gateway=self.peer, layer=layer, reason=reason)
 
     def _give_way(self) -> None:
-        if self.is_outdated and self.is_open and not self._unanswered:
+        if (self._changed or self._renewed) and self.is_open and not self._unanswered:
+            self.gives_way = True
             self._end()
 
     def _end(self) -> None:
-        self.is_open = False
         if not self.ended.done():
             self.ended.set_result(None)

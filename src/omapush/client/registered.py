@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import secrets
+from collections.abc import Iterable, Sequence
 
-from omapush.cai.model import Registration, RegistrationState
-from omapush.client.applications import MAX_IN_ALL
+from omapush.cai.model import Registration, RegistrationRequest, RegistrationState
+from omapush.client.applications import MAX_IN_ALL, check_request
 from omapush.client.handler import Handler
 from omapush.client.mailbox import Mailbox
 from omapush.core.instants import DAY_MS, Instant
 
+IN_PROCESS = "in-process"
+"""Owner of the registrations that code in this process makes."""
 KEPT_FAILED_MS = DAY_MS
 """How long a registration that failed can still be looked at."""
 
@@ -41,6 +44,28 @@ class Registered:
         if self.patience is not None:
             self.patience.cancel()
             self.patience = None
+
+
+def unregistered(
+    push_application_id: str, accept: Sequence[str], handler: Handler, now: Instant
+) -> Registered:
+    """Return what takes pushes of an application id without being anybody's registration.
+
+    :raises RegistrationRejected: not the form of an application id or of types.
+    """
+    request = RegistrationRequest(push_application_id, accept=tuple(accept))
+    registration = Registration(
+        registration_id=secrets.token_hex(8),
+        owner=IN_PROCESS,
+        push_application_id=check_request(request).canonical,
+        request=request,
+        state=RegistrationState.REGISTERED,
+        created=now,
+        updated=now,
+    )
+    entry = Registered(registration, now)
+    entry.handler = handler
+    return entry
 
 
 def outdated(known: Iterable[Registered], new: Registration, now: Instant) -> list[str]:

@@ -126,6 +126,25 @@ class ServiceClient:
         body = {"reason": reason, "detail": detail}
         await self._answer("POST", f"/v1/events/{event_id}/reject", json=body)
 
+    async def inbox(self, after: int = 0, wait_seconds: float = 0) -> list[dict[str, Any]]:
+        """Return the client's service indications in the order of presentation.
+
+        This and what follows is for the user whom the client runs as; it needs no registration.
+
+        :param wait_seconds: wait so long for one with a number above ``after``.
+        """
+        parameters = {"after": str(after), "wait": str(wait_seconds)}
+        found: list[dict[str, Any]] = (await self._answer("GET", "/v1/inbox", parameters)).json()
+        return found
+
+    async def mark_shown(self, number: int) -> dict[str, Any]:
+        """Note that the user has seen an indication; return it."""
+        return await self._object("POST", f"/v1/inbox/{number}/shown")
+
+    async def delete_indication(self, number: int) -> None:
+        """Drop an indication. :raises ServicePointError: there is none of that number (404)."""
+        await self._answer("DELETE", f"/v1/inbox/{number}")
+
     async def _object(
         self,
         method: str,

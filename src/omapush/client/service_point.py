@@ -35,6 +35,7 @@ from omapush.cai.model import (
 )
 from omapush.client.agent import PushClient
 from omapush.client.applications import MAX_IN_ALL, MAX_PER_OWNER, user_of
+from omapush.client.content_routes import ClientContent, content_routes
 from omapush.client.mailbox import MAX_EVENTS, MAX_OCTETS
 from omapush.client.peer_credentials import SCOPE_KEY
 from omapush.client.store import ClientStore, ClientStoreError
@@ -74,6 +75,7 @@ class ServicePoint:
     :param trust_application_id: a process of the same user that names the same Application ID, but
         has no token, is the same application (CAI-21) and gets a new token. Without it, an
         application that lost its token cannot come back to its registration.
+    :param content: what the client itself takes, to be looked at by its user.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class ServicePoint:
         clock: Callable[[], Instant],
         *,
         trust_application_id: bool = False,
+        content: ClientContent | None = None,
     ) -> None:
         self._trust_application_id = trust_application_id
         self._client = client
@@ -104,6 +107,7 @@ class ServicePoint:
                 Route("/v1/events/{id}/content", self._guarded(self._content), methods=["GET"]),
                 Route("/v1/events/{id}/accept", self._guarded(self._accept), methods=["POST"]),
                 Route("/v1/events/{id}/reject", self._guarded(self._reject), methods=["POST"]),
+                *content_routes(content or ClientContent(), self._guarded, _wait_seconds),
             ],
             exception_handlers={HTTPException: _not_ours},
         )

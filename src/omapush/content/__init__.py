@@ -8,6 +8,7 @@
 * ``provisioning``: OMA client provisioning and its bootstrap security.
 * ``recipes``: whole push messages from a few plain arguments, by name.
 * ``uaprof``: what a client takes, as CC/PP documents.
+* ``written_forms``: any content that has a text and a binary form, from one to the other.
 
 Used by ``pap`` users, ``ota``, ``ppg`` and ``client`` alike. Decoders raise
 :class:`~omapush.core.errors.DecodeError`; nothing here does input or output.

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from omapush.content.application_id import ApplicationId
 from omapush.core.errors import DecodeError, EncodeError, LimitError
-from omapush.core.explanation import Field, Scalar
+from omapush.core.explanation import Field, Scalar, telling_how_far
 from omapush.core.octets import OctetReader, OctetWriter
 from omapush.protocols.recording import Part, Recorder
 from omapush.protocols.wdp import BEARERS, AddressFormat, AddressType, read_address_type
@@ -147,7 +147,8 @@ def decode(octets: bytes) -> SessionInitiation:
 def explain_session_initiation(octets: bytes) -> Field:
     """Return what each octet means. :raises DecodeError: as :func:`decode`."""
     recorder = Recorder(_reader(octets))
-    request = _read(recorder)
+    with telling_how_far(lambda: (_field(part, octets) for part in recorder.parts)):
+        request = _read(recorder)
     children = tuple(_field(part, octets) for part in recorder.parts)
     note = "; ".join(request.deviations) or None
     return Field("Session Initiation Request", 0, octets, None, children, note)

@@ -7,6 +7,11 @@ A fresh object is raised each time and chained with ``from`` when another error 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omapush.core.explanation import Field
+
 
 class OmapushError(Exception):
     """Something went wrong that omapush knows and names.
@@ -33,7 +38,12 @@ class OmapushError(Exception):
 
 
 class DecodeError(OmapushError):
-    """Input from a peer does not have the form that its specification asks for."""
+    """Input from a peer does not have the form that its specification asks for.
+
+    :ivar explained: what an ``explain`` function had made of the octets before the fault.
+    """
+
+    explained: tuple[Field, ...] = ()
 
 
 class LimitError(DecodeError):

@@ -7,8 +7,11 @@ child. Whatever shows trees (``omapush decode``, ``omapush preview``) needs to k
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from omapush.core.errors import DecodeError
 
 Scalar = str | int | bool | None
 
@@ -40,3 +43,16 @@ class Field:
     def named(self, name: str) -> Field | None:
         """Return the first field called ``name`` in the whole tree, or ``None``."""
         return next((known for known in self.walk() if known.name == name), None)
+
+
+@contextmanager
+def telling_how_far(fields: Callable[[], Iterable[Field]]) -> Iterator[None]:
+    """Give a :class:`DecodeError` the fields read before the fault, as ``explained``.
+
+    :param fields: returns them; what an explanation further in told follows them.
+    """
+    try:
+        yield
+    except DecodeError as error:
+        error.explained = (*fields(), *error.explained)
+        raise

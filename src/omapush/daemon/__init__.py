@@ -8,6 +8,8 @@
 * ``supervise``: runs the parts together, stops them together.
 * ``policies``: what the settings say of initiators, clients and outbound calls; ``resolution``,
   ``profile_settings`` and ``tls`` likewise of theirs.
+* ``modem_client``, ``session_initiation``: the client's short messages, and the sessions that it is
+  asked to open.
 * ``ppg``, ``client``: the two daemons.
 
 On failure: what cannot start ends the process with one line that says why. What fails while

@@ -14,14 +14,19 @@ import structlog
 from omapush.bearers.tcp import ListenLimits, TcpBearer
 from omapush.cai.model import Binding, Protocol, WhitelistEntry
 from omapush.client.agent import ClientLimits, PushClient
+from omapush.client.content_routes import ClientContent
 from omapush.client.peer_credentials import PeerCredentialsProtocol
 from omapush.client.service_point import ServicePoint
+from omapush.client.sia import SessionInitiationApplication
 from omapush.client.store import ClientStore
 from omapush.client.whitelist import Source, read_entries
 from omapush.core.instants import SECOND_MS
+from omapush.daemon.built_in import built_in_application
 from omapush.daemon.client_sessions import holding_sessions
 from omapush.daemon.clock import SystemClock
+from omapush.daemon.modem_client import receiving_short_messages
 from omapush.daemon.serving import HttpServer, ListenError
+from omapush.daemon.session_initiation import WspSessionOpener, sia_settings
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.supervise import Part, stop_on_signals, supervise
 from omapush.daemon.wsp_client import listening_for_datagrams
@@ -41,16 +46,28 @@ async def run_client(settings: ClientSettings) -> None:
     """
     clock = SystemClock()
     store = ClientStore(settings.store.path)
-    agent = PushClient(store, clock, _limits(settings), _device_list(settings))
+
+    def registered() -> set[str]:
+        return {one.push_application_id for one in agent.receivers()}
+
+    opener = WspSessionOpener()
+    sia = SessionInitiationApplication(sia_settings(settings.sia), opener, clock, registered)
+    agent = PushClient(store, clock, _limits(settings), device_list(settings), [sia])
     await agent.start()
     try:
-        await _run(settings, clock, store, agent)
+        async with built_in_application(settings, clock, agent) as content:
+            await _run(settings, clock, store, agent, opener, content)
     finally:
         await agent.close()
 
 
 async def _run(
-    settings: ClientSettings, clock: SystemClock, store: ClientStore, agent: PushClient
+    settings: ClientSettings,
+    clock: SystemClock,
+    store: ClientStore,
+    agent: PushClient,
+    opener: WspSessionOpener,
+    content: ClientContent,
 ) -> None:
     stopping = asyncio.Event()
     stop_on_signals(stopping)
@@ -59,11 +76,17 @@ async def _run(
     async with (
         _listening(settings, clock, agent),
         listening_for_datagrams(settings, clock, agent),
-        holding_sessions(settings, clock, agent),
+        receiving_short_messages(settings.modem, clock, agent) as modem_parts,
+        holding_sessions(settings, clock, agent) as opener.sessions,
     ):
+        parts |= modem_parts
         if settings.cai.socket is not None:
             point = ServicePoint(
-                agent, store, clock, trust_application_id=settings.cai.trust_application_id
+                agent,
+                store,
+                clock,
+                trust_application_id=settings.cai.trust_application_id,
+                content=content,
             )
             listening = unix_socket(settings.cai.socket)
             server = HttpServer(point.application, [listening], http=PeerCredentialsProtocol)
@@ -74,8 +97,10 @@ async def _run(
             terminal=settings.terminal.id,
             ota_http=str(settings.ota_http.listen),
             ota_wsp_udp=str(settings.ota_wsp.udp_listen) if settings.ota_wsp.udp_listen else None,
+            modem=settings.modem.kind,
             cai=str(settings.cai.socket) if settings.cai.socket else None,
             registrations=len(agent.live_registrations()),
+            built_in=settings.built_in.enabled,
         )
 
         async def stop() -> None:
@@ -156,7 +181,15 @@ def _limits(settings: ClientSettings) -> ClientLimits:
     )
 
 
-def _device_list(settings: ClientSettings) -> tuple[Source, ...] | None:
-    if settings.whitelist.addresses is None:
+def device_list(settings: ClientSettings) -> tuple[Source, ...] | None:
+    """Return the device's whitelist, or ``None`` if the settings have none of its lists."""
+    table = settings.whitelist
+    lists = (
+        (None, table.addresses),
+        ("E164", table.originators),
+        ("ALPHA", table.originator_names),
+        ("SMSC", table.service_centres),
+    )
+    if all(entries is None for _, entries in lists):
         return None
-    return read_entries(WhitelistEntry(addr) for addr in settings.whitelist.addresses)
+    return read_entries(WhitelistEntry(entry, kind) for kind, one in lists for entry in one or ())

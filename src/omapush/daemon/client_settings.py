@@ -15,8 +15,8 @@ from omapush.ppg.subscribers import Range
 SMS_NETWORK, SMS_BEARER = "GSM", "SMS"
 """What a way by SMS is called where nothing else is said (WAP-259, appendix C)."""
 
-_NUMBER = r"\+[0-9]{3,20}|[0-9]{1,20}"
-_NUMBERS = r"[+0-9*]{1,32}"
+_NUMBER = r"^(\+[0-9]{3,20}|[0-9]{1,20})$"
+_NUMBERS = r"^[+0-9*]{1,32}$"
 
 
 class ContactTable(_Table):
@@ -55,7 +55,7 @@ class ContactTable(_Table):
 class RouteTable(_Table):
     """[[routes]]"""
 
-    name: str = Field(pattern=r"[!-~]{1,64}", description="stands in the timeline")
+    name: str = Field(pattern=r"^[!-~]{1,64}$", description="stands in the timeline")
     clients: list[str] = Field(["*"], description="patterns of client ids")
     initiators: list[str] = Field(["*"], description="patterns of initiator ids")
     content_types: list[str] = Field(["*"], description="patterns of media types")
@@ -68,7 +68,7 @@ class RouteTable(_Table):
 class ClientTable(_Table):
     """[[clients]]"""
 
-    id: str = Field(pattern=r"[!-~]{1,128}", description="the operator's name for the client")
+    id: str = Field(pattern=r"^[!-~]{1,128}$", description="the operator's name for the client")
     addresses: list[str] = Field(
         min_length=1, description="addresses that lead to it, e.g. WAPPUSH=+1555/TYPE=PLMN@ppg.net"
     )

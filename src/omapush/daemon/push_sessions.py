@@ -32,6 +32,9 @@ from omapush.protocols.wsp.sessions import WspServerSettings
 
 log = structlog.get_logger(__name__)
 
+SECOND_LOOK_MS = 1_000
+"""After so long the pushes of a client that opened a session are brought back once more."""
+
 
 class PushSessionsTable(_Table):
     """[push_sessions]"""
@@ -95,8 +98,8 @@ async def push_sessions(
     )
     machine = WspPpg(settings, lambda: secrets.randbits(32), clock())
     host: UdpMachine[WspPpgRequest] = UdpMachine(machine, sessions.indication, clock)
+    sessions.start(host)  # before the first datagram can come
     await host.open(table.listen.host, table.listen.port)
-    sessions.start(host)
     contact = table.contact()
     request = None if contact is None else functools.partial(session_request, contact)
     wait_ms = max(1, round(table.ask_again_seconds * SECOND_MS))
@@ -125,19 +128,30 @@ class _Hastening:
         self._store = store
         self._wake = wake
         self._clock = clock
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, client_id: str) -> None:
-        task = asyncio.create_task(self._hasten(client_id))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """Do it soon; one look for all sessions that a client opens at about the same time."""
+        if client_id not in self._tasks:
+            task = asyncio.create_task(self._hasten(client_id))
+            self._tasks[client_id] = task
+            task.add_done_callback(lambda _: self._tasks.pop(client_id, None))
 
     async def close(self) -> None:
-        for task in self._tasks:
+        """Bring nothing back any more."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _hasten(self, client_id: str) -> None:
+        await self._look(client_id)
+        # A client may be quicker than the ledger: the push for which it was asked is perhaps being
+        # put off just now, to when it would be asked again.
+        await asyncio.sleep(SECOND_LOOK_MS / SECOND_MS)
+        await self._look(client_id)
+
+    async def _look(self, client_id: str) -> None:
         try:
             await self._store.hasten(client_id, self._clock())
         except StoreUnavailable as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     Field,
@@ -16,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from omapush.daemon.built_in_settings import BuiltInTable, InboxTable
 from omapush.daemon.client_settings import ClientTable, RouteTable, SubscribersTable
 from omapush.daemon.credential_settings import (
     CertificateNames,
@@ -25,6 +26,7 @@ from omapush.daemon.credential_settings import (
     Sha256List,
 )
 from omapush.daemon.logs import LogFormat, LogLevel
+from omapush.daemon.modem_settings import ModemTable, NumberSetting, SiaTable
 from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
 from omapush.daemon.profile_settings import ProfilesTable
 from omapush.daemon.push_sessions import PushSessionsTable
@@ -413,7 +415,18 @@ class WhitelistTable(_Table):
     """[whitelist]"""
 
     addresses: list[NetworkSetting] | None = Field(
-        None, description="gateways that may push; default: no list, everybody may"
+        None,
+        description="gateways that may push; default: no list, and without any of these lists "
+        "everybody may push",
+    )
+    originators: list[NumberSetting] | None = Field(
+        None, description="numbers and short codes whose short messages may bring pushes"
+    )
+    originator_names: list[Annotated[str, Field(min_length=1, max_length=11)]] | None = Field(
+        None, description="names, as senders of short messages give themselves, likewise"
+    )
+    service_centres: list[NumberSetting] | None = Field(
+        None, description="service centres whose short messages may all bring pushes"
     )
 
 
@@ -427,5 +440,9 @@ class ClientSettings(FileSettings):
     ota_wsp: ClientOtaWspTable = ClientOtaWspTable()
     cai: CaiTable = CaiTable()
     store: ClientStoreTable = ClientStoreTable()
+    modem: ModemTable = ModemTable()
+    sia: SiaTable = SiaTable()
     whitelist: WhitelistTable = WhitelistTable()
+    built_in: BuiltInTable = BuiltInTable()
+    inbox: InboxTable = InboxTable()
     log: LogTable = LogTable()

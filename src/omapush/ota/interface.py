@@ -141,18 +141,32 @@ class PoPushReq:
     flags: PushFlag = PushFlag.NONE
 
 
+class AddressKind(enum.Enum):
+    """What the address of a push's source is, and so what it may be compared with."""
+
+    IP = "IP"
+    NUMBER = "number"
+    """A telephone number, with ``+`` if it is known to be international, or a short code."""
+    NAME = "name"
+    """Whatever a sender of short messages called itself; a name may look like the others."""
+
+
 @dataclass(frozen=True, slots=True)
 class PushSource:
     """Where a push came from, as far as the client can know; compared with its whitelist.
 
-    :ivar address: the peer's network address or name (for OTA-HTTP an IP address).
+    :ivar address: the peer's network address or name (for OTA-HTTP an IP address, for short
+        messages their originator).
     :ivar identity: the PPG's authenticated name, if it authenticated itself.
+    :ivar service_centre: the number of the service centre that short messages came through.
     """
 
     protocol: str
     bearer: str
     address: str
     identity: str | None = None
+    kind: AddressKind = AddressKind.IP
+    service_centre: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PUSH_PORT = 2948
-"""WAP Push on the client, connectionless, not secure (WAP-259, appendix B)."""
+from omapush.ota.wsp.unit_push import PUSH_PORT
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from omapush.content.message import PushMessage
-from omapush.core.instants import Instant
+from omapush.core.instants import MINUTE_MS, Instant, later
 from omapush.ota.datagrams import DatagramBearer, DatagramEndpoint, Peer
 from omapush.ota.interface import BearerUnavailable, OutcomeKind, PushOutcome
 from omapush.ppg.contacts import UdpContact
@@ -20,6 +20,8 @@ from omapush.ppg.transform import Unfit
 from omapush.ppg.unit_push import UnitPushSettings, datagram_of
 
 OUTSTANDING = 16
+NAMES = 1_024
+"""So many names are remembered with their addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +31,52 @@ class DatagramSettings:
     :ivar max_datagram: octets of the longest push; longer ones would be cut into IP fragments,
         which networks lose.
     :ivar resolve_ms: patience with names.
+    :ivar name_age_ms: a name is looked up again after so long.
     """
 
     unit_push: UnitPushSettings = UnitPushSettings()
     max_datagram: int = 1_472
     resolve_ms: int = 5_000
+    name_age_ms: int = MINUTE_MS
 
 
 class Datagrams:
-    """What all UDP reaches share: the open port. Where datagrams go is in the settings only."""
+    """What all UDP reaches share: the open port, and what names were found to mean.
+
+    Where datagrams go is in the settings only.
+    """
 
     def __init__(
         self, bearer: DatagramBearer, endpoint: DatagramEndpoint, settings: DatagramSettings
     ) -> None:
         self._bearer = bearer
+        self._known: dict[UdpContact, _Known] = {}
         self.endpoint = endpoint
         self.settings = settings
 
-    async def peer(self, where: UdpContact) -> Peer:
+    async def peer(self, where: UdpContact, now: Instant) -> Peer:
         """Return where datagrams for ``where`` go. :raises BearerUnavailable: not resolved."""
-        return await self._bearer.resolve(where.host, where.port, self.settings.resolve_ms)
+        known = self._known.get(where)
+        if known is not None and now < known.until:
+            return known.peer
+        peer = await self._bearer.resolve(where.host, where.port, self.settings.resolve_ms)
+        self._known.pop(where, None)
+        if peer.host != where.host:
+            while len(self._known) >= NAMES:
+                del self._known[next(iter(self._known))]
+            self._known[where] = _Known(peer, later(now, self.settings.name_age_ms))
+        return peer
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    peer: Peer
+    until: Instant
 
 
 class DatagramReach:
     """The way to a client's push port."""
 
-    worth_keeping = False
     outstanding_limit = OUTSTANDING
 
     def __init__(
@@ -75,6 +97,11 @@ class DatagramReach:
         """Nothing is sent before: its name could not be resolved."""
         return self._back_off.not_before
 
+    @property
+    def worth_keeping(self) -> bool:
+        """Whether there is a growing wait."""
+        return self.not_before > 0
+
     def retire(self, reason: str) -> None:
         """Nothing is open."""
 
@@ -90,9 +117,10 @@ class DatagramReach:
             return Unfit(
                 f"{len(datagram)} octets, and a push by UDP has at most {settings.max_datagram}"
             )
-        self._back_off.check(self._clock())
+        now = self._clock()
+        self._back_off.check(now)
         try:
-            peer = await self._datagrams.peer(self._where)
+            peer = await self._datagrams.peer(self._where, now)
         except BearerUnavailable as error:
             self._back_off.failed(error.reason)
             raise

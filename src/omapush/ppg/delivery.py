@@ -88,6 +88,11 @@ class DeliveryLoop:
         self._in_flight = 0
         self._stopping = False
 
+    @property
+    def lanes(self) -> int:
+        """How many clients have work, or a connection that is kept for a while."""
+        return len(self._lanes)
+
     def wake(self) -> None:
         """Look at the ledger now: something may have become due."""
         self._wake.set()

@@ -1,7 +1,8 @@
 """The push sessions that clients hold open with this gateway (OTA-WSP, WAP-235 6.2).
 
 A client opens a session from an address that the settings know as its own; anybody else is refused.
-Its latest session counts. When one is opened, what waited for the client is looked at again.
+Its latest session counts, and takes the place of an older one. When one is opened, what waited for
+the client is looked at again.
 """
 
 from __future__ import annotations
@@ -85,23 +86,25 @@ class PushSessions:
         return session if session is not None and not session.resting else None
 
     async def push(self, session: PushSession, request: PpgRequest) -> PushOutcome:
-        """Send one push and wait for its end; WTP bounds the wait."""
+        """Send one push and wait for its end; WTP bounds the wait.
+
+        A delivery that is under way already, because its lease ran out meanwhile, is not sent a
+        second time: both get the one end.
+        """
         if self._host is None or session.session_id not in self._by_id:
             reason = "the session ended before the push was sent"
             return PushOutcome(request.delivery_id, OutcomeKind.LATER, reason)
-        ended: asyncio.Future[PushOutcome] = asyncio.get_running_loop().create_future()
-        self._outcomes[request.delivery_id] = ended
-        try:
+        ended = self._outcomes.get(request.delivery_id)
+        if ended is None:
+            ended = self._outcomes[request.delivery_id] = asyncio.get_running_loop().create_future()
             self._host.request(PushIn(session.session_id, request))
-            return await ended
-        finally:
-            self._outcomes.pop(request.delivery_id, None)
+        return await asyncio.shield(ended)
 
     def indication(self, indication: WspPpgIndication) -> None:
         """Take what the machine tells."""
         match indication:
             case PushOutcome(delivery_id=delivery_id):
-                ended = self._outcomes.get(delivery_id)
+                ended = self._outcomes.pop(delivery_id, None)
                 if ended is not None and not ended.done():
                     ended.set_result(indication)
             case PomConnectInd():
@@ -129,7 +132,11 @@ class PushSessions:
         )
         host.request(PomConnectRes(asked.session_id))
         self._by_id[asked.session_id] = session
+        older = self._by_client.get(client_id)
         self._by_client[client_id] = session
+        if older is not None:
+            # It started anew, and does not know of the older one: nobody else would ever end that.
+            host.request(PomDisconnectReq(older.session_id))
         log.info("push_session_opened", client=client_id, peer=str(asked.peer))
         self._opened(client_id)
 

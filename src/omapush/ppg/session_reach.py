@@ -8,6 +8,7 @@ waiting for clients holds up nothing.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -75,6 +76,7 @@ class SessionReach:
         self._clock = clock
         self._back_off = BackOff(retry, clock, client.client_id)
         self._remembered: PushSession | None = None
+        self._asking = asyncio.Lock()  # pushes that come together ask once
 
     @property
     def not_before(self) -> Instant:
@@ -108,34 +110,33 @@ class SessionReach:
         return SessionPassage(self._sessions, session, request_of(claimed, verdict))
 
     async def _session(self, claimed: ClaimedDelivery, message: PushMessage) -> PushSession:
-        session = self._sessions.session_of(self._client.client_id)
-        if session is None:
-            self._back_off.check(self._clock())
-            reason = await self._ask(claimed, message)
-            self._back_off.failed(reason, at_least_ms=self._settings.wait_ms)
-            raise BearerUnavailable(reason)
-        self._back_off.succeeded()
-        if session is not self._remembered:
-            await self._remember(session, claimed.key)
-        return session
+        async with self._asking:
+            session = self._sessions.session_of(self._client.client_id)
+            if session is None:
+                self._back_off.check(self._clock())
+                reason = await self._ask(claimed, message)
+                self._back_off.failed(reason, at_least_ms=self._settings.wait_ms)
+                session = self._sessions.session_of(self._client.client_id)
+                if session is None:
+                    raise BearerUnavailable(reason)
+            self._back_off.succeeded()
+            if session is not self._remembered:
+                await self._remember(session, claimed.key)
+            return session
 
     async def _ask(self, claimed: ClaimedDelivery, message: PushMessage) -> str:
         """Ask the client for a session; return for the timeline what came of it."""
         if self._other is None or self._settings.request is None:
             return f"{self._where} has no push session open"
         request = self._settings.request(ApplicationId.of(message))
-        # Not the delivery itself: nothing that is known of its short messages is of this one.
-        asking = replace(
-            claimed, message=request, flags=0, carried=(), notified=False, handed_over=False
-        )
         try:
-            passage = await self._other.passage(asking, request)
+            passage = await self._other.passage(_asking(claimed, request), request)
         except BearerUnavailable as error:
             return f"the session request cannot be sent: {error.reason}"
         if isinstance(passage, Unfit):
             return f"the session request is not possible: {passage.reason}"
         outcome = await passage.push()
-        if outcome.kind is not OutcomeKind.DONE:
+        if outcome.kind in (OutcomeKind.LATER, OutcomeKind.NEVER):
             return f"the session request failed: {outcome.reason}"
         await self._note(claimed.key, "session_requested", f"SIR: {outcome.reason}")
         return f"asked for a push session: {outcome.reason}"
@@ -163,6 +164,26 @@ class SessionReach:
     async def _note(self, key: DeliveryKey, event: str, detail: str) -> None:
         line = TimelineEvent(key.push_key, key.position, self._clock(), event, detail)
         await self._store.record([line])
+
+
+def _asking(claimed: ClaimedDelivery, request: PushMessage) -> ClaimedDelivery:
+    """Return the session request as a delivery of its own.
+
+    Nothing that is known of the push's short messages is of this one. Its name differs from one
+    attempt to the next: the client would take a request with the same transaction id for a
+    repetition by the bearer, and pay no heed to it.
+    """
+    key = DeliveryKey(f"{claimed.key.push_key}.sir{claimed.attempt}", claimed.key.position)
+    return replace(
+        claimed,
+        key=key,
+        message=request,
+        flags=0,
+        carried=(),
+        notified=False,
+        handed_over=False,
+        in_doubt=False,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ earlier attempt are not sent again: a phone puts together what it gets, or drops
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,6 +62,23 @@ class ShortMessageSettings:
     report_within_ms: int = 30 * MINUTE_MS
 
 
+def user_data_of(
+    datagram: bytes, port: int, number: int, settings: ShortMessageSettings
+) -> tuple[bytes, ...] | Unfit:
+    """Return the user data of the short messages that carry ``datagram``.
+
+    :param number: the reference of the segments is its last 8 or 16 bits.
+    """
+    bits = settings.reference_bits
+    count = segment_count(len(datagram), bits)
+    if count > settings.max_segments:
+        return Unfit(
+            f"{len(datagram)} octets take {count} short messages, and at most "
+            f"{settings.max_segments} are allowed"
+        )
+    return segment(datagram, port, GATEWAY_PORT, number & (1 << bits) - 1, bits)
+
+
 class ShortMessageReach:
     """The way to a phone.
 
@@ -93,19 +111,9 @@ class ShortMessageReach:
         datagram = datagram_of(claimed, message, settings.unit_push)
         if isinstance(datagram, Unfit):
             return datagram
-        count = segment_count(len(datagram), settings.reference_bits)
-        if count > settings.max_segments:
-            return Unfit(
-                f"{len(datagram)} octets take {count} short messages, and at most "
-                f"{settings.max_segments} are allowed"
-            )
-        user_data = segment(
-            datagram,
-            self._where.port,
-            GATEWAY_PORT,
-            number_of(claimed.key) & (1 << settings.reference_bits) - 1,
-            settings.reference_bits,
-        )
+        user_data = user_data_of(datagram, self._where.port, number_of(claimed.key), settings)
+        if isinstance(user_data, Unfit):
+            return user_data
         messages = [ShortMessage(self._where.number, each) for each in user_data]
         return ShortMessagePassage(claimed, messages, len(datagram), self._bearer, settings)
 
@@ -114,12 +122,19 @@ class ShortMessageReach:
 
         Returned is what the SMSC tells, which may be nothing.
         """
-        asked = []
-        for part in claimed.carried:
-            if part.verdict is None or not part.verdict.is_final:
-                bearer, reference = part.carried.bearer, part.carried.reference
-                asked.append(await self._bearer.query(bearer, reference, self._where.number))
-        return [report for report in asked if report is not None]
+        open_parts = [
+            part.carried
+            for part in claimed.carried
+            if part.verdict is None or not part.verdict.is_final
+        ]
+        # Together, so that an SMSC that does not answer costs one wait and not one for each part.
+        answers = await asyncio.gather(
+            *(
+                self._bearer.query(each.bearer, each.reference, self._where.number)
+                for each in open_parts
+            )
+        )
+        return [report for report in answers if report is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +170,7 @@ class ShortMessagePassage:
         if _as_one(answers, self.messages):
             one = CarriedPart(answers[0].bearer, str(answers[0].reference))
             return self._outcome(answers, (one,))
-        for number, answer in zip(missing, answers, strict=False):
+        for number, answer in zip(missing, answers, strict=True):
             if answer.verdict is SubmissionVerdict.TAKEN and answer.reference is not None:
                 taken[number] = CarriedPart(
                     answer.bearer, answer.reference, number, len(self.messages)
@@ -189,6 +204,10 @@ class ShortMessagePassage:
         messages = "1 short message" if number == 1 else f"{number} short messages"
         reason = f"{smsc} took {messages}, {self.octets} octets"
         if not self._receipt_wanted():
+            return PushOutcome(delivery_id, OutcomeKind.DONE, reason)
+        if not carried or len(carried) < carried[0].parts:
+            # A receipt could not be told to be about this push: nothing would ever end it.
+            reason += "; without an id for each, so that no receipt can be awaited"
             return PushOutcome(delivery_id, OutcomeKind.DONE, reason)
         return PushOutcome(
             delivery_id,

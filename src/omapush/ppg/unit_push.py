@@ -35,14 +35,28 @@ def datagram_of(
     claimed: ClaimedDelivery, message: PushMessage, settings: UnitPushSettings
 ) -> bytes | Unfit:
     """Return the datagram of one delivery; the same in every attempt."""
-    flags = PushFlag(claimed.flags)
-    if binary_form_of(message.media_type) is not None and may_transform(message):
-        compiled = in_binary_form(message)
-        if isinstance(compiled, Unfit):
-            return compiled
-        message = compiled
+    fitting = binary_where_known(message)
+    if isinstance(fitting, Unfit):
+        return fitting
+    return written(fitting, PushFlag(claimed.flags), number_of(claimed.key), settings)
+
+
+def binary_where_known(message: PushMessage) -> PushMessage | Unfit:
+    """Return ``message`` in binary form if it has one and may be changed, else as it is."""
+    if binary_form_of(message.media_type) is None or not may_transform(message):
+        return message
+    return in_binary_form(message)
+
+
+def written(
+    message: PushMessage, flags: PushFlag, number: int, settings: UnitPushSettings
+) -> bytes | Unfit:
+    """Return the datagram that carries ``message`` as it is.
+
+    :param number: as :func:`number_of` gives it; the transaction id is its last octet.
+    """
     try:
-        return encode_unit_push(message, flags, number_of(claimed.key) & 0xFF, settings.profile)
+        return encode_unit_push(message, flags, number & 0xFF, settings.profile)
     except EncodeError as error:
         return Unfit(f"cannot be written for the air: {error}", StatusCode.TRANSFORMATION_FAILURE)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from omapush.core.instants import HOUR_MS, Instant
+from omapush.ota.bearer_reports import BearerReport
 from omapush.ota.short_messages import ShortMessageBearer
 from omapush.ppg.client import Client
 from omapush.ppg.contacts import Connectionless, HttpContact, SessionContact, SmsContact, UdpContact
@@ -102,7 +103,10 @@ class Ways:
         if self._short_messages is None or not phones:
             return "no report has come, and no bearer is left to be asked", HOUR_MS
         wait_ms = self._short_messages.settings.report_within_ms
-        reports = await self._phone(phones[0], self._short_messages).inquire(claimed)
+        reports: list[BearerReport] = []
+        for phone in phones:
+            # Which of its numbers had the push is not known; an SMSC tells nothing of another's.
+            reports = reports or await self._phone(phone, self._short_messages).inquire(claimed)
         if not reports:
             return "no report has come, and the SMSC does not tell either", wait_ms
         await self._short_messages.reports.take(reports)
@@ -111,14 +115,17 @@ class Ways:
 
     def _in_session(self, client: Client, where: SessionContact, sessions: Sessions) -> Reach:
         connectionless = (
-            each for each in client.contacts if isinstance(each.where, Connectionless)
+            self.reach(client, Route(each, each.where.way))
+            for each in client.contacts
+            if isinstance(each.where, Connectionless)
         )
-        other = next(connectionless, None)
+        # The first that there is a bearer for: a session request by another would never leave.
+        other = next((each for each in connectionless if not isinstance(each, ClosedReach)), None)
         return SessionReach(
             client,
             where,
             sessions.sessions,
-            None if other is None else self.reach(client, Route(other, other.where.way)),
+            other,
             self._store,
             sessions.profiles,
             self._settings.retry,

@@ -4,6 +4,8 @@
 * ``pair``: two real sessions joined by a simulated link.
 * ``datagram_link``: two real datagram machines joined by a link that loses and reorders.
 * ``bearer_contract``: the suite that every stream bearer passes.
+* ``modem_contract``: the suite that every modem passes; ``modem_manager``: one on a D-Bus of its
+  own, not real.
 * ``memory_store``: a ledger in memory that obeys the store's contract.
 * ``store_contract`` and ``report_contract``: the suite that every ledger passes.
 * ``short_message_bearer_contract``: the suite that every bearer of short messages passes, and

@@ -107,6 +107,27 @@ async def test_report_of_the_system_is_traced_and_the_port_lives_on(
     endpoint.close()
 
 
+async def test_datagram_that_the_system_refuses_is_not_sent(
+    bearer: UdpBearer, traces: list[TraceRecord]
+) -> None:
+    # The system says so at once: without that the gateway would report such a push as sent.
+    endpoint = await bearer.open(LOOPBACK, 0, Inbox().take)
+    with pytest.raises(BearerUnavailable, match=r"cannot send to \[2001:db8::1\]:2948"):
+        endpoint.send(b"x", Peer("2001:db8::1", 2948))
+    with pytest.raises(BearerUnavailable, match="cannot send to not an address:2948"):
+        endpoint.send(b"x", Peer("not an address", 2948))
+    assert traces == []
+    endpoint.close()
+
+
+async def test_datagram_of_a_link_local_address_comes_without_its_zone(bearer: UdpBearer) -> None:
+    inbox = Inbox()
+    endpoint = await bearer.open(LOOPBACK, 0, inbox.take)
+    endpoint.datagram_received(b"x", ("fe80::1%eth0", 9201))
+    assert await inbox.next() == (b"x", Peer("fe80::1", 9201))
+    endpoint.close()
+
+
 async def test_address_needs_no_look_up_and_a_name_gets_one(bearer: UdpBearer) -> None:
     assert await bearer.resolve("2001:db8::1", 2948, 1) == Peer("2001:db8::1", 2948)
     assert (await bearer.resolve("localhost", 2948, 5_000)).host in ("127.0.0.1", "::1")

@@ -99,7 +99,7 @@ async def test_application_that_fetches_events_needs_no_handler(client: PushClie
         ),
         ("profiles", (ConnectionProfile(cb_message_id="50"),), "profiles[0].cb_message_id"),
         ("whitelist", (WhitelistEntry("ppg.example.com"),), "whitelist[0].addr"),
-        ("whitelist", (WhitelistEntry("+4917", "E164"),), "whitelist[0].type"),
+        ("whitelist", (WhitelistEntry("ppg.example.net", "FQDN"),), "whitelist[0].type"),
     ],
 )
 async def test_client_rejects_option_by_name_that_it_does_not_support(

@@ -17,10 +17,11 @@ from omapush.client.dispatch import Refusal, choose
 from omapush.client.whitelist import admits, read_entries, type_matches
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
-from omapush.ota.interface import PoConfirmedPushInd, PushSource, PushStatus
+from omapush.ota.interface import AddressKind, PoConfirmedPushInd, PushSource, PushStatus
 
 WML = "x-wap-application:wml.ua"
 ANY = "x-wap-application:*"
+HERE = PushSource("OTA-HTTP", "TCP/IP", "192.0.2.1")
 
 
 def registered(
@@ -96,13 +97,13 @@ def test_source_is_on_one_of_the_lists_in_force(
         return tuple(WhitelistEntry(address) for address in addresses)
 
     lists = None if device is None else read_entries(read(device))
-    assert admits(lists, read_entries(read(own)), "192.0.2.1", "text/plain") is admitted
+    assert admits(lists, read_entries(read(own)), HERE, "text/plain") is admitted
 
 
 def test_entry_holds_for_its_types_only() -> None:
     entries = read_entries([WhitelistEntry("192.0.2.1", content_types=("text/*",))])
-    assert admits(entries, (), "192.0.2.1", "text/plain")
-    assert not admits(entries, (), "192.0.2.1", "image/png")
+    assert admits(entries, (), HERE, "text/plain")
+    assert not admits(entries, (), HERE, "image/png")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,9 @@ def test_entry_holds_for_its_types_only() -> None:
         (WhitelistEntry("2001:db8::1", "IPV4"), Reason.INVALID_PARAMETER),
         (WhitelistEntry("192.0.2.1", "FQDN"), Reason.UNSUPPORTED_OPTION),
         (WhitelistEntry("192.0.2.1/33"), Reason.UNSUPPORTED_OPTION),
-        (WhitelistEntry("+491710760000"), Reason.UNSUPPORTED_OPTION),
+        (WhitelistEntry("ppg.example.net"), Reason.UNSUPPORTED_OPTION),
+        (WhitelistEntry("+49 171 zero"), Reason.INVALID_PARAMETER),
+        (WhitelistEntry("", "ALPHA"), Reason.INVALID_PARAMETER),
     ],
 )
 def test_entry_that_cannot_be_compared_is_rejected(entry: WhitelistEntry, cause: Reason) -> None:
@@ -119,6 +122,32 @@ def test_entry_that_cannot_be_compared_is_rejected(entry: WhitelistEntry, cause:
         read_entries([entry])
     assert caught.value.cause is cause
     assert str(caught.value.parameter).startswith("whitelist[0].")
+
+
+NUMBER, NAME = AddressKind.NUMBER, AddressKind.NAME
+
+
+@pytest.mark.parametrize(
+    ("entry", "address", "kind", "centre", "admitted"),
+    [
+        (WhitelistEntry("+358401234567"), "+358401234567", NUMBER, None, True),
+        (WhitelistEntry("00358 40 123 4567", "E164"), "+358401234567", NUMBER, None, True),
+        (WhitelistEntry("12345", "E164"), "12345", NUMBER, None, True),
+        (WhitelistEntry("12345", "E164"), "123456", NUMBER, None, False),
+        # Who may choose a name may choose one that looks like somebody's number or address.
+        (WhitelistEntry("+358401234", "E164"), "+358401234", NAME, None, False),
+        (WhitelistEntry("192.0.2.1"), "192.0.2.1", NAME, None, False),
+        (WhitelistEntry("Operator", "ALPHA"), "Operator", NAME, None, True),
+        (WhitelistEntry("12345", "ALPHA"), "12345", NUMBER, None, False),
+        (WhitelistEntry("+358501", "SMSC"), "Anybody", NAME, "+358501", True),
+        (WhitelistEntry("+358501", "SMSC"), "+358501", NUMBER, None, False),
+    ],
+)
+def test_originator_is_compared_with_its_like_only(
+    entry: WhitelistEntry, address: str, kind: AddressKind, centre: str | None, admitted: bool
+) -> None:
+    source = PushSource("OTA-WSP", "SMS", address, kind=kind, service_centre=centre)
+    assert admits(read_entries([entry]), (), source, "text/plain") is admitted
 
 
 def test_media_types_compare_without_case_and_parameters() -> None:

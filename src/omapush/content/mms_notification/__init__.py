@@ -6,7 +6,7 @@ read may lack all but the transaction and the location, since deployed senders l
 
 * ``model``: :class:`MmsNotification` and what its fields are.
 * ``encoding``, ``decoding``: to octets and back; ``charsets`` for texts.
-* ``explain``: the meaning of every octet, by the same reading functions.
+* ``explaining``: the meaning of every octet, by the same reading functions.
 
 What cannot be read raises :class:`~omapush.core.errors.DecodeError` of the layer ``mms``, what
 cannot be written :class:`~omapush.core.errors.EncodeError`.
@@ -14,7 +14,7 @@ cannot be written :class:`~omapush.core.errors.EncodeError`.
 
 from omapush.content.mms_notification.decoding import decode
 from omapush.content.mms_notification.encoding import encode
-from omapush.content.mms_notification.explain import explain
+from omapush.content.mms_notification.explaining import explain
 from omapush.content.mms_notification.model import (
     APPLICATION_ID,
     LAYER,

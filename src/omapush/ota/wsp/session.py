@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from omapush.content.message import Header
 from omapush.ota.http import cpi
 from omapush.ota.interface import ClientCapabilities, OutcomeKind, PushStatus, RegistrationInd
+from omapush.protocols.wsp.assigned_numbers import AbortReason
 from omapush.protocols.wsp.capabilities import DEFAULTS, Capabilities, ProtocolOption
 from omapush.protocols.wsp.session_primitives import reason_name
 
@@ -35,6 +36,7 @@ _SAME = (
     ("accept-application", cpi.ACCEPT_APP_ID),
 )
 _ANYTHING = ("*/*",)
+_POINTLESS = (AbortReason.PROTOERR, AbortReason.MRUEXCEEDED)
 
 
 def registration_of(capabilities: Capabilities, headers: Iterable[Header]) -> RegistrationInd:
@@ -89,11 +91,15 @@ def outcome_of_abort(reason: int, *, by_peer: bool, sent: bool) -> tuple[Outcome
     """Return how an attempt ended that was aborted, and what the client said (WAP-235, 6.1.3).
 
     Reasons are WSP's, or WTP's below 0xE0. A client that says no more than that it gave up a
-    transaction may have taken the push before; only what it says as its user is a verdict.
+    transaction may have taken the push before; only what it says as its user is a verdict. What our
+    own end refuses to send, because it is too long for the client or cannot be said in its session,
+    it would refuse again.
     """
     if by_peer and PushStatus.USERREQ <= reason <= PushStatus.USERDCU:
         status = PushStatus(reason)
         return (OutcomeKind.LATER if status.may_retry else OutcomeKind.NEVER), reason
+    if not sent and reason in _POINTLESS:
+        return OutcomeKind.NEVER, None
     return (OutcomeKind.LATER if by_peer or not sent else OutcomeKind.IN_DOUBT), None
 
 

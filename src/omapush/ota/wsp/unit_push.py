@@ -8,6 +8,7 @@ content, so a gateway derives it from the delivery.
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 
 from omapush.content.message import Header, PushMessage
@@ -24,7 +25,11 @@ GATEWAY_PORT = 9200
 """What pushes come from: the connectionless session service (WAP-259, appendix B)."""
 PUSH_FLAG = "Push-Flag"
 
+REMEMBERED_OCTETS = 16_384
+"""Longer bodies are encoded anew each time; they are rare, and memory is bounded."""
+
 _CONTENT_TYPE = "content-type"
+_BINARY = re.compile("[01]{1,7}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +58,15 @@ def encode_unit_push(
     :raises EncodeError: the message has no Content-Type, or a header that WSP cannot say.
     """
     # The same push goes to very many recipients, and differs in its first octet only.
-    return bytes((transaction_id,)) + _encoded(message, flags, profile)[1:]
+    encoded = _remembered if len(message.body) <= REMEMBERED_OCTETS else _encoded
+    return bytes((transaction_id,)) + encoded(message, flags, profile)[1:]
 
 
-@functools.lru_cache(maxsize=256)
 def _encoded(message: PushMessage, flags: PushFlag, profile: HeaderProfile) -> bytes:
     return encode_unit_pdu(0, Push(headers_for_the_air(message, flags), message.body), profile)
+
+
+_remembered = functools.lru_cache(maxsize=256)(_encoded)
 
 
 def decode_unit_push(octets: bytes) -> UnitPush:
@@ -99,8 +107,8 @@ def split_flags(headers: tuple[Header, ...]) -> tuple[tuple[Header, ...], PushFl
     kept = []
     for name, value in headers:
         if name.lower() == PUSH_FLAG.lower():
-            # 1 to 7 binary digits (WAP-235 6.4.1.3).
-            flags |= PushFlag(int(value, 2) & 7) if set(value) <= {"0", "1"} else PushFlag.NONE
+            # 1 to 7 binary digits (WAP-235 6.4.1.3); what else stands there says nothing.
+            flags |= PushFlag(int(value, 2) & 7) if _BINARY(value) else PushFlag.NONE
         else:
             kept.append((name, value))
     return tuple(kept), flags

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
+from contextlib import suppress
 
-from omapush.core.explanation import Field, Scalar
+from omapush.core.errors import DecodeError
+from omapush.core.explanation import Field, Scalar, telling_how_far
 from omapush.core.octets import OctetReader
-from omapush.protocols.smpp.codec import HEADER_SIZE, LAYOUTS, decode_pdu, has_body, read_header
+from omapush.protocols.smpp.codec import (
+    HEADER_SIZE,
+    LAYOUTS,
+    PDU_CLASSES,
+    decode_pdu,
+    has_body,
+    read_header,
+)
 from omapush.protocols.smpp.commands import name_of
 from omapush.protocols.smpp.errors import LAYER
 from omapush.protocols.smpp.fields import (
@@ -19,7 +29,7 @@ from omapush.protocols.smpp.fields import (
     UnsuccessfulList,
 )
 from omapush.protocols.smpp.status import describe
-from omapush.protocols.smpp.tlvs import Tag, Tlv
+from omapush.protocols.smpp.tlvs import Tag, Tlv, read_tlv
 from omapush.protocols.smpp.values import (
     MODE_BITS,
     REPLY_PATH,
@@ -61,7 +71,8 @@ def explain(octets: bytes) -> Field:
 
     :raises PduError: as :func:`~omapush.protocols.smpp.codec.decode_pdu`.
     """
-    pdu = decode_pdu(octets)
+    with telling_how_far(lambda: _before_the_fault(octets)):
+        pdu = decode_pdu(octets)
     reader = OctetReader(octets, LAYER)
     children = _header(reader)
     esm_class = getattr(pdu, "esm_class", 0)
@@ -73,6 +84,22 @@ def explain(octets: bytes) -> Field:
         start = reader.position
         children.append(Field("(unread)", start, reader.rest(), note="a TLV that is cut off"))
     return Field(name_of(pdu.command_id), 0, octets, children=tuple(children))
+
+
+def _before_the_fault(octets: bytes) -> Iterator[Field]:
+    """Yield what can be explained of a PDU that cannot be decoded."""
+    reader = OctetReader(octets, LAYER)
+    with suppress(DecodeError):
+        yield from _header(reader)
+        pdu_class = PDU_CLASSES.get(read_header(octets).command_id)
+        if pdu_class is None:
+            return
+        for name, kind in LAYOUTS[pdu_class]:
+            yield from _mandatory(reader, name, kind, 0)
+        while reader.remaining:
+            ahead = OctetReader(octets, LAYER)
+            ahead.take(reader.position)
+            yield _tlv(reader, read_tlv(ahead), 0)
 
 
 def _header(reader: OctetReader) -> list[Field]:

@@ -1,16 +1,16 @@
 """Where an SMPP session is, what moves it, and what may be sent there (SMPP 3.4, 2.2 and 2.3).
 
-========== ========= ======== ======== ========= ========= ========= ======== ======== ============
-state      connected outbind  bind     bound_tx  bound_rx  bound_trx unbind   end      disconnected
-========== ========= ======== ======== ========= ========= ========= ======== ======== ============
-IDLE       OPEN      --       --       --        --        --        --       UNBOUND  CLOSED
-OPEN       --        OUTBOUND BINDING  --        --        --        --       UNBOUND  CLOSED
-OUTBOUND   --        --       BINDING  --        --        --        --       UNBOUND  CLOSED
-BINDING    --        --       --       BOUND_TX  BOUND_RX  BOUND_TRX --       UNBOUND  CLOSED
-BOUND_*    --        --       --       --        --        --        UNBINDING UNBOUND CLOSED
-UNBINDING  --        --       --       --        --        --        --       UNBOUND  CLOSED
-UNBOUND    --        --       --       --        --        --        --       --       CLOSED
-========== ========= ======== ======== ========= ========= ========= ======== ======== ============
+========= ========= ======== ======= ======== ======== ========= ========= ======= ============
+state     connected outbind  bind    bound_tx bound_rx bound_trx unbind    end     disconnected
+========= ========= ======== ======= ======== ======== ========= ========= ======= ============
+IDLE      OPEN      --       --      --       --       --        --        UNBOUND CLOSED
+OPEN      --        OUTBOUND BINDING --       --       --        --        UNBOUND CLOSED
+OUTBOUND  --        --       BINDING --       --       --        --        UNBOUND CLOSED
+BINDING   --        --       --      BOUND_TX BOUND_RX BOUND_TRX --        UNBOUND CLOSED
+BOUND_*   --        --       --      --       --       --        UNBINDING UNBOUND CLOSED
+UNBINDING --        --       --      --       --       --        --        UNBOUND CLOSED
+UNBOUND   --        --       --      --       --       --        --        --      CLOSED
+========= ========= ======== ======= ======== ======== ========= ========= ======= ============
 
 OPEN, OUTBOUND, BOUND_TX, BOUND_RX, BOUND_TRX, UNBOUND and CLOSED are the specification's. BINDING
 is a bind that is not answered yet. UNBINDING takes no new request from either side: first those

@@ -5,13 +5,16 @@ The tree is made from the parts that the decoder read, so it says what the decod
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+
 from omapush.core.errors import DecodeError
-from omapush.core.explanation import Field, Scalar
+from omapush.core.explanation import Field, Scalar, telling_how_far
 from omapush.core.octets import OctetReader
 from omapush.protocols import wcmp
-from omapush.protocols.recording import Part
+from omapush.protocols.recording import Part, Recorder
 from omapush.protocols.sms.data_coding import DataCoding
-from omapush.protocols.sms.reading import parts_of
+from omapush.protocols.sms.reading import read_tpdu
 from omapush.protocols.sms.segmentation import MAXIMUM
 from omapush.protocols.sms.timestamps import EnhancedValidity, RelativeValidity, Timestamp
 from omapush.protocols.sms.tpdu import (
@@ -37,7 +40,7 @@ from omapush.protocols.sms.user_data_header import (
 )
 from omapush.protocols.wdp import Port
 
-_TITLES = {
+TITLES = {
     "SmsDeliver": "SMS-DELIVER",
     "SmsSubmit": "SMS-SUBMIT",
     "SmsStatusReport": "SMS-STATUS-REPORT",
@@ -45,6 +48,7 @@ _TITLES = {
     "SmsSubmitReport": "SMS-SUBMIT-REPORT",
     "SmsCommand": "SMS-COMMAND",
 }
+"""What 3GPP 23.040 calls the TPDUs of :mod:`omapush.protocols.sms.tpdu`."""
 
 # The one flag that says the opposite of its name.
 _FLAG_NOTES: dict[tuple[str, Scalar], str] = {
@@ -64,9 +68,11 @@ def explain(
 
     :raises DecodeError: as ``reading.decode`` does.
     """
-    tpdu, parts = parts_of(octets, direction, service_centre=service_centre, refusal=refusal)
-    children = tuple(_field(part, octets, tpdu) for part in parts)
-    return Field(_TITLES[type(tpdu).__name__], 0, octets, None, children)
+    recorder = Recorder(OctetReader(octets, LAYER))
+    with telling_how_far(lambda: (_part_field(part, octets) for part in recorder.parts)):
+        _, tpdu = read_tpdu(recorder, direction, service_centre=service_centre, refusal=refusal)
+    children = tuple(_field(part, octets, tpdu) for part in recorder.parts)
+    return Field(TITLES[type(tpdu).__name__], 0, octets, None, children)
 
 
 def explain_user_data(octets: bytes) -> Field:
@@ -75,12 +81,35 @@ def explain_user_data(octets: bytes) -> Field:
     :raises DecodeError: a length is wrong.
     """
     reader = OctetReader(octets, LAYER)
-    children = _header_fields(reader, octets)
+    with telling_how_far(lambda: _before_the_fault(octets)):
+        children = _header_fields(reader, octets)
     end = reader.position
     payload = Field("payload", end, octets[end:], f"{reader.remaining} octets")
     fits = len(octets) <= MAXIMUM
     note = None if fits else f"{len(octets)} octets do not fit one short message"
     return Field("TP-UD", 0, octets, None, (*children, payload), note)
+
+
+def _part_field(part: Part, octets: bytes) -> Field:
+    if isinstance(part.value, UserData):
+        return _user_data_field(part, part.value, octets)
+    return Field(part.name, part.start, octets[part.start : part.end], part_value(part))
+
+
+def _before_the_fault(octets: bytes) -> Iterator[Field]:
+    """Yield what can be explained of user data whose header is malformed."""
+    if octets:
+        yield Field("UDHL", 0, octets[:1], octets[0])
+    # Elements stand in it one after the other, whatever the length said of them all.
+    reader = OctetReader(octets[: 1 + octets[0]] if octets else b"", LAYER)
+    with suppress(DecodeError):
+        reader.take(1)
+        while reader.remaining:
+            start = reader.position
+            identifier = reader.uint8()
+            content = reader.take(reader.uint8())
+            name = NAMES.get(identifier, f"information element {identifier:#04x}")
+            yield Field(name, start, octets[start : reader.position], content.hex())
 
 
 def _field(part: Part, octets: bytes, tpdu: Tpdu) -> Field:

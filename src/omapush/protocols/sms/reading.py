@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from omapush.core.errors import DecodeError, LimitError
 from omapush.core.octets import OctetReader
-from omapush.protocols.recording import Part, Recorder
+from omapush.protocols.recording import Recorder
 from omapush.protocols.sms.address import Address, read_address, read_service_centre
 from omapush.protocols.sms.data_coding import DataCoding
 from omapush.protocols.sms.timestamps import (
@@ -241,12 +241,3 @@ def _user_data(recorder: Recorder, coding: DataCoding, first: int) -> UserData:
         "TP-UD",
         lambda reader: read_user_data(reader, length, coding, has_header=bool(first & 0x40)),
     )
-
-
-def parts_of(
-    octets: bytes, direction: Direction, *, service_centre: bool, refusal: bool
-) -> tuple[Tpdu, list[Part]]:
-    """Read a TPDU as :func:`decode` does and return its parts too. :raises DecodeError: so too."""
-    recorder = Recorder(OctetReader(octets, LAYER))
-    _, tpdu = read_tpdu(recorder, direction, service_centre=service_centre, refusal=refusal)
-    return tpdu, recorder.parts

@@ -165,6 +165,14 @@ class Reassembler:
         """How many octets of payload are held."""
         return self._octets
 
+    def holds(self, source_address: str, header: UserDataHeader) -> bool:
+        """Whether the segment that ``header`` speaks of is held, its datagram being incomplete."""
+        concatenation = header.concatenation
+        if concatenation is None:
+            return False
+        partial = self._partials.get(_key(source_address, concatenation, header.ports))
+        return partial is not None and concatenation.number in partial.segments
+
     def receive(self, source_address: str, user_data: bytes, now: Instant) -> Datagram | None:
         """Take the user data, header included, of one short message.
 

@@ -4,7 +4,7 @@
   calls ``xml_reading`` then ``encoding``, or ``decoding`` then ``xml_writing``.
 * ``parts``: numbers and strings, below ``decoding``.
 * ``model``: the document between the two, and the limits of what is read.
-* ``explain``: what each token of a document is, for people.
+* ``explaining``: what each token of a document is, for people.
 * ``tables``: the document types, one module each, data only; ``tokens`` says what a table is,
   ``index`` turns one round for quick look-up, once.
 * ``opaque``, ``variables``, ``charsets``, ``characters``: dates and keys in octets, WML's ``$(x)``,
@@ -19,7 +19,7 @@ in octets) or the :class:`~omapush.core.errors.LimitError` among them; what cann
 from omapush.protocols.wbxml.conversion import decode_xml, encode_xml, new_document
 from omapush.protocols.wbxml.decoding import decode
 from omapush.protocols.wbxml.encoding import encode
-from omapush.protocols.wbxml.explain import explain
+from omapush.protocols.wbxml.explaining import explain
 from omapush.protocols.wbxml.model import (
     Element,
     Limits,

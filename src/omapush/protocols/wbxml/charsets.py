@@ -31,6 +31,19 @@ class Charset:
             return octets.decode("utf-16")
         return octets.decode(self.codec)
 
+    def encode(self, text: str) -> bytes:
+        """Return the octets that are read as ``text`` again.
+
+        :raises UnicodeEncodeError: it has none of some character, or none of its own.
+        """
+        octets = text.encode(self.codec)
+        if self.codec in _FOLDING and octets.decode(self.codec) != text:
+            raise UnicodeEncodeError(self.codec, text, 0, len(text), "read as another character")
+        return octets
+
+
+_FOLDING = frozenset(("cp932", "euc_jp", "euc_kr", "gbk", "gb2312", "big5"))
+"""Python's codecs that write some character as a similar one."""
 
 _SINGLE: tuple[tuple[int, str, str], ...] = (
     (US_ASCII, "US-ASCII", "ascii"),

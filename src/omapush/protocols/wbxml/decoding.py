@@ -1,8 +1,8 @@
 """Octets to a document (WAP-192).
 
 One reader walks the octets once; every construct of the grammar is one method, so that
-:mod:`~omapush.protocols.wbxml.explain` can note what each of them read without reading by rules of
-its own. :mod:`~omapush.protocols.wbxml.parts` reads what the constructs are made of.
+:mod:`~omapush.protocols.wbxml.explaining` can note what each of them read without reading by rules
+of its own. :mod:`~omapush.protocols.wbxml.parts` reads what the constructs are made of.
 """
 
 from __future__ import annotations

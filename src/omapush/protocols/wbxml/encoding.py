@@ -67,7 +67,6 @@ class _Writer:
         self._index = encoding_index(table)
         self._out = bytearray()
         self._charset = charset
-        self._codec = charset.codec
         self._terminator = bytes(charset.width)
         self._strings = bytearray()
         self._string_index: dict[str, int] = {}
@@ -204,7 +203,7 @@ class _Writer:
             raise EncodeError("text cannot hold a NUL", None, LAYER)
         out = self._out
         try:
-            octets = text.encode(self._codec)
+            octets = self._charset.encode(text)
         except UnicodeEncodeError:
             self._with_entities(text)
             return
@@ -218,7 +217,7 @@ class _Writer:
         open_string = False
         for character in text:
             try:
-                octets = character.encode(self._codec)
+                octets = self._charset.encode(character)
             except UnicodeEncodeError as error:
                 if "\ud800" <= character <= "\udfff":
                     raise EncodeError("text with half a character", None, LAYER) from error
@@ -259,7 +258,7 @@ class _Writer:
         if "\0" in text:
             raise EncodeError("a name cannot hold a NUL", None, LAYER)
         try:
-            return text.encode(self._codec)
+            return self._charset.encode(text)
         except UnicodeEncodeError as error:
             raise EncodeError(
                 f"{self._charset.name} cannot write {text[:40]!r}", None, LAYER

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from omapush.core.errors import DecodeError
-from omapush.core.explanation import Field, Scalar
+from omapush.core.explanation import Field, Scalar, telling_how_far
 from omapush.core.octets import OctetReader
 from omapush.protocols.wsp.address import Address, read_address
 from omapush.protocols.wsp.assigned_numbers import BEARERS, METHODS, STATUSES, PduType
@@ -73,6 +73,10 @@ class _Explainer:
         self._fields: list[Field] = []
 
     def pdu(self, *, with_transaction: bool) -> Field:
+        with telling_how_far(lambda: self._fields):
+            return self._pdu(with_transaction=with_transaction)
+
+    def _pdu(self, *, with_transaction: bool) -> Field:
         if with_transaction:
             self._number("TID", OctetReader.uint8)
         position = self._reader.position

@@ -29,17 +29,15 @@ _UNKNOWN_PEER = HeaderProfile()
 
 def explain_headers(
     block: OctetReader, application_names: Mapping[int, str], body_length: int | None
-) -> list[Field]:
-    """Explain a header block to the end of ``block``.
+) -> Iterator[Field]:
+    """Explain the headers to the end of ``block``, one after the other.
 
     A header without text has a note that says why.
 
     :raises DecodeError: a header is cut off, or begins with no field name.
     """
-    return [
-        _header(block, cut, block.position, application_names, body_length)
-        for cut in cut_headers(block)
-    ]
+    for cut in cut_headers(block):
+        yield _header(block, cut, block.position, application_names, body_length)
 
 
 def explain_content_type(block: OctetReader) -> Field:

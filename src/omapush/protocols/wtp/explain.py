@@ -6,10 +6,12 @@ the decoder refuses.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from enum import IntEnum
 
 from omapush.core.errors import DecodeError
-from omapush.core.explanation import Field, Scalar
+from omapush.core.explanation import Field, Scalar, telling_how_far
 from omapush.core.octets import OctetReader
 from omapush.protocols.wtp.codes import (
     LAYER,
@@ -76,12 +78,13 @@ def explain(datagram: bytes) -> Field:
     reader = OctetReader(datagram, LAYER)
     reader.uint8()
     children = [Field("Concatenation Indicator", 0, datagram[:1], 0)]
-    while reader.remaining:
-        start = reader.position
-        length = read_length(reader)
-        children.append(_since(reader, start, "PDU Length", length))
-        offset = reader.position
-        children.append(explain_pdu(reader.take(length), offset))
+    with telling_how_far(lambda: children):
+        while reader.remaining:
+            start = reader.position
+            length = read_length(reader)
+            children.append(_since(reader, start, "PDU Length", length))
+            offset = reader.position
+            children.append(explain_pdu(reader.take(length), offset))
     return Field("WTP datagram", 0, datagram, None, tuple(children))
 
 
@@ -90,15 +93,16 @@ def explain_pdu(octets: bytes, offset: int) -> Field:
 
     :raises DecodeError: as the decoder does; positions count in the datagram.
     """
-    try:
-        decode(octets)
-    except DecodeError as error:
-        at = offset + (error.position if isinstance(error.position, int) else 0)
-        raise type(error)(error.reason, at, error.layer) from error
+    with telling_how_far(lambda: _before_the_fault(octets, offset)):
+        try:
+            decode(octets)
+        except DecodeError as error:
+            at = offset + (error.position if isinstance(error.position, int) else 0)
+            raise type(error)(error.reason, at, error.layer) from error
     reader = OctetReader(octets, LAYER)
     header = read_header(reader)
     kind = PduType(header.pdu_type)
-    children = _fixed_part(reader, header, kind)
+    children = list(_fixed_part(reader, header, kind))
     if header.has_tpis:
         children.extend(_tpis(reader))
     if kind in _CARRIES_DATA:
@@ -111,33 +115,41 @@ def explain_pdu(octets: bytes, offset: int) -> Field:
     return Field(f"WTP {_NAMES[kind]}", offset, octets, None, moved)
 
 
-def _fixed_part(reader: OctetReader, header: Header, kind: PduType) -> list[Field]:
-    fields = [_first_octet(reader, header, kind)]
+def _before_the_fault(octets: bytes, offset: int) -> Iterator[Field]:
+    """Yield what can be explained of a PDU that cannot be decoded."""
+    reader = OctetReader(octets, LAYER)
+    with suppress(DecodeError, ValueError):
+        header = read_header(reader)
+        for field in _fixed_part(reader, header, PduType(header.pdu_type)):
+            yield _moved(field, offset)
+
+
+def _fixed_part(reader: OctetReader, header: Header, kind: PduType) -> Iterator[Field]:
+    yield _first_octet(reader, header, kind)
     identity = header.transaction_id
     side = "from the responder" if identity & RESPONDER_BIT else "from the initiator"
-    fields.append(Field("TID", 1, reader.between(1, 3), identity & ~RESPONDER_BIT, note=side))
+    yield Field("TID", 1, reader.between(1, 3), identity & ~RESPONDER_BIT, note=side)
     start = reader.position
     match kind:
         case PduType.INVOKE:
             octet = reader.uint8()
-            fields.append(_since(reader, start, "Invoke parameters", _invoke_flags(octet)))
+            yield _since(reader, start, "Invoke parameters", _invoke_flags(octet))
         case PduType.ABORT:
             reason = reader.uint8()
             value = (
                 _name(AbortReason, reason) if header.flags == AbortType.PROVIDER else hex(reason)
             )
-            fields.append(_since(reader, start, "Abort Reason", value))
+            yield _since(reader, start, "Abort Reason", value)
         case PduType.SEGMENTED_INVOKE | PduType.SEGMENTED_RESULT:
             number = reader.uint8()
-            fields.append(_since(reader, start, "Packet Sequence Number", number))
+            yield _since(reader, start, "Packet Sequence Number", number)
         case PduType.NEGATIVE_ACK:
             count = reader.uint8()
-            fields.append(_since(reader, start, "Number of Missing Packets", count))
+            yield _since(reader, start, "Number of Missing Packets", count)
             missing = ", ".join(
                 str(number) for number in reader.between(start + 1, start + 1 + count)
             )
-            fields.append(_taken(reader, "Missing Packets", count, missing or "the whole group"))
-    return fields
+            yield _taken(reader, "Missing Packets", count, missing or "the whole group")
 
 
 def _first_octet(reader: OctetReader, header: Header, kind: PduType) -> Field:

@@ -8,8 +8,15 @@ from hypothesis import strategies as st
 
 from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError, EncodeError
-from omapush.ota.interface import PushFlag
-from omapush.ota.wsp.unit_push import decode_unit_push, encode_unit_push
+from omapush.ota.interface import PushFlag, PushSource
+from omapush.ota.wsp.unit_push import (
+    REMEMBERED_OCTETS,
+    _remembered,
+    decode_unit_push,
+    encode_unit_push,
+    split_flags,
+    unit_push_indication,
+)
 
 # The MMS notification of a real MMSC's shape, as a push and as its datagram.
 NOTIFICATION = bytes.fromhex(
@@ -51,6 +58,38 @@ def test_flags_travel_in_a_header_of_their_own() -> None:
 def test_content_type_comes_first_wherever_it_stood() -> None:
     message = PushMessage((("X-Wap-Application-Id", "4"), ("Content-Type", "text/plain")), b"x")
     assert encode_unit_push(message, PushFlag.NONE, 5)[:4].hex() == "05060383"
+
+
+@pytest.mark.parametrize(
+    ("text", "flags"),
+    [("1", 1), ("0000110", 6), ("1111111", 7), ("", 0), ("11111111", 0), ("2", 0), (" 1", 0)],
+)
+def test_flags_are_one_to_seven_binary_digits_and_anything_else_says_nothing(
+    text: str, flags: int
+) -> None:
+    headers = (("Content-Type", "text/plain"), ("Push-Flag", text))
+    assert split_flags(headers) == ((("Content-Type", "text/plain"),), PushFlag(flags))
+
+
+def test_flag_header_spelled_out_and_empty_is_taken_as_none() -> None:
+    # Content-Type text/plain, then Push-Flag as text with an empty value.
+    push = decode_unit_push(bytes.fromhex("01060c83") + b"Push-Flag\x00\x00" + b"body")
+    assert (push.flags, push.message.body) == (PushFlag.NONE, b"body")
+
+
+def test_long_push_is_not_kept_in_memory() -> None:
+    long = PushMessage(MMS.headers, bytes(REMEMBERED_OCTETS + 1))
+    before = _remembered.cache_info().currsize
+    assert encode_unit_push(long, PushFlag.NONE, 9)[0] == 9
+    assert _remembered.cache_info().currsize == before
+
+
+def test_indication_tells_repetitions_by_source_and_transaction_id() -> None:
+    source = PushSource("OTA-WSP", "UDP", "192.0.2.1")
+    datagram = encode_unit_push(MMS, PushFlag.NONE, 0x7B)
+    indication = unit_push_indication(datagram, source)
+    assert indication.push_id == "192.0.2.1 7b"
+    assert (indication.message.body, indication.source) == (NOTIFICATION, source)
 
 
 @pytest.mark.parametrize(

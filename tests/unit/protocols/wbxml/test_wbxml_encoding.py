@@ -278,3 +278,10 @@ def test_text_writer_escapes_what_markup_would_be_and_keeps_line_breaks_of_value
 def test_text_writer_refuses_what_is_no_xml(root: wbxml.Element) -> None:
     with pytest.raises(EncodeError):
         wbxml.write_xml(wbxml.WbxmlDocument(2, 5, 106, root))
+
+
+def test_character_that_a_set_would_change_goes_out_as_an_entity() -> None:
+    # Python's cp932 writes the cent sign as its full-width neighbour.
+    root = wbxml.Element("co", {"uri": "a¢b"})
+    document = wbxml.WbxmlDocument(3, 7, 17, root)
+    assert wbxml.decode(wbxml.encode(document)) == document

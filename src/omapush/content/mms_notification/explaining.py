@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from enum import IntEnum
 
 from omapush.content.mms_notification.decoding import Header, decode, headers, read_value
@@ -11,7 +13,8 @@ from omapush.content.mms_notification.model import (
     Expiry,
     HeaderField,
 )
-from omapush.core.explanation import Field, Scalar
+from omapush.core.errors import DecodeError
+from omapush.core.explanation import Field, Scalar, telling_how_far
 from omapush.core.instants import format_utc
 
 _FIRST_THREE = (HeaderField.MESSAGE_TYPE, HeaderField.TRANSACTION_ID, HeaderField.MMS_VERSION)
@@ -28,7 +31,8 @@ def explain(octets: bytes, *, max_octets: int = MAX_OCTETS) -> Field:
 
     :raises DecodeError: as :func:`~omapush.content.mms_notification.decode` does.
     """
-    decode(octets, max_octets=max_octets)
+    with telling_how_far(lambda: _before_the_fault(octets, max_octets)):
+        decode(octets, max_octets=max_octets)
     found = list(headers(octets, max_octets=max_octets))
     children: list[Field] = []
     seen: set[int] = set()
@@ -37,6 +41,13 @@ def explain(octets: bytes, *, max_octets: int = MAX_OCTETS) -> Field:
         if header.field is not None:
             seen.add(header.field)
     return Field("M-Notification.ind", 0, octets, None, tuple(children), _remark(found, seen))
+
+
+def _before_the_fault(octets: bytes, max_octets: int) -> Iterator[Field]:
+    """Yield what can be explained of a notification that cannot be decoded."""
+    with suppress(DecodeError):
+        for header in headers(octets, max_octets=max_octets):
+            yield _explained(octets, header, repeated=False)
 
 
 def _remark(found: list[Header], seen: set[int]) -> str | None:

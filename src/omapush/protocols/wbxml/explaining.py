@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from omapush.core.errors import DecodeError
-from omapush.core.explanation import Field, Scalar
+from omapush.core.explanation import Field, Scalar, telling_how_far
 from omapush.protocols.wbxml import charsets, tables
 from omapush.protocols.wbxml.conversion import table_of
 from omapush.protocols.wbxml.decoding import Reader
@@ -49,7 +49,8 @@ def explain(octets: bytes, media_type: str | None = None, *, charset: str | None
         tokens and an unknown public identifier.
     """
     reader = _Explainer(octets, table_of(octets, media_type), charset=charset)
-    reader.document()
+    with telling_how_far(lambda: reader.fields):
+        reader.document()
     children = list(reader.fields)
     rest = octets[reader.position :]
     if rest:
@@ -76,6 +77,10 @@ class _Explainer(Reader):
         outer, self.fields = self.fields, []
         try:
             yield self.fields
+        except (DecodeError, IndexError):
+            # What is open at a fault is left open: its parts stand for themselves.
+            outer += self.fields
+            raise
         finally:
             self.fields = outer
 
