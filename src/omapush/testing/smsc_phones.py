@@ -4,7 +4,7 @@ The line port is a socket (TCP or Unix) on which a modem gets one line for each 
 SMS-DELIVER TPDU in hexadecimal, and answers each by one line::
 
     SMSC   DELIVER 44059121...
-    modem  OK                     or   FAIL 255      (TP-Failure-Cause, decimal)
+    modem  OK                     or   FAIL D3       (TP-Failure-Cause in hexadecimal)
 
 A modem may say ``NUMBER +358401234567`` whose phone it is; otherwise it gets what is for any number
 that no other phone has. What comes while no modem is there waits for one.
@@ -23,7 +23,7 @@ from omapush.protocols.sms.tpdu import SmsDeliver
 Phone = Callable[[SmsDeliver], Awaitable[int | None]]
 """Takes a short message; returns why not (TP-Failure-Cause), or ``None``."""
 
-UNSPECIFIED = 255
+UNSPECIFIED = 0xFF
 """TP-Failure-Cause: unspecified error (3GPP 23.040, 9.2.3.22)."""
 ANSWER_SECONDS = 30.0
 MAX_LINE = 4_096
@@ -151,4 +151,7 @@ class _Modem:
 
 
 def _cause(text: str) -> int:
-    return int(text) if text.strip().isdecimal() else UNSPECIFIED
+    try:
+        return int(text, 16)
+    except ValueError:
+        return UNSPECIFIED

@@ -9,10 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from omapush.bearers.modem_line import LineModem, LineSettings
 from omapush.bearers.smsc import SmscBearer
 from omapush.bearers.smsc_account import Number, SmscAccount, Writing
 from omapush.daemon.clock import SystemClock
 from omapush.ota.bearer_reports import BearerReport, ReportVerdict
+from omapush.ota.modem import (
+    FailureCause,
+    ReceivedMessage,
+    ReceivedTpdu,
+    Refused,
+    Taken,
+    Verdict,
+)
 from omapush.ota.short_messages import SubmissionVerdict
 from omapush.protocols.smpp.values import MessageState
 from omapush.protocols.sms.reading import decode
@@ -96,7 +105,7 @@ async def test_message_that_the_modem_refuses_is_undeliverable(
     await smsc.phones.listen_at(tmp_path / "phones")
     modem = Modem(*await asyncio.open_unix_connection(str(tmp_path / "phones")))
     await bearer.submit(messages(LONG[:1]), wish())
-    await modem.delivered("FAIL 211")
+    await modem.delivered("FAIL D3")
     await until(smsc, 1)
     assert [each.verdict for each in reports] == [ReportVerdict.FAILED]
     assert smsc.messages[0].state is MessageState.UNDELIVERABLE
@@ -122,6 +131,35 @@ async def test_modem_that_says_its_number_gets_no_others(
     await until(smsc, 2)
     await mine.close()
     await anybody.close()
+
+
+async def test_clients_modem_on_a_line_takes_what_the_simulator_brings(
+    smsc: SmscSimulator, bearer: SmscBearer, reports: list[BearerReport]
+) -> None:
+    """Both ends are ours: that they agree on the line is what is seen here."""
+    port = await smsc.phones.listen("127.0.0.1", 0)
+    heard: list[bytes] = []
+
+    async def on_message(message: ReceivedMessage) -> Verdict:
+        assert isinstance(message, ReceivedTpdu)
+        heard.append(message.tpdu)
+        if len(heard) == 1:
+            return Taken()
+        return Refused(FailureCause.MEMORY_CAPACITY_EXCEEDED, "full")
+
+    modem = LineModem(LineSettings(("127.0.0.1", port)))
+    listening = asyncio.create_task(modem.run(on_message, lambda _state: None))
+    try:
+        await bearer.submit(messages(LONG[:2]), wish())
+        await until(smsc, 2)
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    data = [decode(octets, Direction.TO_MOBILE) for octets in heard]
+    octets = [each.user_data.octets for each in data if isinstance(each, SmsDeliver)]
+    assert sorted(octets) == sorted(LONG[:2])
+    verdicts = {each.verdict for each in reports}
+    assert verdicts == {ReportVerdict.DELIVERED, ReportVerdict.FAILED}
 
 
 async def test_message_waits_when_its_modem_hangs_up(
