@@ -10,7 +10,11 @@ import pytest
 
 from omapush.testing.postgresql import PostgresqlCluster, PostgresqlMissing
 
-pytest.register_assert_rewrite("omapush.testing.store_contract", "omapush.testing.bearer_contract")
+pytest.register_assert_rewrite(
+    "omapush.testing.store_contract",
+    "omapush.testing.bearer_contract",
+    "omapush.testing.short_message_bearer_contract",
+)
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,7 @@ class TestSmscBearer(ShortMessageBearerContract):
         async with running_smsc({"omapush": "secret"}) as smsc:
             account = SmscAccount(
                 "main", "127.0.0.1", smsc.port, "omapush", "secret",
-                pace=Pace(response_timeout_ms=200, throttle_first_ms=1),
+                pace=Pace(response_timeout_ms=1_000, throttle_first_ms=1),
             )  # fmt: skip
             bearer = SmscBearer([account], clock, above.take, lambda: 0.0)
             async with bearer.running():

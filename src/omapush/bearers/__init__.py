@@ -2,6 +2,8 @@
 
 * ``udp``: datagrams, from and to open ports.
 * ``tcp``: streams; dials terminals (PO-TCP) and listens for gateways. ``tcp_link``: one connection.
+* ``smsc``: short messages, through SMSCs by SMPP; its own map is there. ``smpp_stream``: a session
+  of SMPP on a connection of ``tcp``.
 * ``modem_line``: short messages as TPDUs on a line; ``modem_manager``: those of ModemManager, over
   D-Bus. Both implement ``ota.modem``.
 

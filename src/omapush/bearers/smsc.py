@@ -2,7 +2,7 @@
 
 ::
 
-    SmscBearer: which SMSC ── smsc_pool: one SMSC, its queue and pace ── smsc_link: one bind
+    SmscBearer: which SMSC ── smsc_pool: one SMSC ── smsc_queue: turns ── smsc_link: one bind
         │                        ├ smsc_writing: requests, in the style that it is used to
         │                        ├ smsc_ids: its ids; smsc_rate: its limits
         └ smsc_receipts.Reporter ┴ smsc_receipts.Inbox: what it brings
@@ -33,7 +33,6 @@ from omapush.ota.short_messages import (
 )
 
 PATIENCE_MS = 20 * SECOND_MS
-"""How long the messages of one datagram wait for their turns, in all."""
 QUERY_PATIENCE_MS = 5 * SECOND_MS
 STOP_PATIENCE_MS = 3 * SECOND_MS
 
@@ -44,6 +43,7 @@ class SmscBearer:
     :param on_reports: takes what SMSCs report; only then they are told that it came.
     :param spread: gives numbers from 0 to 1 that make waits differ.
     :param on_message: is told of messages that are no receipts.
+    :param patience_ms: how long the messages of one datagram wait for their turns, in all.
     """
 
     def __init__(
@@ -53,8 +53,10 @@ class SmscBearer:
         on_reports: OnReports,
         spread: Callable[[], float],
         on_message: OnMessage | None = None,
+        patience_ms: int = PATIENCE_MS,
     ) -> None:
         self._clock = clock
+        self._patience_ms = patience_ms
         self._reporter = Reporter(on_reports)
         tcp = TcpBearer(clock)
         self._pools = {
@@ -90,13 +92,17 @@ class SmscBearer:
         """Return how each SMSC fares."""
         return [pool.status() for pool in self._pools.values()]
 
+    def health(self) -> list[str]:
+        """Return a line for each SMSC."""
+        return [str(status) for status in self.status()]
+
     async def submit(
         self, messages: Sequence[ShortMessage], wish: SubmissionWish
     ) -> list[Submission]:
         """Return one answer for each message; see ``ota.short_messages.ShortMessageBearer``."""
         if not messages:
             return []
-        deadline = later(self._clock(), PATIENCE_MS)
+        deadline = later(self._clock(), self._patience_ms)
         tried: list[list[Submission]] = []
         for pool in self._candidates(messages[0].destination, wish.via):
             answers = await pool.submit(messages, wish, deadline)
@@ -120,7 +126,7 @@ class SmscBearer:
         if via in self._pools:
             return [self._pools[via]]
         serving = [pool for pool in self._pools.values() if pool.account.serves(destination)]
-        return sorted(serving, key=lambda pool: (not pool.is_bound, pool.pause_ms() > 0))
+        return sorted(serving, key=lambda pool: (not pool.is_useful, pool.pause_ms() > 0))
 
 
 def _summary(answers: Sequence[Submission]) -> Submission:

@@ -94,6 +94,7 @@ class Pace:
 
     :ivar per_second: messages a second, over all binds; ``None``: no limit.
     :ivar max_waiting: messages that may wait for their turn.
+    :ivar stuck_ms: with full windows and no answer for so long, nobody waits for it any more.
     :ivar reconnect_refused_ms: wait after credentials were refused: trying often locks accounts.
     :ivar throttle_first_ms: pause after the SMSC said that it is too much; it doubles up to
         ``throttle_longest_ms`` as long as it says so.
@@ -102,6 +103,7 @@ class Pace:
     window: int = 10
     per_second: float | None = None
     max_waiting: int = 10_000
+    stuck_ms: int = 3 * SECOND_MS
     connect_timeout_ms: int = 10 * SECOND_MS
     response_timeout_ms: int = 30 * SECOND_MS
     enquire_link_ms: int = 30 * SECOND_MS

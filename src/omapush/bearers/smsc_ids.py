@@ -11,6 +11,8 @@ from omapush.bearers.smsc_account import MessageIdForm
 from omapush.protocols.smpp.receipt import Receipt, matching_keys, normal_form
 
 REMEMBERED = 10_000
+USUAL_WIDTH = 10
+"""Digits of an id in SMPP 3.4, appendix B, and so of many SMSCs."""
 
 
 class MessageIds:
@@ -34,9 +36,7 @@ class MessageIds:
         self._given[reference] = (message_id, destination.lstrip("+"))
         if len(self._given) > self._limit:
             del self._given[next(iter(self._given))]
-        if message_id.startswith("0"):
-            self._width = len(message_id)
-        self._is_upper |= message_id != message_id.lower()
+        self._looks_like(message_id)
         return reference
 
     def reported(self, receipt: Receipt, number: str) -> str | None:
@@ -44,7 +44,7 @@ class MessageIds:
 
         :param number: of the phone, as the receipt gives it.
         """
-        if not receipt.message_id:
+        if not receipt.message_id or not receipt.message_id.strip():
             return None
         own = normal_form(receipt.message_id)
         match self._form:
@@ -66,15 +66,26 @@ class MessageIds:
         return None
 
     def to_ask(self, reference: str) -> tuple[str, ...]:
-        """Return how to spell an id towards the SMSC, the likeliest first.
+        """Return how to spell an id towards the SMSC, the likeliest first; at most three ways.
 
-        After a restart only the normal form is known; what ids look like is seen from newer ones.
+        After a restart only the normal form is known. What ids look like is then seen from newer
+        ones, and, if there are none, guessed.
         """
         known = self._given.get(reference)
         if known is not None:
             return (known[0],)
-        shaped = (reference.upper() if self._is_upper else reference).zfill(self._width)
-        return tuple(dict.fromkeys((shaped, reference)))
+        spelled = reference.upper() if self._is_upper else reference
+        widths = (self._width, 0, USUAL_WIDTH)
+        return tuple(dict.fromkeys(spelled.zfill(width) for width in widths))
+
+    def understood(self, message_id: str) -> None:
+        """Learn from an id that the SMSC knew when it was asked."""
+        self._looks_like(message_id)
+
+    def _looks_like(self, message_id: str) -> None:
+        if message_id.startswith("0"):
+            self._width = len(message_id)
+        self._is_upper |= message_id != message_id.lower()
 
 
 def _rewritten(text: str, base: int, form: str) -> str | None:

@@ -63,6 +63,9 @@ class LinkOwner(Protocol):
     def link_changed(self, link: SmscLink) -> None:
         """The bind is there, is gone, or has room again."""
 
+    def answered(self) -> None:
+        """The SMSC answered a request."""
+
     def requested(self, pdu: Pdu, connection: Connection) -> None:
         """The SMSC brought something; the session waits for its answer."""
 
@@ -172,12 +175,17 @@ class SmscLink:
         closed = asyncio.get_running_loop().create_future()
         self._ended = closed
         session = EsmeSession(account.esme(self.bind_type))
+        early: list[Indication] = []
 
         def indicated(indication: Indication) -> None:
-            self._indicated(indication, closed)
+            # Some event loops read before they tell who waits for the connection that it is there.
+            if self._connection is None and not closed.done():
+                early.append(indication)
+            else:
+                self._indicated(indication, closed)
 
         def on_closed(reason: str) -> None:
-            if not closed.done():
+            if not closed.done() and self._connection is not None:
                 closed.set_result(SessionEndedInd(reason))
 
         try:
@@ -192,6 +200,8 @@ class SmscLink:
             )
         except BearerUnavailable as error:
             return SessionEndedInd(error.reason)
+        for indication in early:
+            self._indicated(indication, closed)
         self._owner.link_changed(self)
         try:
             return await asyncio.shield(closed)
@@ -225,6 +235,8 @@ class SmscLink:
     def _indicated(self, indication: Indication, closed: asyncio.Future[SessionEndedInd]) -> None:
         match indication:
             case SendCnf():
+                if indication.kind is SendKind.ANSWERED:
+                    self._owner.answered()
                 self._confirm(indication)
             case RequestInd(pdu=pdu) if self._connection is not None:
                 self._owner.requested(pdu, self._connection)
@@ -242,6 +254,7 @@ class SmscLink:
     def _bound(self, indication: BoundInd) -> None:
         self._bound_at = self._clock()
         self.failure = ""
+        self._owner.answered()
         log.info(
             "smsc_bound",
             smsc=self._account.name,

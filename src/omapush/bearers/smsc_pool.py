@@ -6,14 +6,13 @@
                                                     │
     receipts and messages ◄── Inbox ◄───────────────┘
 
-A message waits in the queue until its deadline at most, and was then certainly not sent. When the
-last bind that can send is lost, all that wait are given back at once, for another SMSC.
+Which SMSC a push goes to is decided above; here it waits for its turn (``smsc_queue``), is sent,
+and gets exactly one answer.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +21,8 @@ import structlog
 from omapush.bearers.smsc_account import SmscAccount
 from omapush.bearers.smsc_ids import MessageIds
 from omapush.bearers.smsc_link import Connection, SmscLink
-from omapush.bearers.smsc_rate import Throttle, TokenBucket
+from omapush.bearers.smsc_queue import SmscQueue
+from omapush.bearers.smsc_rate import Throttle
 from omapush.bearers.smsc_receipts import VERDICTS, Inbox, OnMessage, Reporter
 from omapush.bearers.smsc_writing import Writer
 from omapush.bearers.tcp import TcpBearer
@@ -36,7 +36,6 @@ from omapush.ota.short_messages import (
     SubmissionVerdict,
     SubmissionWish,
 )
-from omapush.protocols.smpp.codec import PreparedPdu
 from omapush.protocols.smpp.pdu import DataSmResp, Pdu, QuerySmResp, SubmitSmResp
 from omapush.protocols.smpp.primitives import BindType, SendCnf, SendKind
 from omapush.protocols.smpp.status import StatusClass
@@ -69,14 +68,14 @@ class SmscStatus:
     receipts: int
     messages: int
 
-
-@dataclass(slots=True, eq=False)
-class _Request:
-    """A request of ours on its way through the queue."""
-
-    pdu: Pdu | PreparedPdu
-    confirmed: asyncio.Future[SendCnf]
-    is_sent: bool = False
+    def __str__(self) -> str:
+        said = (
+            f"smsc {self.name}: {self.bound} of {self.binds} binds, {self.outstanding} unanswered, "
+            f"{self.waiting} waiting, {self.taken} taken, {self.receipts} receipts"
+        )
+        if self.throttled_ms:
+            said += f", throttled for {self.throttled_ms} ms"
+        return f"{said}; {self.failure}" if self.failure else said
 
 
 class SmscPool:
@@ -99,10 +98,7 @@ class SmscPool:
         self.ids = MessageIds(account.reading.message_id_form)
         self._clock = clock
         self._writer = Writer(account.writing)
-        self._bucket = TokenBucket(pace.per_second)
         self._throttle = Throttle(pace.throttle_first_ms, pace.throttle_longest_ms)
-        self._queue: deque[_Request] = deque()
-        self._timer: asyncio.TimerHandle | None = None
         self._taken = 0
         self._changed = asyncio.Event()
         self._inbox = Inbox(
@@ -113,6 +109,7 @@ class SmscPool:
             for number, kind in enumerate(account.bind_types(), start=1)
         ]
         self._senders = [one for one in self._links if one.bind_type is not BindType.RECEIVER]
+        self._queue = SmscQueue(self._senders, pace, self._throttle, clock)
 
     async def run(self) -> None:
         """Keep the binds up until :meth:`close` is called."""
@@ -122,7 +119,7 @@ class SmscPool:
 
     async def close(self, patience_ms: int) -> None:
         """Take no more, and unbind."""
-        self._give_back("the gateway stops")
+        self._queue.give_back("the gateway stops")
         await asyncio.gather(*(link.close(patience_ms) for link in self._links))
 
     # -- whether it can be used --
@@ -130,7 +127,12 @@ class SmscPool:
     @property
     def is_bound(self) -> bool:
         """Whether a bind is there that can send."""
-        return any(link.is_bound for link in self._senders)
+        return self._queue.is_bound
+
+    @property
+    def is_useful(self) -> bool:
+        """Whether it is bound, and answers."""
+        return self.is_bound and not self._queue.is_stuck
 
     async def until_bound(self) -> None:
         """Wait until it can be sent to."""
@@ -150,7 +152,7 @@ class SmscPool:
             binds=len(self._links),
             outstanding=sum(link.outstanding for link in self._links),
             window=self.account.pace.window * len(self._senders),
-            waiting=sum(not request.confirmed.done() for request in self._queue),
+            waiting=self._queue.waiting,
             throttled_ms=self.pause_ms(),
             failure=next((one.failure for one in self._links if one.failure), ""),
             taken=self._taken,
@@ -171,10 +173,14 @@ class SmscPool:
             requests = self._writer.requests(messages, wish, self._clock())
         except EncodeError as error:
             return self._filled([self._never(f"cannot be written in SMPP: {error}")], messages)
+        pause_ms = self.pause_ms()
+        if self._clock() + pause_ms > deadline:
+            reason = f"spared for {pause_ms} ms, since it said that it is too much"
+            return self._filled([self._later(reason, pause_ms)], messages)
         answers: list[Submission] = []
         for request in requests:
             destination = messages[len(answers)].destination
-            confirmation = await self._send(request.pdu, deadline)
+            confirmation = await self._queue.send(request.pdu, deadline)
             answer = self._answer(confirmation, destination)
             answers.append(answer)
             if answer.verdict is not SubmissionVerdict.TAKEN:
@@ -186,11 +192,12 @@ class SmscPool:
         """Ask what became of a message (SMPP 3.4, 4.8)."""
         for message_id in self.ids.to_ask(reference):
             try:
-                asked = await self._send(self._writer.query(message_id), deadline)
+                asked = await self._queue.send(self._writer.query(message_id), deadline)
             except EncodeError:
                 return None
             response = asked.response
             if isinstance(response, QuerySmResp) and not response.command_status:
+                self.ids.understood(message_id)
                 return self._report(reference, response)
             if asked.kind is not SendKind.ANSWERED:
                 return None
@@ -204,68 +211,6 @@ class SmscPool:
         code = response.error_code
         detail = f"query_sm, error {code}" if code else "query_sm"
         return BearerReport(self.account.bearer, reference, self._clock(), verdict, detail)
-
-    async def _send(self, pdu: Pdu | PreparedPdu, deadline: Instant) -> SendCnf:
-        """Wait for a turn, send, and wait for the answer."""
-        loop = asyncio.get_running_loop()
-        request = _Request(pdu, loop.create_future())
-        if not self.is_bound:
-            return _not_sent(self._why_unbound())
-        if len(self._queue) >= self.account.pace.max_waiting:
-            return _not_sent("too many messages wait")
-        if self._clock() >= deadline:
-            return _not_sent("no time is left for it")
-        self._queue.append(request)
-        self._dispatch()
-        if request.is_sent:
-            return await request.confirmed
-        patience = max(0, deadline - self._clock()) / 1000
-        timer = loop.call_later(patience, self._expire, request)
-        try:
-            return await request.confirmed
-        finally:
-            timer.cancel()
-
-    def _expire(self, request: _Request) -> None:
-        if not request.is_sent and not request.confirmed.done():
-            request.confirmed.set_result(_not_sent("no turn came in time"))
-        self._drop_done()
-
-    def _drop_done(self) -> None:
-        """Forget those at the head of the queue for whom nobody waits any more."""
-        while self._queue and self._queue[0].confirmed.done():
-            self._queue.popleft()
-
-    def _dispatch(self) -> None:
-        """Send what may be sent now; see that this is called again when more may be."""
-        self._drop_done()
-        while self._queue:
-            link = self._free_link()
-            if link is None:
-                return  # an answer, or a new bind, brings us here again
-            now = self._clock()
-            pause = self._throttle.wait_ms(now) or self._bucket.wait_ms(now)
-            if pause:
-                self._dispatch_after(pause)
-                return
-            self._bucket.take(now)
-            request = self._queue.popleft()
-            request.is_sent = True
-            link.send(request.pdu, request.confirmed)
-            self._drop_done()
-
-    def _free_link(self) -> SmscLink | None:
-        free = [link for link in self._senders if link.has_room]
-        return min(free, key=lambda link: link.outstanding) if free else None
-
-    def _dispatch_after(self, milliseconds: float) -> None:
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(milliseconds / 1000, self._wake)
-
-    def _wake(self) -> None:
-        self._timer = None
-        self._dispatch()
 
     # -- what becomes of it --
 
@@ -290,7 +235,7 @@ class SmscPool:
         response, bearer = confirmation.response, self.account.bearer
         message_id = ""
         if isinstance(response, SubmitSmResp | DataSmResp):
-            message_id = response.message_id
+            message_id = response.message_id.strip()
         reference = self.ids.given(message_id, destination) if message_id else None
         said = f"as {message_id}" if message_id else "without giving it an id"
         return Submission(SubmissionVerdict.TAKEN, f"{bearer} took it {said}", bearer, reference)
@@ -321,24 +266,16 @@ class SmscPool:
         missing = len(messages) - len(answers)
         return answers + [self._later("not tried after the one before it")] * missing
 
-    def _why_unbound(self) -> str:
-        return f"not bound: {self._senders[0].failure or 'connecting'}"
-
-    def _give_back(self, reason: str) -> None:
-        waiting, self._queue = self._queue, deque()
-        for request in waiting:
-            if not request.confirmed.done():
-                request.confirmed.set_result(_not_sent(reason))
-
     # -- told by the binds --
 
     def link_changed(self, link: SmscLink) -> None:
-        """Go on, or give back what waits if nothing can be sent any more."""
+        """Let the queue go on."""
         self._changed.set()
-        if self.is_bound:
-            self._dispatch()
-        else:
-            self._give_back(self._why_unbound())
+        self._queue.go_on()
+
+    def answered(self) -> None:
+        """Let the queue know that the SMSC is alive."""
+        self._queue.answered()
 
     def requested(self, pdu: Pdu, connection: Connection) -> None:
         """Take what the SMSC brings."""
@@ -353,10 +290,6 @@ class SmscPool:
             status=pdu.command_status,
             message_id=message_id,
         )
-
-
-def _not_sent(reason: str) -> SendCnf:
-    return SendCnf(0, SendKind.NOT_SENT, StatusClass.LINK, None, reason)
 
 
 def _also_taken(answer: Submission) -> Submission:

@@ -23,6 +23,9 @@ IndicationT = TypeVar("IndicationT")
 Clock = Callable[[], Instant]
 OnTrace = Callable[[TraceRecord], None]
 
+TURN = 16_384
+"""Octets that are read at a time: a peer that sends without end must leave the others their turn,
+and a quarter of a megabyte, as event loops read it, may hold ten thousand requests."""
 CLOSE_TIMEOUT_SECONDS = 5.0
 """How long the last octets of a connection may take."""
 
@@ -31,7 +34,7 @@ def no_trace(record: TraceRecord) -> None:
     """Keep nothing."""
 
 
-class TcpLink(asyncio.Protocol, Generic[RequestT, IndicationT]):
+class TcpLink(asyncio.BufferedProtocol, Generic[RequestT, IndicationT]):
     """One connection with its session."""
 
     def __init__(
@@ -56,6 +59,7 @@ class TcpLink(asyncio.Protocol, Generic[RequestT, IndicationT]):
         self._deaf = False
         self._pumping = False
         self._peer = "not connected"
+        self._incoming = bytearray(TURN)
 
     @property
     def peer(self) -> str:
@@ -86,10 +90,14 @@ class TcpLink(asyncio.Protocol, Generic[RequestT, IndicationT]):
         self._session.connected(self._clock())
         self._pump()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """Return where the next octets go."""
+        return self._incoming
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Give octets to the session."""
         if self._cut is None:
-            self._session.receive(data, self._clock())
+            self._session.receive(bytes(self._incoming[:nbytes]), self._clock())
             self._pump()
 
     def connection_lost(self, exc: Exception | None) -> None:

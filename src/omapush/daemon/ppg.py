@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -129,7 +129,7 @@ async def _run(
             owner,
             _delivery_settings(settings),
         )
-        ground = _Ground(settings, rules, clock, store, profiles, metrics, identity)
+        ground = _Ground(settings, rules, clock, store, profiles, metrics, identity, ways.health)
         await _serve(ground, deliveries, notifications)
     log.info("gateway_stopped", node=node)
 
@@ -145,6 +145,7 @@ class _Ground:
     profiles: Profiles | None
     metrics: Metrics
     identity: Identity
+    health: Callable[[], Sequence[str]]
 
 
 async def _serve(
@@ -174,7 +175,8 @@ async def _serve(
         **tls_options(settings.pap),
     )
     admin = HttpServer(
-        admin_application(store, ground.metrics), [listening_socket(settings.admin.listen)]
+        admin_application(store, ground.metrics, ground.health),
+        [listening_socket(settings.admin.listen)],
     )
     log.info(
         "gateway_started",

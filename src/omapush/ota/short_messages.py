@@ -88,3 +88,6 @@ class ShortMessageBearer(Protocol):
 
     async def query(self, bearer: str, reference: str, destination: str) -> BearerReport | None:
         """Ask what became of a message; ``None``: the SMSC cannot tell, or did not in time."""
+
+    def health(self) -> Sequence[str]:
+        """Return a line for each SMSC, for people: whether it is bound, and how it fares."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,15 +16,18 @@ from omapush.ppg.store.contract import Store, StoreCounts, StoreUnavailable
 LEDGER_PATIENCE_SECONDS = 5
 
 
-def admin_application(store: Store, metrics: Metrics) -> Starlette:
+def admin_application(
+    store: Store, metrics: Metrics, health: Callable[[], Sequence[str]] = tuple
+) -> Starlette:
     """Return the ASGI application.
 
-    ``/healthz`` says that the process runs, ``/readyz`` that the ledger answers as well (503 when
+    ``/healthz`` says that the process runs, and below that what ``health`` adds, line by line;
+    ``/readyz`` that the ledger answers as well (503 when
     it does not), ``/metrics`` counts, in Prometheus' text form.
     """
 
     async def healthz(_request: Request) -> Response:
-        return PlainTextResponse("ok\n")
+        return PlainTextResponse("".join(f"{line}\n" for line in ("ok", *health())))
 
     async def readyz(_request: Request) -> Response:
         counts, reason = await _counts(store)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from omapush.core.instants import HOUR_MS, Instant
@@ -86,6 +86,10 @@ class Ways:
                 return self._in_session(client, where, self._sessions)
             case _:
                 return ClosedReach(route.contact)
+
+    def health(self) -> Sequence[str]:
+        """Return lines for people about what carries pushes; see ``ppg.admin``."""
+        return () if self._short_messages is None else self._short_messages.bearer.health()
 
     async def inquire(self, client: Client | None, claimed: ClaimedDelivery) -> tuple[str, int]:
         """Ask the bearer that has a push what became of it; its answer goes into the ledger.

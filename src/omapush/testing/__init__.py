@@ -8,6 +8,10 @@
   own, not real.
 * ``memory_store``: a ledger in memory that obeys the store's contract.
 * ``store_contract`` and ``report_contract``: the suite that every ledger passes.
+* ``short_message_bearer_contract``: the suite that every bearer of short messages passes, and
+  ``memory_short_messages``: one in memory.
+* ``smsc_simulator``: an SMSC, with ``smsc_behaviour`` what it does wrong, ``smsc_esmes`` its
+  clients, ``smsc_messages`` what it keeps, and ``smsc_phones`` the phones that it serves.
 * ``authority``: certificates that an authority of its own has signed.
 * ``postgresql``: a throw-away PostgreSQL cluster.
 * ``kannel``, ``tshark`` and ``libwbxml``: peers of other makes, to compare octets with.

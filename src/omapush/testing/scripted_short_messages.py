@@ -79,6 +79,10 @@ class ScriptedShortMessages:
         self.queried.append((reference, destination))
         return self.reports.get(reference)
 
+    def health(self) -> list[str]:
+        """Return one line."""
+        return [f"{SMSC}: {len(self.taken)} taken"]
+
     def _answer(self, verdict: SubmissionVerdict, message: ShortMessage) -> Submission:
         if verdict is not SubmissionVerdict.TAKEN:
             wait = self.retry_after_ms if verdict is SubmissionVerdict.LATER else None

@@ -4,7 +4,7 @@ The line port is a socket (TCP or Unix) on which a modem gets one line for each 
 SMS-DELIVER TPDU in hexadecimal, and answers each by one line::
 
     SMSC   DELIVER 44059121...
-    modem  OK                     or   FAIL 255      (TP-Failure-Cause, decimal)
+    modem  OK                     or   FAIL D3       (TP-Failure-Cause in hexadecimal)
 
 A modem may say ``NUMBER +358401234567`` whose phone it is; otherwise it gets what is for any number
 that no other phone has. What comes while no modem is there waits for one.
@@ -23,7 +23,7 @@ from omapush.protocols.sms.tpdu import SmsDeliver
 Phone = Callable[[SmsDeliver], Awaitable[int | None]]
 """Takes a short message; returns why not (TP-Failure-Cause), or ``None``."""
 
-UNSPECIFIED = 255
+UNSPECIFIED = 0xFF
 """TP-Failure-Cause: unspecified error (3GPP 23.040, 9.2.3.22)."""
 ANSWER_SECONDS = 30.0
 MAX_LINE = 4_096
@@ -39,13 +39,22 @@ class Phones:
         self._waits = False
 
     def attach(self, numbers: str, phone: Phone) -> None:
-        """Let ``phone`` have the numbers of a pattern with ``*``; the latest comes first."""
+        """Let ``phone`` have the numbers of a pattern with ``*``.
+
+        The latest comes first, but who takes every number comes last.
+        """
         self._phones.insert(0, (numbers, phone))
+        self._phones.sort(key=lambda entry: entry[0] == "*")
         self._tell()
 
     def detach(self, phone: Phone) -> None:
         """Take a phone away."""
         self._phones = [entry for entry in self._phones if entry[1] is not phone]
+
+    @property
+    def numbers(self) -> list[str]:
+        """The patterns of numbers that have a phone, in the order in which they are looked at."""
+        return [numbers for numbers, _ in self._phones]
 
     @property
     def are_there(self) -> bool:
@@ -142,4 +151,7 @@ class _Modem:
 
 
 def _cause(text: str) -> int:
-    return int(text) if text.strip().isdecimal() else UNSPECIFIED
+    try:
+        return int(text, 16)
+    except ValueError:
+        return UNSPECIFIED

@@ -7,7 +7,7 @@ In a test::
         ...
         assert smsc.messages[0].user_data() == ...
 
-What it does wrong, and when, is set by :class:`Behaviour`. From a command line, for a demo::
+What it does wrong, and when, is set by its ``behaviour``. From a command line, for a demo::
 
     python -m omapush.testing.smsc_simulator --listen 127.0.0.1:2775 --phones 2776
 
@@ -24,37 +24,27 @@ import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from omapush.bearers.smpp_stream import SmppStream
 from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
 from omapush.core.errors import EncodeError
 from omapush.core.instants import Instant
-from omapush.ota.interface import StreamLink
 from omapush.protocols.smpp.codec import answer_to
 from omapush.protocols.smpp.pdu import CancelSm, DataSm, Pdu, QuerySm, QuerySmResp, SubmitSm
 from omapush.protocols.smpp.primitives import (
-    BindInd,
-    BindRes,
-    BindType,
-    BoundInd,
-    Indication,
-    RequestInd,
-    ResponseRes,
     SendCnf,
     SendKind,
-    SendReq,
-    SessionEndedInd,
     SessionSettings,
-    SmscRequest,
     SmscSettings,
 )
 from omapush.protocols.smpp.smsc import SmscSession
 from omapush.protocols.smpp.status import CommandStatus
 from omapush.protocols.smpp.times import format_absolute
 from omapush.protocols.smpp.values import MessageState
-from omapush.testing.smsc_messages import KeptMessage, ReceiptForm
+from omapush.testing.smsc_behaviour import Behaviour
+from omapush.testing.smsc_esmes import Esme, Esmes
+from omapush.testing.smsc_messages import KeptMessage
 from omapush.testing.smsc_phones import Phones
 
 KEPT = 200_000
@@ -62,47 +52,9 @@ KEPT = 200_000
 REPEAT_SECONDS = 0.1
 """How soon a receipt that was not taken is sent again."""
 
-Link = StreamLink[Sequence[SmscRequest]]
-
 
 def _system_clock() -> Instant:
     return Instant(time.time_ns() // 1_000_000)  # noqa: TID251 - a program of its own
-
-
-@dataclass(slots=True)
-class Behaviour:
-    """What a test wants the SMSC to do; without more it takes and delivers everything.
-
-    :ivar bind_status: with which binds are refused, if not 0.
-    :ivar answer: status for a message before it is taken; ``None``: it is taken, and the answer is
-        never sent.
-    :ivar cut: whether the connection is lost when a message has been taken, before its answer.
-    :ivar new_id: gives the id of the n-th message, from 1.
-    :ivar receipt_id: how receipts spell an id.
-    :ivar fate: how a message ends that a phone took or that needs none; ``None``: no receipt comes.
-    :ivar receipt_seconds: from the end of a message to its receipt.
-    :ivar answers_queries: whether query_sm is answered.
-    """
-
-    bind_status: int = CommandStatus.ESME_ROK
-    answer: Callable[[Pdu], int | None] = lambda _pdu: CommandStatus.ESME_ROK
-    cut: Callable[[KeptMessage], bool] = lambda _message: False
-    new_id: Callable[[int], str] = "{:010d}".format
-    receipt_id: Callable[[str], str] = str
-    receipt_form: ReceiptForm = ReceiptForm.BOTH
-    fate: Callable[[KeptMessage], MessageState | None] = lambda _message: MessageState.DELIVERED
-    receipt_seconds: float = 0.0
-    answers_queries: bool = True
-
-
-@dataclass(slots=True, eq=False)
-class _Esme:
-    """A connection and who is at its other end."""
-
-    link: Link
-    system_id: str = ""
-    bind_type: BindType | None = None
-    asked: dict[int, asyncio.Future[SendCnf]] = field(default_factory=dict)
 
 
 class SmscSimulator:
@@ -111,7 +63,6 @@ class SmscSimulator:
     :param passwords: of the ESMEs that may bind, by system id; ``None``: whoever comes.
     :ivar messages: what was taken, the oldest first.
     :ivar refused: statuses with which messages were refused.
-    :ivar binds: how many binds there were.
     """
 
     def __init__(
@@ -126,21 +77,23 @@ class SmscSimulator:
         self.messages: deque[KeptMessage] = deque(maxlen=KEPT)
         self.refused: list[int] = []
         self.queries: list[str] = []
-        self.binds = 0
         self._by_id: dict[str, KeptMessage] = {}
         self._system_id = system_id
         self._passwords = passwords
         self._clock = clock
         self._on_taken = on_taken
         self._taken = 0
-        self._sent = 0
-        self._esmes: dict[int, _Esme] = {}
+        self._esmes = Esmes(self._judge, self._requested)
         self._listener: TcpListener | None = None
         self._at = ("127.0.0.1", 0)
         self._carrying: set[asyncio.Task[None]] = set()
-        self._changed = asyncio.Event()
 
     # -- running --
+
+    @property
+    def binds(self) -> int:
+        """How many binds there were."""
+        return self._esmes.binds
 
     @property
     def port(self) -> int:
@@ -158,9 +111,9 @@ class SmscSimulator:
             host,
             port or self.port,
             lambda _address: SmppStream(SmscSession(settings)),
-            self._indicated,
+            self._esmes.indicated,
             ListenLimits(1_000, 1_000),
-            self._closed,
+            self._esmes.closed,
             tls,
         )
         self._at = (host, self._listener.port)
@@ -182,43 +135,14 @@ class SmscSimulator:
 
     def cut(self) -> None:
         """Lose all connections."""
-        for esme in list(self._esmes.values()):
-            esme.link.close("cut")
+        self._esmes.cut()
 
     async def until(self, condition: Callable[[SmscSimulator], bool]) -> None:
         """Wait until ``condition`` holds; the caller bounds the wait."""
         while not condition(self):
-            changed = self._changed
-            await changed.wait()
-
-    def _tell(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+            await self._esmes.changed()
 
     # -- sessions --
-
-    def _indicated(self, link: Link, indication: Indication) -> None:
-        esme = self._esmes.setdefault(id(link), _Esme(link))
-        match indication:
-            case BindInd(pdu=bind):
-                esme.system_id = bind.system_id
-                link.request([BindRes(self._judge(bind.system_id, bind.password))])
-            case BoundInd(bind_type=bind_type):
-                esme.bind_type = bind_type
-                self.binds += 1
-            case RequestInd(pdu=pdu):
-                self._requested(esme, pdu)
-            case SendCnf(reference=reference):
-                confirmed = esme.asked.pop(int(reference), None)
-                if confirmed is not None and not confirmed.done():
-                    confirmed.set_result(indication)
-            case SessionEndedInd():
-                esme.bind_type = None
-        self._tell()
-
-    def _closed(self, link: Link, _reason: str) -> None:
-        self._esmes.pop(id(link), None)
-        self._tell()
 
     def _judge(self, system_id: str, password: str) -> int:
         if self.behaviour.bind_status:
@@ -230,24 +154,24 @@ class SmscSimulator:
         right = self._passwords[system_id] == password
         return CommandStatus.ESME_ROK if right else CommandStatus.ESME_RINVPASWD
 
-    def _requested(self, esme: _Esme, pdu: Pdu) -> None:
+    def _requested(self, esme: Esme, pdu: Pdu) -> None:
         match pdu:
             case SubmitSm() | DataSm():
                 self._submitted(esme, pdu)
             case QuerySm():
                 self._queried(esme, pdu)
             case CancelSm():
-                _answer(esme, answer_to(pdu, self._cancelled(pdu)))
+                esme.answer(answer_to(pdu, self._cancelled(pdu)))
             case _:
-                _answer(esme, answer_to(pdu, CommandStatus.ESME_RINVCMDID))
+                esme.answer(answer_to(pdu, CommandStatus.ESME_RINVCMDID))
 
     # -- messages --
 
-    def _submitted(self, esme: _Esme, pdu: SubmitSm | DataSm) -> None:
+    def _submitted(self, esme: Esme, pdu: SubmitSm | DataSm) -> None:
         status = self.behaviour.answer(pdu)
         if status:
             self.refused.append(status)
-            _answer(esme, answer_to(pdu, status))
+            esme.answer(answer_to(pdu, status))
             return
         self._taken += 1
         message_id = self.behaviour.new_id(self._taken)
@@ -256,13 +180,20 @@ class SmscSimulator:
         if self.behaviour.cut(message):
             esme.link.close("cut before the answer")
         elif status is not None:
-            _answer(esme, answer_to(pdu, message_id=message_id))
+            self._answer_later(esme, answer_to(pdu, message_id=message_id))
         if message.wants_receipt or self.phones.are_there:
             task = asyncio.create_task(self._carry(message))
             self._carrying.add(task)
             task.add_done_callback(self._carrying.discard)
         else:
             self._end(message, self.behaviour.fate(message))
+
+    def _answer_later(self, esme: Esme, response: Pdu) -> None:
+        if self.behaviour.delay_seconds:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.behaviour.delay_seconds, esme.answer, response)
+        else:
+            esme.answer(response)
 
     def _keep(self, message: KeptMessage) -> None:
         if len(self.messages) == KEPT:
@@ -297,7 +228,7 @@ class SmscSimulator:
         if message.state is MessageState.ENROUTE and fate is not None:
             message.state = fate
             message.final_at = self._clock() if fate.is_final else None
-        self._tell()
+        self._esmes.tell()
 
     async def report(self, message: KeptMessage) -> None:
         """Send the receipt until the ESME has taken it."""
@@ -312,36 +243,20 @@ class SmscSimulator:
                 message.reported = True
             else:
                 await asyncio.sleep(REPEAT_SECONDS)
-            self._tell()
+            self._esmes.tell()
 
     async def send(self, pdu: Pdu, system_id: str | None = None) -> SendCnf:
         """Send a deliver_sm or data_sm to an ESME that is bound to get it; wait for one."""
-        while (esme := self._receiver(system_id)) is None:
-            changed = self._changed
-            await changed.wait()
-        self._sent += 1
-        reference = self._sent
-        confirmed: asyncio.Future[SendCnf] = asyncio.get_running_loop().create_future()
-        esme.asked[reference] = confirmed
-        esme.link.request([SendReq(reference, pdu)])
-        return await confirmed
+        return await self._esmes.send(pdu, system_id)
 
-    def _receiver(self, system_id: str | None) -> _Esme | None:
-        kinds = (BindType.RECEIVER, BindType.TRANSCEIVER)
-        for esme in self._esmes.values():
-            if esme.bind_type in kinds and system_id in (None, esme.system_id):
-                return esme
-        return None
-
-    def _queried(self, esme: _Esme, pdu: QuerySm) -> None:
+    def _queried(self, esme: Esme, pdu: QuerySm) -> None:
         self.queries.append(pdu.message_id)
         message = self._by_id.get(pdu.message_id)
         if not self.behaviour.answers_queries or message is None:
-            _answer(esme, answer_to(pdu, CommandStatus.ESME_RQUERYFAIL))
+            esme.answer(answer_to(pdu, CommandStatus.ESME_RQUERYFAIL))
             return
         final = message.final_at
-        _answer(
-            esme,
+        esme.answer(
             QuerySmResp(
                 sequence_number=pdu.sequence_number,
                 message_id=pdu.message_id,
@@ -356,10 +271,6 @@ class SmscSimulator:
             return CommandStatus.ESME_RCANCELFAIL
         self._end(message, MessageState.DELETED)
         return CommandStatus.ESME_ROK
-
-
-def _answer(esme: _Esme, response: Pdu) -> None:
-    esme.link.request([ResponseRes(response)])
 
 
 @contextlib.asynccontextmanager
@@ -380,36 +291,42 @@ async def running_smsc(
 
 def _told(message: KeptMessage) -> None:
     octets = len(message.pdu.payload)
-    print(f"{message.message_id} from {message.system_id} to {message.number}: {octets} octets")  # noqa: T201
+    told = f"{message.message_id} from {message.system_id} to {message.number}: {octets} octets"
+    print(told, flush=True)  # noqa: T201 - a program's output
 
 
-async def _run(arguments: argparse.Namespace) -> None:
-    host, _, port = arguments.listen.rpartition(":")
+async def _run(given: argparse.Namespace) -> None:
+    host, _, port = given.listen.rpartition(":")
     passwords = None
-    if arguments.system_id is not None:
-        passwords = {arguments.system_id: arguments.password}
+    if given.system_id is not None:
+        passwords = {given.system_id: given.password}
     smsc = SmscSimulator(passwords=passwords, on_taken=_told)
     await smsc.start(host.strip("[]") or "127.0.0.1", int(port))
-    if arguments.phones is not None and arguments.phones.isdecimal():
-        await smsc.phones.listen("127.0.0.1", int(arguments.phones))
-    elif arguments.phones is not None:
-        await smsc.phones.listen_at(Path(arguments.phones))
-    print(f"SMSC listens on {arguments.listen}", flush=True)  # noqa: T201
+    if given.phones is not None and given.phones.isdecimal():
+        await smsc.phones.listen("127.0.0.1", int(given.phones))
+    elif given.phones is not None:
+        await smsc.phones.listen_at(Path(given.phones))
+    print(f"SMSC listens on {given.listen}", flush=True)  # noqa: T201
     try:
         await asyncio.Event().wait()
     finally:
         await smsc.close()
 
 
-def main() -> None:
-    """Run a simulator until it is interrupted."""
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m omapush.testing.smsc_simulator")
     parser.add_argument("--listen", default="127.0.0.1:2775", help="host:port for ESMEs")
     parser.add_argument("--system-id", help="who may bind; default: whoever comes")
     parser.add_argument("--password", default="", help="its password")
     parser.add_argument("--phones", help="port, or path of a Unix socket, for modems")
+    return parser.parse_args(given)
+
+
+def main() -> None:
+    """Run a simulator until it is interrupted."""
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(parser.parse_args()))
+        asyncio.run(_run(arguments()))
 
 
 if __name__ == "__main__":

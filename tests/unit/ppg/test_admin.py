@@ -27,6 +27,13 @@ async def test_alive_is_not_ready_when_the_ledger_is_away(store: MemoryStore) ->
     assert (await get(store, "/nothing")).status_code == 404
 
 
+async def test_health_of_bearers_stands_below_that_of_the_process(store: MemoryStore) -> None:
+    application = admin_application(store, Metrics(), lambda: ["smsc a: bound", "smsc b: away"])
+    transport = httpx2.ASGITransport(application)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://ppg") as client:
+        assert (await client.get("/healthz")).text == "ok\nsmsc a: bound\nsmsc b: away\n"
+
+
 async def test_metrics_are_told_even_when_the_ledger_is_away(store: MemoryStore) -> None:
     metrics = Metrics()
     metrics.answered("push-response", 1001)
