@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from omapush.daemon.settings_table import Endpoint, NetworkSetting, parse_endpoint
 from omapush.daemon.settings_table import Table as _Table
 
-NumberSetting = Annotated[str, Field(pattern=r"\+?[0-9]{1,20}")]
+NumberSetting = Annotated[str, Field(pattern=r"^\+?[0-9]{1,20}$")]
 
 
 class ModemTable(_Table):

@@ -59,7 +59,7 @@ class GatewayTable(_Table):
 
     node: str = Field(
         "ppg-1",
-        pattern=r"[A-Za-z0-9._-]{1,64}",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
         description="name of this process in the ledger; two running gateways need two names",
     )
     name: str = Field("omapush", description="sender-name in PAP documents")
@@ -205,7 +205,7 @@ class AnonymousTable(PermissionTable):
 class InitiatorTable(PermissionTable):
     """[[initiators]]"""
 
-    id: str = Field(pattern=r"[!-~]{1,128}", description="the operator's name for the initiator")
+    id: str = Field(pattern=r"^[!-~]{1,128}$", description="the operator's name for the initiator")
     username: str | None = Field(
         None, min_length=1, pattern="^[^:]*$", description="user name for HTTP Basic and Digest"
     )
@@ -354,7 +354,7 @@ class TerminalTable(_Table):
         "60000000000000", min_length=1, description="X-Wap-Terminal-Id (a Client ID, WAP-196)"
     )
     bearer_indication: str = Field(
-        "00", pattern=r"[0-9A-Fa-f]{2}", description="X-Wap-Bearer-Indication (WDP appendix C)"
+        "00", pattern=r"^[0-9A-Fa-f]{2}$", description="X-Wap-Bearer-Indication (WDP appendix C)"
     )
 
 

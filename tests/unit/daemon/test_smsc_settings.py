@@ -151,4 +151,3 @@ def test_check_config_tells_of_contradictions(tmp_path: Path) -> None:
     assert "no [[smsc]] serves +358401" in refused.output
     file.write_text(SMSC + PHONE)
     assert CliRunner().invoke(application, ["check-config", str(file)]).exit_code == 0
-
