@@ -43,13 +43,16 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 autodoc_class_signature = "mixed"
 add_module_names = False
+# Every page repeats the whole table of contents; the modules stand beside it, linked from
+# api/index, or the build would take minutes.
+toc_object_entries = False
 
 # A reference that somebody wrote must lead somewhere; see also setup(). Other libraries are not
 # looked up, for there may be no network.
 nitpicky = True
 nitpick_ignore_regex = [(r"py:.*", r"(?!omapush).*")]
 # The built-in "type" in an annotation looks like every attribute of that name.
-suppress_warnings = ["ref.python"]
+suppress_warnings = ["ref.python", "toc.not_included"]
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
 myst_enable_extensions = ["colon_fence", "deflist"]

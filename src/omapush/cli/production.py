@@ -36,7 +36,7 @@ from omapush.pap.model import PushMessage as Control
 from omapush.ppg.short_message_reach import ShortMessageSettings, user_data_of
 from omapush.ppg.submission import SubmissionLimits
 from omapush.ppg.transform import Unfit, for_the_air
-from omapush.ppg.unit_push import UnitPushSettings, binary_where_known, written
+from omapush.ppg.unit_push import binary_where_known, written
 from omapush.protocols.smpp.codec import PreparedPdu, encode_header, encode_pdu
 from omapush.protocols.smpp.pdu import Pdu
 from omapush.protocols.sms.address import Address
@@ -133,13 +133,13 @@ def _over_the_air(
     produced = replace(produced, sent=sent)
     # A gateway derives it from the delivery, which there is none of here.
     reference = zlib.crc32((asked.push_id or "").encode())
-    settings = UnitPushSettings(_profile(air))
-    datagram = written(sent, PushFlag(air.push_flag), reference, settings)
+    profile = _profile(air)
+    datagram = written(sent, PushFlag(air.push_flag), reference, profile)
     if isinstance(datagram, Unfit):
         return replace(produced, failure=datagram.reason)
     produced = replace(produced, datagram=datagram, ports=(GATEWAY_PORT, air.port))
     sms = ShortMessageSettings(
-        settings, max_segments=air.max_segments, reference_bits=int(air.reference_bits)
+        max_segments=air.max_segments, reference_bits=int(air.reference_bits)
     )
     user_data = user_data_of(datagram, air.port, reference, sms)
     if isinstance(user_data, Unfit):

@@ -55,7 +55,7 @@ class ProvisioningOffer:
 
 
 ProvisioningHandler = Callable[[ProvisioningOffer], Awaitable[Answer | None]]
-"""Returns like a :data:`~omapush.client.handler.Handler`: nothing means taken."""
+"""Returns as the handler of an application does: nothing means taken."""
 
 
 class Bootstrap:

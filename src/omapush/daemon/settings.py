@@ -40,7 +40,7 @@ from omapush.daemon.settings_table import (
 )
 from omapush.daemon.settings_table import Table as _Table
 from omapush.daemon.smsc_settings import SmscTable
-from omapush.daemon.wsp_settings import OtaWspTable
+from omapush.daemon.wsp_settings import HeaderProfileTable, OtaWspTable
 from omapush.ppg.authentication import ANONYMOUS
 from omapush.ppg.credentials import Scheme
 from omapush.ppg.lifecycle import InDoubtPolicy
@@ -338,6 +338,7 @@ class PpgSettings(FileSettings):
     anonymous: AnonymousTable = AnonymousTable()
     initiators: list[InitiatorTable] = []
     ota_wsp: OtaWspTable = OtaWspTable()
+    header_profiles: list[HeaderProfileTable] = []
     push_sessions: PushSessionsTable = PushSessionsTable()
     smsc: list[SmscTable] = []
     clients: list[ClientTable] = []

@@ -19,6 +19,7 @@ from omapush.ota.datagrams import Peer
 from omapush.ppg.contacts import SmsContact, UdpContact
 from omapush.ppg.datagram_reach import Datagrams, DatagramSettings
 from omapush.ppg.reports import Reports
+from omapush.ppg.unit_push import UnitPushSettings
 from omapush.ppg.ways import ShortMessages
 
 
@@ -34,7 +35,7 @@ async def datagrams(settings: PpgSettings, clock: SystemClock) -> AsyncIterator[
     table, bearer = settings.ota_wsp, UdpBearer(clock)
     endpoint = await bearer.open(table.udp_from.host, table.udp_from.port, _nobody_answers)
     try:
-        yield Datagrams(bearer, endpoint, DatagramSettings(max_datagram=table.max_datagram))
+        yield Datagrams(bearer, endpoint, DatagramSettings(unit_push(settings), table.max_datagram))
     finally:
         endpoint.close()
 
@@ -56,7 +57,12 @@ async def short_messages(
 
     bearer = SmscBearer(smsc_accounts(settings), clock, keep, random.random)
     async with bearer.running():
-        yield ShortMessages(bearer, settings.ota_wsp.short_messages(), reports)
+        yield ShortMessages(bearer, settings.ota_wsp.short_messages(unit_push(settings)), reports)
+
+
+def unit_push(settings: PpgSettings) -> UnitPushSettings:
+    """Return how connectionless pushes are written, over whichever bearer."""
+    return UnitPushSettings(rules=tuple(table.rule() for table in settings.header_profiles))
 
 
 def smsc_accounts(settings: PpgSettings) -> list[SmscAccount]:

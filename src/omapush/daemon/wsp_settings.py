@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
@@ -11,6 +12,38 @@ from omapush.daemon.settings_table import Endpoint, EndpointSetting
 from omapush.daemon.settings_table import Table as _Table
 from omapush.ota.wsp.unit_push import GATEWAY_PORT
 from omapush.ppg.short_message_reach import ReceiptPolicy, ShortMessageSettings
+from omapush.ppg.unit_push import HeaderRule, UnitPushSettings
+from omapush.protocols.wsp.profile import profile_for
+
+
+class HeaderProfileTable(_Table):
+    """[[header_profiles]]"""
+
+    clients: list[str] = Field(["*"], description="patterns of client ids that it is for")
+    initiators: list[str] = Field(["*"], description="patterns of initiator ids that it is for")
+    encoding_version: Literal["1.1", "1.2", "1.3", "1.4", "1.5"] = Field(
+        "1.2", description="newest version of WSP's header codes that the phones know"
+    )
+    content_type_codes: bool = Field(
+        default=True, description="media types as numbers; phones drop pushes that spell them out"
+    )
+    application_codes: bool = Field(
+        default=True, description="an application id that comes with a number goes out as that"
+    )
+    unknown_headers: bool = Field(
+        default=True, description="headers that WSP has no number for go out, as text"
+    )
+
+    def rule(self) -> HeaderRule:
+        """Return the rule."""
+        known = profile_for((("Encoding-Version", self.encoding_version),))
+        profile = replace(
+            known,
+            content_type_codes=self.content_type_codes,
+            application_codes=self.application_codes,
+            unknown_headers=self.unknown_headers,
+        )
+        return HeaderRule(profile, tuple(self.clients), tuple(self.initiators))
 
 
 class OtaWspTable(_Table):
@@ -39,9 +72,10 @@ class OtaWspTable(_Table):
         30, gt=0, le=10_080, description="a receipt that is not there by then is asked for"
     )
 
-    def short_messages(self) -> ShortMessageSettings:
+    def short_messages(self, unit_push: UnitPushSettings) -> ShortMessageSettings:
         """Return how SMS is used for pushes."""
         return ShortMessageSettings(
+            unit_push,
             max_segments=self.max_segments,
             reference_bits=self.reference_bits,
             receipts=self.receipts,

@@ -65,7 +65,7 @@ def _split(octets: bytes) -> tuple[str, bytes]:
             raise BadMessage("the headers name no Content-Type")
         return named[1].decode("latin-1").strip(), octets[head.end() :]
     if octets.startswith(b"--"):
-        boundary = octets[2:80].splitlines()[0].strip().decode("latin-1")
+        boundary = octets[2:80].partition(b"\n")[0].strip().decode("latin-1")
         return f'multipart/related; boundary="{boundary}"; type="application/xml"', octets
     return "application/xml", octets
 

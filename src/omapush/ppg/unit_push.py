@@ -16,19 +16,45 @@ from omapush.ota.interface import PushFlag
 from omapush.ota.wsp.unit_push import encode_unit_push
 from omapush.pap.codes import StatusCode
 from omapush.ppg.compilation import binary_form_of, may_transform
+from omapush.ppg.patterns import matches
 from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey
 from omapush.ppg.transform import Unfit, in_binary_form
 from omapush.protocols.wsp.profile import DEFAULT_PROFILE, HeaderProfile
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderRule:
+    """How headers are written for some deliveries.
+
+    :ivar clients: patterns of client ids; ``initiators`` likewise.
+    """
+
+    profile: HeaderProfile
+    clients: tuple[str, ...] = ("*",)
+    initiators: tuple[str, ...] = ("*",)
+
+    def holds(self, claimed: ClaimedDelivery) -> bool:
+        """Whether the rule is for this delivery."""
+        return any(matches(each, claimed.client_id) for each in self.clients) and any(
+            matches(each, claimed.initiator_id) for each in self.initiators
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class UnitPushSettings:
     """How connectionless pushes are written.
 
-    :ivar profile: which headers of WSP go out as numbers.
+    :ivar profile: which headers of WSP go out as numbers, where no rule holds.
+    :ivar rules: the first that holds counts.
     """
 
     profile: HeaderProfile = DEFAULT_PROFILE
+    rules: tuple[HeaderRule, ...] = ()
+
+    def profile_for(self, claimed: ClaimedDelivery) -> HeaderProfile:
+        """Return how the headers of one delivery are written."""
+        found = next((rule for rule in self.rules if rule.holds(claimed)), None)
+        return self.profile if found is None else found.profile
 
 
 def datagram_of(
@@ -38,7 +64,8 @@ def datagram_of(
     fitting = binary_where_known(message)
     if isinstance(fitting, Unfit):
         return fitting
-    return written(fitting, PushFlag(claimed.flags), number_of(claimed.key), settings)
+    profile = settings.profile_for(claimed)
+    return written(fitting, PushFlag(claimed.flags), number_of(claimed.key), profile)
 
 
 def binary_where_known(message: PushMessage) -> PushMessage | Unfit:
@@ -49,14 +76,14 @@ def binary_where_known(message: PushMessage) -> PushMessage | Unfit:
 
 
 def written(
-    message: PushMessage, flags: PushFlag, number: int, settings: UnitPushSettings
+    message: PushMessage, flags: PushFlag, number: int, profile: HeaderProfile
 ) -> bytes | Unfit:
     """Return the datagram that carries ``message`` as it is.
 
     :param number: as :func:`number_of` gives it; the transaction id is its last octet.
     """
     try:
-        return encode_unit_push(message, flags, number & 0xFF, settings.profile)
+        return encode_unit_push(message, flags, number & 0xFF, profile)
     except EncodeError as error:
         return Unfit(f"cannot be written for the air: {error}", StatusCode.TRANSFORMATION_FAILURE)
 

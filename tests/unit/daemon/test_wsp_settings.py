@@ -28,6 +28,7 @@ from omapush.daemon.settings import ClientSettings, PpgSettings
 from omapush.daemon.settings_table import Endpoint
 from omapush.daemon.wsp_bearers import datagrams
 from omapush.daemon.wsp_client import listening_for_datagrams, take_unit_push
+from omapush.daemon.wsp_settings import HeaderProfileTable
 from omapush.ota.datagrams import Peer
 from omapush.ota.interface import BearerUnavailable, PushFlag, PushSource
 from omapush.ota.wsp.unit_push import encode_unit_push
@@ -309,3 +310,14 @@ async def test_session_from_an_address_of_nobody_is_refused(agent: PushClient) -
             assert held.open(Peer(*table.listen))
             await until(lambda: not held._tasks)
         assert gateway.sessions.count == 0
+
+
+def test_header_profiles_are_rules_for_clients_and_initiators() -> None:
+    table = HeaderProfileTable(
+        clients=["nokia-*"], encoding_version="1.4", content_type_codes=False
+    )
+    rule = table.rule()
+    assert (rule.clients, rule.initiators) == (("nokia-*",), ("*",))
+    assert rule.profile.encoding_version == (1, 4)
+    assert not rule.profile.content_type_codes
+    assert rule.profile.unknown_headers

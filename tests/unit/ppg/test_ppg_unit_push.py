@@ -14,7 +14,8 @@ from omapush.ota.wsp.unit_push import decode_unit_push
 from omapush.pap.codes import StatusCode
 from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey
 from omapush.ppg.transform import Unfit
-from omapush.ppg.unit_push import UnitPushSettings, datagram_of, number_of
+from omapush.ppg.unit_push import HeaderRule, UnitPushSettings, datagram_of, number_of
+from omapush.protocols.wsp.profile import DEFAULT_PROFILE
 
 SI = (
     b'<?xml version="1.0"?><!DOCTYPE si PUBLIC "-//WAPFORUM//DTD SI 1.0//EN" '
@@ -83,3 +84,22 @@ def test_numbers_of_deliveries_hardly_ever_meet() -> None:
     assert len({number_of(key) for key in keys}) == len(keys)
     # Their low octets, which tell two pushes to one phone apart, are spread evenly.
     assert max(Counter(number_of(key) & 0xFF for key in keys).values()) < 4 * len(keys) / 256
+
+
+def test_first_rule_that_holds_says_how_headers_are_written() -> None:
+    spelled = replace(DEFAULT_PROFILE, content_type_codes=False)
+    newer = replace(DEFAULT_PROFILE, encoding_version=(1, 4))
+    settings = UnitPushSettings(
+        rules=(
+            HeaderRule(spelled, clients=("berta",)),
+            HeaderRule(newer, clients=("an*",), initiators=("weather",)),
+            HeaderRule(spelled),
+        )
+    )
+    assert settings.profile_for(CLAIMED) == newer
+    assert settings.profile_for(replace(CLAIMED, client_id="berta")) == spelled
+    assert settings.profile_for(replace(CLAIMED, initiator_id="other")) == spelled
+    assert UnitPushSettings().profile_for(CLAIMED) == DEFAULT_PROFILE
+    datagram = datagram_of(replace(CLAIMED, client_id="berta"), TEXT, settings)
+    assert isinstance(datagram, bytes)
+    assert b"application/vnd.wap.sic\0" in datagram
