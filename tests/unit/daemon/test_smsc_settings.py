@@ -16,6 +16,7 @@ from omapush.daemon.settings_file import load_settings
 from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.wsp_bearers import longest_submission_ms, smsc_accounts
 from omapush.ppg.short_message_reach import ReceiptPolicy
+from omapush.ppg.unit_push import UnitPushSettings
 from omapush.protocols.smpp.values import InterfaceVersion
 from omapush.testing.authority import Authority
 
@@ -74,7 +75,7 @@ def test_smsc_is_read_whole(tmp_path: Path) -> None:
     assert account.reading.message_id_form is MessageIdForm.HEX_IN_RECEIPT
     assert account.reading.unmarked
     assert account.numbers == ("+358*", "16*")
-    sms = settings.ota_wsp.short_messages()
+    sms = settings.ota_wsp.short_messages(UnitPushSettings())
     assert (sms.max_segments, sms.reference_bits, sms.receipts) == (4, 8, ReceiptPolicy.ALWAYS)
     assert sms.report_within_ms == 1.5 * MINUTE_MS
 
