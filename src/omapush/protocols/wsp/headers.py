@@ -257,7 +257,7 @@ def encode_headers(
     for raw in sorted(raw_headers, key=lambda header: header.page):
         if raw.page != page:
             page = raw.page
-            written.append(bytes((page,)) if page < 0x20 else bytes((SHIFT, page)))
+            written.append(bytes((page,)) if 0 < page < 0x20 else bytes((SHIFT, page)))
         name = raw.field
         written.append(token_text(name) if isinstance(name, str) else bytes((0x80 | name,)))
         written.append(raw.octets)

@@ -460,3 +460,11 @@ def test_tolerant_reader_still_refuses_what_has_no_end() -> None:
 def test_reader_refuses_blocks_beyond_its_limit() -> None:
     with pytest.raises(LimitError):
         decode_headers(b"\xaf\x82" * (MAX_BLOCK // 2 + 1))
+
+
+def test_header_of_code_page_0_is_written_with_a_shift_of_two_octets() -> None:
+    octets = bytes.fromhex("7f00c3bfff00")
+    block = decode_headers(octets, tolerant=True)
+    assert next(raw.page for raw in block.raw_headers) == 0
+    again = encode_headers(block.headers, raw_headers=block.raw_headers)
+    assert decode_headers(again, tolerant=True) == block
