@@ -11,37 +11,75 @@ What verbs share: ``arguments`` has their options, some as dataclasses that ``op
 to typer; ``submission`` is what ``push`` and ``replace`` do; ``recipes`` lets ``push`` and
 ``preview`` take a recipe as their first word; ``production`` makes the octets that ``preview``
 shows; ``octet_input`` reads octets; ``ending`` turns errors into messages and exit status.
+
+A verb's module is loaded when the verb is asked for: all of them together take seconds.
 """
 
 from __future__ import annotations
 
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import typer
 
 from omapush import __version__
-from omapush.cli.cancel import cancel
-from omapush.cli.capabilities import capabilities
-from omapush.cli.check_config import check_config
-from omapush.cli.client import client
-from omapush.cli.decode import decode
-from omapush.cli.demo import demo
-from omapush.cli.hash_password import hash_password
-from omapush.cli.listen import listen
-from omapush.cli.option_groups import grouped
-from omapush.cli.ppg import ppg
-from omapush.cli.preview import preview, preview_recipe
-from omapush.cli.push import push
-from omapush.cli.recipes import push_recipe, with_recipes
-from omapush.cli.replace import replace
-from omapush.cli.status import status
 
-application = typer.Typer(
-    name="omapush",
-    help="OMA Push: Push Proxy Gateway, Push Client and Push Initiator.",
-    no_args_is_help=True,
-    rich_markup_mode=None,  # "[store]" in a help text is a table of the settings, not markup
-    add_completion=False,
-    pretty_exceptions_show_locals=False,
-)
+
+def _loaded(module: str) -> Any:  # noqa: ANN401 - a verb's module
+    return importlib.import_module(f"omapush.cli.{module}")
+
+
+def _plain(verb: str) -> Callable[[typer.Typer], None]:
+    """Return what adds a verb whose function has its name."""
+    name = verb.replace("-", "_")
+
+    def add(group: typer.Typer) -> None:
+        group.command(verb)(getattr(_loaded(name), name))
+
+    return add
+
+
+def _grouped(verb: str) -> Callable[[typer.Typer], None]:
+    """Return what adds a verb that shares options with others."""
+
+    def add(group: typer.Typer) -> None:
+        group.command(verb)(_loaded("option_groups").grouped(getattr(_loaded(verb), verb)))
+
+    return add
+
+
+def _with_recipes(verb: str, module: str, make: str) -> Callable[[typer.Typer], None]:
+    """Return what adds a verb that takes a recipe as its first word."""
+
+    def add(group: typer.Typer) -> None:
+        kind = _loaded("recipes").with_recipes(verb, getattr(_loaded(module), make))
+        function = _loaded("option_groups").grouped(getattr(_loaded(verb), verb))
+        group.command(verb, cls=kind)(function)
+
+    return add
+
+
+def _client(group: typer.Typer) -> None:
+    group.add_typer(_loaded("client").client, name="client")
+
+
+_VERBS: dict[str, Callable[[typer.Typer], None]] = {
+    "ppg": _plain("ppg"),
+    "client": _client,
+    "push": _with_recipes("push", "recipes", "push_recipe"),
+    "preview": _with_recipes("preview", "preview", "preview_recipe"),
+    "replace": _grouped("replace"),
+    "cancel": _grouped("cancel"),
+    "status": _grouped("status"),
+    "capabilities": _grouped("capabilities"),
+    "listen": _plain("listen"),
+    "check-config": _plain("check-config"),
+    "hash-password": _plain("hash-password"),
+    "demo": _plain("demo"),
+    "decode": _plain("decode"),
+}
 
 
 def _version(wanted: bool) -> None:
@@ -50,7 +88,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@application.callback()
 def _main(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
@@ -59,21 +96,31 @@ def _main(
     """OMA Push: Push Proxy Gateway, Push Client and Push Initiator."""
 
 
-application.command("ppg")(ppg)
-application.add_typer(client, name="client")
-application.command("push", cls=with_recipes("push", push_recipe))(grouped(push))
-application.command("preview", cls=with_recipes("preview", preview_recipe))(grouped(preview))
-application.command("replace")(grouped(replace))
-application.command("cancel")(grouped(cancel))
-application.command("status")(grouped(status))
-application.command("capabilities")(grouped(capabilities))
-application.command("listen")(listen)
-application.command("check-config")(check_config)
-application.command("hash-password")(hash_password)
-application.command("demo")(demo)
-application.command("decode")(decode)
+def application_of(verbs: Iterable[str]) -> typer.Typer:
+    """Return the command line with some of its verbs, whose modules are loaded."""
+    group = typer.Typer(
+        name="omapush",
+        help="OMA Push: Push Proxy Gateway, Push Client and Push Initiator.",
+        no_args_is_help=True,
+        rich_markup_mode=None,  # "[store]" in a help text is a table of the settings, not markup
+        add_completion=False,
+        pretty_exceptions_show_locals=False,
+    )
+    group.callback()(_main)
+    for verb in verbs:
+        _VERBS[verb](group)
+    return group
+
+
+def __getattr__(name: str) -> typer.Typer:
+    """Return the whole command line as ``application``."""
+    if name != "application":
+        raise AttributeError(name)
+    return application_of(_VERBS)
 
 
 def main() -> None:
     """Run the command line."""
-    application()
+    asked = sys.argv[1:2]
+    known = bool(asked) and asked[0] in _VERBS
+    application_of(asked if known else _VERBS)()
