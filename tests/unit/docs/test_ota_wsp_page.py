@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 from omapush.bearers.smsc_account import SubmissionStyle
 from omapush.bearers.smsc_pool import SmscStatus
+from omapush.daemon.client_settings import ClientTable, SubscribersTable
+from omapush.daemon.push_sessions import PushSessionsTable
+from omapush.daemon.settings import ClientOtaWspTable, PpgSettings
 from omapush.daemon.smsc_settings import SmscTable
-from omapush.daemon.wsp_settings import OtaWspTable
+from omapush.daemon.wsp_settings import HeaderProfileTable, OtaWspTable
 from omapush.protocols.sms.segmentation import segment
 from omapush.testing.smsc_simulator import arguments
 
@@ -47,7 +51,11 @@ def test_styles_of_the_page_are_all_there_are() -> None:
 
 
 def test_settings_of_the_page_exist() -> None:
-    known = {*SmscTable.model_fields, *OtaWspTable.model_fields}
+    tables = (
+        SmscTable, OtaWspTable, PushSessionsTable, SubscribersTable, ClientTable,
+        ClientOtaWspTable, HeaderProfileTable,
+    )  # fmt: skip
+    known = {name for table in tables for name in table.model_fields}
     named = set(re.findall(r"`([a-z]+_[a-z_]+)(?: = [^`]+)?`", PAGE))
     elsewhere = {
         "submit_sm", "data_sm", "query_sm", "short_message", "esm_class", "message_payload",
@@ -55,6 +63,14 @@ def test_settings_of_the_page_exist() -> None:
         "smsc_bind_ended", "smsc_answered_late", "receipt_unreadable", "receipts_not_kept",
     }  # fmt: skip
     assert named - elsewhere <= known
+
+
+def test_settings_of_the_page_are_taken() -> None:
+    blocks = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 3
+    for block in blocks:
+        settings = PpgSettings(**tomllib.loads(block))
+        assert settings.model_fields_set
 
 
 def test_health_of_the_page_is_ours() -> None:
