@@ -25,7 +25,6 @@ from omapush.daemon.ways import open_ways, retry_policy
 from omapush.daemon.wsp_bearers import longest_submission_ms, smsc_accounts
 from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.admin import admin_application
-from omapush.ppg.beginning import Beginning
 from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
 from omapush.ppg.documents import Identity
 from omapush.ppg.expanding import ExpansionLoop
@@ -161,7 +160,7 @@ async def _serve(
             expansions.wake()
 
     front_door = PapOverHttp(
-        _acceptance(ground, accepted, notifications.wake, deliveries),
+        _acceptance(ground, accepted, notifications.wake),
         ground.rules.initiators,
         ground.metrics,
         _http_settings(settings),
@@ -211,10 +210,7 @@ async def _serve(
 
 
 def _acceptance(
-    ground: _Ground,
-    accepted: Callable[[NewPush], None],
-    notify: Callable[[], None],
-    beginning: Beginning,
+    ground: _Ground, accepted: Callable[[NewPush], None], notify: Callable[[], None]
 ) -> Acceptance:
     settings, rules = ground.settings, ground.rules
     return Acceptance(
@@ -234,7 +230,6 @@ def _acceptance(
         notify,
         rules.authorisation,
         ground.profiles,
-        beginning,
     )
 
 

@@ -34,7 +34,6 @@ from omapush.pap.versions import negotiate
 from omapush.ppg.admission import admit
 from omapush.ppg.authentication import Identified
 from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
-from omapush.ppg.beginning import Beginning, NothingIsBegun
 from omapush.ppg.cancellation import cancel, summary_code
 from omapush.ppg.capabilities_query import query_capabilities, response_to
 from omapush.ppg.composing import Composer, Notes, Submission
@@ -107,7 +106,6 @@ class Acceptance:
         ended: Callable[[], None],
         authorisation: Authorisation | None = None,
         profiles: Profiles | None = None,
-        beginning: Beginning | None = None,
     ) -> None:
         self._store = store
         self._finder = finder
@@ -117,22 +115,9 @@ class Acceptance:
         self._accepted = accepted
         self._ended = ended
         self._authorisation = authorisation or Authorisation()
-        self._beginning = beginning or NothingIsBegun()
         self._profiles = profiles
         self._large = LargeWork()
         self._composer = Composer(store, finder, targets, limits, new_key, self._large, profiles)
-
-    async def _admit(self, push: NewPush, initiator: Identified) -> bool:
-        """Store the push, and begin it if that was reserved; return whether it is new."""
-        fresh = False
-        try:
-            fresh = await admit(push, initiator, self._store, self._authorisation)
-        finally:
-            if push.begun is not None and not fresh:
-                self._beginning.abandon(push)
-        if push.begun is not None and fresh:
-            self._beginning.begin(push)
-        return fresh
 
     async def answer(self, request: PapRequest) -> PapAnswer:
         """Return the PAP document that answers ``request``."""
@@ -213,8 +198,7 @@ class Acceptance:
         )
         try:
             push = await self._composer.compose(submission, notes)
-            push = self._beginning.reserve(push, now)
-            fresh = await self._admit(push, request.initiator)
+            fresh = await admit(push, request.initiator, self._store, self._authorisation)
         except RejectionError as error:
             facts = {"code": int(error.code), "rule": error.rule, "reason": error.reason}
             log.info("submission_decided", decision="refused", **who, **facts)
@@ -231,7 +215,7 @@ class Acceptance:
         # The last is of one client, and due when all are: a group has its parts behind it.
         due_at = push.deliveries[-1].due_at
         # One to very many has work to be done before it is due: putting deliveries in their places.
-        if push.begun is None and (due_at <= now or len(push.deliveries) > PLACED_AT_ONCE):
+        if due_at <= now or len(push.deliveries) > PLACED_AT_ONCE:
             self._accepted(push)
         if push.replaces is not None:
             self._ended()

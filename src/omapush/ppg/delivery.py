@@ -10,22 +10,18 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
-from omapush.core.instants import Instant, later
+from omapush.core.instants import Instant
 from omapush.ppg.client import Client
 from omapush.ppg.lane import Lane, LaneSettings
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.store.contract import (
-    Begun,
     ClaimedDelivery,
-    DeliveryKey,
     DeliveryState,
-    NewDelivery,
-    NewPush,
     Settlement,
     Store,
     StoreUnavailable,
@@ -33,9 +29,6 @@ from omapush.ppg.store.contract import (
 from omapush.ppg.ways import Ways
 
 log = structlog.get_logger(__name__)
-
-MOST_BEGUN = 16
-"""Deliveries of one push that are begun as it is stored; of more, the loop claims what it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,52 +89,6 @@ class DeliveryLoop:
     def wake(self) -> None:
         """Look at the ledger now: something may have become due."""
         self._wake.set()
-
-    def reserve(self, push: NewPush, now: Instant) -> NewPush:
-        """Return ``push`` as it is to be stored: begun, if it can be sent as soon as it is stored.
-
-        That spares a claim, and is for clients that need no lane: those that have one get their
-        pushes in order. Whoever reserves calls :meth:`begin` or :meth:`abandon` afterwards.
-        """
-        if not self._may_begin(push, now):
-            return push
-        for delivery in push.deliveries:
-            self._in_flight += 1
-            self._alone[delivery.client_id] += 1
-        lease_until = later(now, self._settings.lease_ms)
-        return replace(push, begun=Begun(self._owner, lease_until))
-
-    def begin(self, push: NewPush) -> None:
-        """Send what was reserved and is now stored."""
-        for told in push.deliveries:
-            client = self._recipients.client(told.client_id)
-            delivery = _claimed(push, told)
-            self._spawn(self._deliver_alone(self._new_lane(told.client_id, client), delivery))
-
-    def abandon(self, push: NewPush) -> None:
-        """Give back what was reserved: the push was not stored, or nobody knows.
-
-        If it was stored after all, its lease runs out and it is looked at again, in doubt.
-        """
-        for told in push.deliveries:
-            self._leave(told.client_id)
-            self._release()
-
-    def _may_begin(self, push: NewPush, now: Instant) -> bool:
-        if self._stopping or push.replaces is not None or len(push.deliveries) > MOST_BEGUN:
-            return False
-        if self._in_flight + len(push.deliveries) > self._settings.in_flight:
-            return False
-        return all(self._may_begin_one(told, now) for told in push.deliveries)
-
-    def _may_begin_one(self, told: NewDelivery, now: Instant) -> bool:
-        plain = told.rejection is None and not told.members and told.part_of is None
-        if not plain or told.due_at > now or told.client_id in self._lanes:
-            return False
-        if self._alone[told.client_id] >= self._settings.per_client:
-            return False
-        client = self._recipients.client(told.client_id)
-        return client is not None and client.is_connectionless
 
     async def stop(self, patience_ms: int) -> None:
         """Claim nothing more and let what is under way end, for at most ``patience_ms``."""
@@ -225,7 +172,10 @@ class DeliveryLoop:
         try:
             settlement = await lane.attempt(delivery)
         finally:
-            self._leave(lane.client_id)
+            client_id = lane.client_id
+            self._alone[client_id] -= 1
+            if not self._alone[client_id]:
+                del self._alone[client_id]
             if settlement is None:
                 self._release()
         if settlement is not None:
@@ -248,11 +198,6 @@ class DeliveryLoop:
                 await self._wake.wait()
         except TimeoutError:
             pass
-
-    def _leave(self, client_id: str) -> None:
-        self._alone[client_id] -= 1
-        if not self._alone[client_id]:
-            del self._alone[client_id]
 
     def _new_lane(self, client_id: str, client: Client | None) -> Lane:
         lane = Lane(
@@ -305,29 +250,3 @@ class DeliveryLoop:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _claimed(push: NewPush, told: NewDelivery) -> ClaimedDelivery:
-    """Return what a claim would have given."""
-    begun = push.begun
-    if begun is None:
-        raise ValueError("the push was not begun")
-    return ClaimedDelivery(
-        key=DeliveryKey(push.push_key, told.position),
-        push_id=push.push_id,
-        initiator_id=push.initiator_id,
-        client_id=told.client_id,
-        address=told.address,
-        owner=begun.owner,
-        attempt=1,
-        sent_attempts=0,
-        in_doubt=False,
-        lease_until=begun.lease_until,
-        received_at=push.received_at,
-        expires_at=push.expires_at,
-        confirmed=push.confirmed,
-        flags=push.flags,
-        message=push.message,
-        control=push.control,
-        notified=push.notify_url is not None,
-    )

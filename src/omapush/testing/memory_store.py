@@ -387,10 +387,6 @@ class MemoryStore:
         self._keys_by_id[push.push_id] = push.push_key
         self._deliveries.update((delivery.key, delivery) for delivery in deliveries)
         for delivery in deliveries:
-            if push.begun is not None:
-                delivery.state, delivery.attempt = DeliveryState.IN_FLIGHT, 1
-                delivery.owner, delivery.due_at = push.begun.owner, push.begun.lease_until
-                self._append(_event(delivery.key, push.received_at, "attempt", "1"))
             rejection = delivery.told.rejection
             if rejection is None and pending_only and delivery.told.recipient not in cancelled:
                 earlier = push.replaces.push_id if push.replaces else ""

@@ -29,7 +29,6 @@ from omapush.core.instants import Instant
 from omapush.ppg.store.contract import (
     PLACED_AT_ONCE,
     Accepted,
-    Begun,
     Cancellation,
     ClaimedDelivery,
     ClaimedNotification,
@@ -354,60 +353,6 @@ class ClaimContract:
         assert await claim(store, 10, limit=0) == []
         assert await claim(store, 10, per_client=0) == []
         assert numbers(await claim(store, 10)) == [1]
-
-
-class BegunContract:
-    """Rules of pushes that are claimed as they are stored."""
-
-    async def test_push_that_is_begun_is_owned_and_can_be_settled(self, store: Store) -> None:
-        push = replace(new_push(1, ["a", "b"]), begun=Begun(OWNER, at(LEASE_MS)))
-        assert await store.accept([push]) == [Accepted(push.push_key)]
-        record = await known(store, 1)
-        assert [each.state for each in record.deliveries] == [DeliveryState.IN_FLIGHT] * 2
-        assert [each.attempt for each in record.deliveries] == [1, 1]
-        assert names(record) == ["accepted", "attempt", "attempt"]
-        assert await claim(store, 5) == []
-        settlement = Settlement(
-            key=DeliveryKey(push.push_key, 0),
-            owner=OWNER,
-            attempt=1,
-            at=at(6),
-            state=DeliveryState.DELIVERED,
-            reason="taken",
-            code=1000,
-            sent=True,
-            notify=True,
-        )
-        assert await store.settle([settlement]) == [True]
-        first, second = (await known(store, 1)).deliveries
-        assert (first.state, first.code) == (DeliveryState.DELIVERED, 1000)
-        assert second.state is DeliveryState.IN_FLIGHT
-        [told] = await store.claim_notifications(OWNER, at(7), LEASE_MS, 10, 10)
-        assert told.key == settlement.key
-
-    async def test_begun_push_whose_lease_ends_is_claimed_in_doubt(self, store: Store) -> None:
-        push = replace(new_push(1), begun=Begun(OWNER, at(LEASE_MS)))
-        await store.accept([push])
-        assert await store.next_due(at(1)) == at(LEASE_MS)
-        [again] = await claim(store, LEASE_MS)
-        assert (again.attempt, again.in_doubt) == (2, True)
-
-    async def test_begun_push_of_a_process_that_died_is_recovered_in_doubt(
-        self, store: Store
-    ) -> None:
-        node = OWNER.partition("/")[0]
-        await store.accept([replace(new_push(1), begun=Begun(OWNER, at(LEASE_MS)))])
-        assert await store.recover(node, "another-life", at(5)) == 1
-        [again] = await claim(store, 5)
-        assert again.in_doubt
-
-    async def test_begun_push_with_a_known_push_id_begins_nothing(self, store: Store) -> None:
-        await store.accept([new_push(1, due=50)])
-        again = replace(new_push(2, push_id=new_push(1).push_id), begun=Begun(OWNER, at(LEASE_MS)))
-        [answer] = await store.accept([again])
-        assert isinstance(answer, DuplicatePushId)
-        [delivery] = (await known(store, 1)).deliveries
-        assert (delivery.state, delivery.attempt) == (DeliveryState.QUEUED, 0)
 
 
 class LeaseContract:
@@ -1029,7 +974,6 @@ class RecordContract:
 
 class StoreContract(
     AcceptanceContract,
-    BegunContract,
     ClaimContract,
     LeaseContract,
     MovingContract,

@@ -129,17 +129,6 @@ class Replacement:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """Whoever accepts a push begins its deliveries at once: claimed in the very same commit.
-
-    :ivar owner: and ``lease_until``: as of a claim.
-    """
-
-    owner: str
-    lease_until: Instant
-
-
-@dataclass(frozen=True, slots=True)
 class NewPush:
     """A submission that passed every check and is to become durable.
 
@@ -152,8 +141,6 @@ class NewPush:
     :ivar flags: ``ota.interface.PushFlag`` as a number.
     :ivar expires_at: after this nothing is transmitted any more.
     :ivar replaces: the earlier push that is cancelled, recipient by recipient, in the same commit.
-    :ivar begun: its deliveries are claimed as they are stored. Only for a push of few deliveries
-        that are all due, none of them rejected, of a group or in place of an earlier one.
     """
 
     push_key: str
@@ -170,7 +157,6 @@ class NewPush:
     message: PushMessage
     deliveries: tuple[NewDelivery, ...]
     replaces: Replacement | None = None
-    begun: Begun | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from omapush.core.instants import Instant
 from omapush.ppg.store import schema
 from omapush.ppg.store.contract import (
     PLACED_AT_ONCE,
-    Begun,
     DeliveryKey,
     DeliveryState,
     NewDelivery,
@@ -91,13 +90,7 @@ def place(connection: Connection, pushes: Sequence[Prepared]) -> None:
     _place(
         connection,
         [
-            (
-                each.push.push_key,
-                each.push.received_at,
-                each.push.expires_at,
-                told,
-                each.push.begun,
-            )
+            (each.push.push_key, each.push.received_at, each.push.expires_at, told)
             for each in pushes
             for told in each.at_once
         ],
@@ -128,7 +121,7 @@ def _expand(connection: Connection, page: Row[Any] | None) -> int:
     _place(
         connection,
         [
-            (page.push_key, Instant(page.received_at), Instant(page.expires_at), each, None)
+            (page.push_key, Instant(page.received_at), Instant(page.expires_at), each)
             for each in told
         ],
     )
@@ -136,60 +129,47 @@ def _expand(connection: Connection, page: Row[Any] | None) -> int:
     return len(told)
 
 
-_Placed = tuple[str, Instant, Instant, NewDelivery, Begun | None]
+_Placed = tuple[str, Instant, Instant, NewDelivery]
 
 
 def _place(connection: Connection, deliveries: Sequence[_Placed]) -> None:
     """Insert rows; one that is rejected has ended, and is notified like any other."""
     _insert_delivery.run(connection, [_row(*each) for each in deliveries])
-    events = [
-        TimelineEvent(push_key, told.position, received_at, "attempt", "1")
-        for push_key, received_at, _, told, begun in deliveries
-        if begun is not None
-    ]
     rejected = [
         (DeliveryKey(push_key, told.position), received_at, told.rejection.reason)
-        for push_key, received_at, _, told, _ in deliveries
+        for push_key, received_at, _, told in deliveries
         if told.rejection is not None
     ]
-    if rejected:
-        announce(connection, [(key, at) for key, at, _ in rejected])
-        state = DeliveryState.REJECTED.value
-        events += [TimelineEvent(k.push_key, k.position, at, state, why) for k, at, why in rejected]
-    if events:
-        _insert_event.run(connection, [event_row(event) for event in events])
+    if not rejected:
+        return
+    announce(connection, [(key, at) for key, at, _ in rejected])
+    state = DeliveryState.REJECTED.value
+    events = [TimelineEvent(k.push_key, k.position, at, state, why) for k, at, why in rejected]
+    _insert_event.run(connection, [event_row(event) for event in events])
 
 
 def _row(
-    push_key: str,
-    received_at: Instant,
-    expires_at: Instant,
-    told: NewDelivery,
-    begun: Begun | None,
+    push_key: str, received_at: Instant, expires_at: Instant, told: NewDelivery
 ) -> tuple[Any, ...]:
     rejection = told.rejection
-    state, due_at = DeliveryState.QUEUED, told.due_at
-    if rejection is not None:
-        state = DeliveryState.REJECTED
-    elif begun is not None:
-        state, due_at = DeliveryState.IN_FLIGHT, begun.lease_until
+    rejected = rejection is not None
     return (
         push_key,
         told.position,
         told.client_id,
         told.address,
         told.recipient,
-        state.value,
-        None if rejection else due_at,
+        DeliveryState.REJECTED.value if rejected else DeliveryState.QUEUED.value,
+        None if rejected else told.due_at,
         told.due_at,
         expires_at,
-        begun.owner if begun else None,
-        1 if begun else 0,
+        None,
+        0,
         0,
         rejection.code if rejection else None,
         readable(rejection.reason) if rejection else "",
         False,
-        received_at if rejection else None,
+        received_at if rejected else None,
         told.members or None,
         told.part_of,
         None,
