@@ -17,6 +17,7 @@ Short messages come by another road, because nobody waits for their answer::
     (modem) ──► short_message_intake ──► short_messages (pure: what is it, is it whole)
                    │        │
                    │        └── short_message_store: segments, and pushes that wait
+                   │        └── sqlite_file: what the three stores share, one file each
                    └── agent, again and again until the push is taken, refused or too old
 
 Some pushes are for the client itself (``own_application``): session initiation requests, which

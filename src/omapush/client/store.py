@@ -1,29 +1,22 @@
 """What the client must not forget: registrations, application tokens, pushes already accepted.
 
-SQLite in WAL mode with ``synchronous=FULL``; one connection in one thread. A call that returns has
-its effect on disk.
+A :mod:`~omapush.client.sqlite_file`. A call that returns has its effect on disk.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sqlite3
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 from omapush.cai.model import Reason, Registration, RegistrationRejected, RegistrationState
 from omapush.cai.wire import registration_request, request_members
+from omapush.client.sqlite_file import Schema, SqliteFile
 from omapush.core.errors import OmapushError
 from omapush.core.instants import DAY_MS, Instant
 
-SCHEMA_VERSION = 1
-BUSY_SECONDS = 1
-"""How long another process may keep the file; a client keeps it as long as it lives."""
-SCHEMA = """
+TABLES = """
 CREATE TABLE registration (
     registration_id TEXT PRIMARY KEY,
     owner TEXT NOT NULL,
@@ -47,40 +40,37 @@ CREATE TABLE seen (
 CREATE INDEX seen_expires ON seen (expires);
 """
 
-ResultT = TypeVar("ResultT")
-
 
 class ClientStoreError(OmapushError):
     """The client's file cannot be used."""
+
+
+SCHEMA = Schema("the client's file", 1, TABLES, ClientStoreError)
 
 
 class ClientStore:
     """The client's file. Call :meth:`open` first and :meth:`close` last."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="client-store")
-        self._connection: sqlite3.Connection | None = None
+        self._file = SqliteFile(path, SCHEMA)
         self._committing = asyncio.Lock()
         self._together: tuple[list[tuple[str, Instant]], asyncio.Task[None]] | None = None
 
     async def open(self) -> None:
         """Open or make the file. :raises ClientStoreError: it cannot be, or is not ours."""
-        await self._run(self._open)
+        await self._file.open()
 
     async def close(self) -> None:
         """Close the file. Safe to call twice."""
         async with self._committing:
-            if self._connection is not None:
-                await self._run(self._close)
-        self._thread.shutdown()
+            await self._file.close()
 
     async def registrations(self) -> list[Registration]:
         """Return every registration that is kept."""
         try:
-            return await self._run(lambda: [_registration(row) for row in self._rows()])
+            return await self._file.run(_registrations)
         except (ValueError, RegistrationRejected) as error:
-            detail = f"{self._path}: a registration in it cannot be read: {error}"
+            detail = f"{self._file.path}: a registration in it cannot be read: {error}"
             raise ClientStoreError(detail) from error
 
     async def keep(self, registration: Registration) -> None:
@@ -119,7 +109,7 @@ class ClientStore:
             values = (token_hash, uid, now)
             connection.execute("INSERT OR REPLACE INTO token VALUES (?, ?, ?)", values)
 
-        await self._transaction(keep)
+        await self._file.transaction(keep)
 
     async def has_token(self, token_hash: str, uid: int) -> bool:
         """Whether this token was given to an application of this user."""
@@ -156,79 +146,20 @@ class ClientStore:
                 connection.execute("DELETE FROM seen WHERE expires <= ?", (now,))
                 connection.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", marks)
 
-            await self._transaction(mark)
-
-    async def _transaction(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        def transaction() -> None:
-            connection = self._open_connection()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                work(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-
-        await self._run(transaction)
+            await self._file.transaction(mark)
 
     async def _execute(self, statement: str, values: tuple[object, ...]) -> None:
-        await self._run(lambda: self._open_connection().execute(statement, values).close())
+        await self._file.run(lambda connection: connection.execute(statement, values).close())
 
     async def _one(self, statement: str, values: tuple[object, ...]) -> object:
-        return await self._run(
-            lambda: self._open_connection().execute(statement, values).fetchone()
+        return await self._file.run(
+            lambda connection: connection.execute(statement, values).fetchone()
         )
 
-    async def _run(self, work: Callable[[], ResultT]) -> ResultT:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except (sqlite3.Error, RuntimeError) as error:
-            # RuntimeError: the thread has been shut down.
-            raise ClientStoreError(f"{self._path}: {error}") from error
 
-    def _open(self) -> None:
-        try:
-            # Tokens and addresses are in it: nobody else reads it.
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as error:
-            raise ClientStoreError(f"{self._path}: {error.strerror or error}") from error
-        connection = sqlite3.connect(self._path, isolation_level=None, timeout=BUSY_SECONDS)
-        try:
-            _prepare(connection, self._path)
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
-
-    def _close(self) -> None:
-        self._open_connection().close()
-        self._connection = None
-
-    def _rows(self) -> list[tuple[object, ...]]:
-        statement = "SELECT * FROM registration ORDER BY created, registration_id"
-        return self._open_connection().execute(statement).fetchall()
-
-    def _open_connection(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise ClientStoreError("the client's file is not open")
-        return self._connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    # Two clients with one file would both hand out the same pushes.
-    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("BEGIN IMMEDIATE")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    connection.execute("COMMIT")
-    if version > SCHEMA_VERSION:
-        raise ClientStoreError(f"{path}: written by a newer omapush")
-    if version == 0:
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
+def _registrations(connection: sqlite3.Connection) -> list[Registration]:
+    statement = "SELECT * FROM registration ORDER BY created, registration_id"
+    return [_registration(row) for row in connection.execute(statement).fetchall()]
 
 
 def _registration(row: tuple[object, ...]) -> Registration:

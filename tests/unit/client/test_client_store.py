@@ -15,7 +15,7 @@ from omapush.cai.model import (
     RegistrationRequest,
     RegistrationState,
 )
-from omapush.client.store import SCHEMA_VERSION, ClientStore, ClientStoreError
+from omapush.client.store import SCHEMA, ClientStore, ClientStoreError
 from omapush.core.instants import DAY_MS, Instant, later
 
 NOW = Instant(1_700_000_000_000)
@@ -73,13 +73,13 @@ async def test_acceptances_that_come_together_are_kept_together(
 ) -> None:
     store = await opened(tmp_path / "c.db")
     commits: list[None] = []
-    transaction = store._transaction
+    transaction = store._file.transaction
 
     async def counted(work: Callable[[sqlite3.Connection], None]) -> None:
         commits.append(None)
         await transaction(work)
 
-    monkeypatch.setattr(store, "_transaction", counted)
+    monkeypatch.setattr(store._file, "transaction", counted)
     marks = [store.mark_seen(f"k{number}", later(NOW, 10), NOW) for number in range(50)]
     await asyncio.gather(*marks)
     assert len(commits) <= 2
@@ -111,7 +111,7 @@ async def test_token_is_its_users_and_outlives_a_day_only_with_a_registration(
 async def test_second_client_cannot_use_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("omapush.client.store.BUSY_SECONDS", 0)
+    monkeypatch.setattr("omapush.client.sqlite_file.BUSY_SECONDS", 0)
     store = await opened(tmp_path / "c.db")
     other = ClientStore(tmp_path / "c.db")
     with pytest.raises(ClientStoreError, match="locked"):
@@ -140,7 +140,7 @@ async def test_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     text = tmp_path / "text.db"
     text.write_bytes(b"not a database, but long enough to look at" * 20)
     newer = tmp_path / "newer.db"
-    write(newer, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    write(newer, f"PRAGMA user_version = {SCHEMA.version + 1}")
     for path in (text, newer, tmp_path / "no" / "folder.db", tmp_path):
         store = ClientStore(path)
         with pytest.raises(ClientStoreError):
