@@ -86,6 +86,22 @@ class EventGone(CaiError):
         self.settled = settled
 
 
+class CaiVersion(enum.StrEnum):
+    """Which version of the interface an application speaks; its requests are judged by it."""
+
+    V1_0 = "1.0"
+    V1_1 = "1.1"
+
+
+class Delivery(enum.StrEnum):
+    """What an application prefers when it is not certain whether it has had a push."""
+
+    AT_LEAST_ONCE = "at_least_once"
+    """It is handed over again until it is answered; ``event_id`` tells a repetition."""
+    AT_MOST_ONCE = "at_most_once"
+    """It is never handed over twice, even if the application died over it."""
+
+
 class Protocol(enum.StrEnum):
     """Push-OTA variants that a connection profile may ask for (CAI-12)."""
 
@@ -129,8 +145,13 @@ class RegistrationRequest:
     :ivar event_handler: how to reach the application when it does not ask for its events.
     :ivar accept: MIME types wanted; empty means any.
     :ivar instance: distinguishes instances under one push application id (OTA-SIP).
+    :ivar delegated_storage: the client's queue on disk takes responsibility for pushes while the
+        application is away; otherwise they are refused then.
     :ivar ack_timeout_ms: how long the application may take to accept a push; ``None``: the client's
         default.
+    :ivar max_outstanding: pushes that the application has in hand at a time.
+    :ivar cai_version: the version that the request was made by; not what the application says but
+        by which way in it came.
     """
 
     push_application_id: str
@@ -143,6 +164,9 @@ class RegistrationRequest:
     instance: str | None = None
     delegated_storage: bool = False
     ack_timeout_ms: int | None = None
+    delivery: Delivery = Delivery.AT_LEAST_ONCE
+    max_outstanding: int = 1
+    cai_version: CaiVersion = CaiVersion.V1_1
 
 
 class RegistrationState(enum.StrEnum):
@@ -162,13 +186,31 @@ class RegistrationState(enum.StrEnum):
         return self in (self.PENDING, self.REGISTERED, self.LOST)
 
 
+class BindingState(enum.StrEnum):
+    """Where a binding of a registration is."""
+
+    PENDING = "pending"
+    UP = "up"
+    LOST = "lost"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A way over which pushes for a registration arrive."""
+    """A way over which pushes for a registration arrive, or are to arrive.
+
+    :ivar address: the client's own, or the gateway's that it is connected with, for people.
+    :ivar reason: why it is not up.
+    :ivar expires: until when the server keeps it, where a server does.
+    """
 
     protocol: str
     bearer: str
-    address: str
+    address: str = ""
+    state: BindingState = BindingState.UP
+    reason: Reason | None = None
+    detail: str = ""
+    expires: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +270,18 @@ Answer = Accept | Reject
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What is known about the origin of a push (Architecture 6.2)."""
+    """What is known about the origin of a push (Architecture 6.2).
+
+    :ivar whitelisted: a list is in force and names its source.
+    :ivar authenticated: the gateway says that it authenticated the initiator, and is believed.
+    :ivar trusted: the gateway vouches for the content, and is believed.
+    :ivar signed_by: who signed it, where the bearer carries signatures.
+    """
 
     whitelisted: bool = False
     authenticated: bool = False
     trusted: bool = False
+    signed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +290,10 @@ class PushEvent:
 
     :ivar event_id: the same when the same push is handed over again.
     :ivar confirmed: the network waits for the application's answer, until ``deadline``.
+    :ivar push_id: the bearer's key, by which it tells a repetition.
+    :ivar binding: of its own, over which it came, e.g. a port; empty: one that all share.
+    :ivar expires: when the client gives up handing it over; ``None``: with its deadline.
+    :ivar delivery_attempt: how often it was handed over, this time included.
     """
 
     event_id: str
@@ -257,3 +310,6 @@ class PushEvent:
     confirmed: bool = True
     trust: Trust = Trust()
     push_id: str | None = None
+    binding: str = ""
+    expires: Instant | None = None
+    delivery_attempt: int = 1

@@ -14,8 +14,10 @@ from typing import Any, NoReturn
 
 from omapush.cai.model import (
     Answer,
+    Binding,
     CaiError,
     ConnectionProfile,
+    Delivery,
     PushEvent,
     Reason,
     Registration,
@@ -34,6 +36,7 @@ MAX_LIST = 64
 MAX_INLINE = 65_536
 """Octets of content that an event carries in itself; more is fetched separately."""
 MAX_ACK_TIMEOUT_SECONDS = 120
+MAX_OUTSTANDING = 16
 
 _PROFILE_TEXTS = (
     "protocol",
@@ -58,6 +61,8 @@ _REQUEST_MEMBERS = frozenset(
         "accept",
         "delegated_storage",
         "ack_timeout",
+        "delivery",
+        "max_outstanding",
     )
 )
 
@@ -91,7 +96,12 @@ def registration_request(value: Mapping[str, Any]) -> RegistrationRequest:
         accept=_texts(value.get("accept"), "accept"),
         delegated_storage=_flag(value.get("delegated_storage"), "delegated_storage"),
         ack_timeout_ms=_ack_timeout_ms(value.get("ack_timeout")),
-        **texts,
+        delivery=_delivery(value.get("delivery")),
+        max_outstanding=_max_outstanding(value.get("max_outstanding")),
+        application_id=texts["application_id"],
+        event_handler=texts["event_handler"],
+        registration_uri=texts["registration_uri"],
+        instance=texts["instance"],
     )
 
 
@@ -101,6 +111,8 @@ def request_members(request: RegistrationRequest) -> dict[str, Any]:
     timeout_ms = members.pop("ack_timeout_ms")
     if timeout_ms is not None:
         members["ack_timeout"] = timeout_ms / 1000
+    del members["cai_version"]  # by which way in it came, and not a member
+    members["delivery"] = request.delivery.value
     members["profiles"] = [_without_none(profile) for profile in members["profiles"]]
     members["whitelist"] = [_without_none(entry) for entry in members["whitelist"]]
     return _without_none(members)
@@ -117,7 +129,19 @@ def registration_members(registration: Registration) -> dict[str, Any]:
         "detail": registration.detail,
         "created": format_utc(registration.created),
         "updated": format_utc(registration.updated),
-        "bindings": [asdict(binding) for binding in registration.bindings],
+        "bindings": [_binding_members(binding) for binding in registration.bindings],
+    }
+
+
+def _binding_members(binding: Binding) -> dict[str, Any]:
+    return {
+        "protocol": binding.protocol,
+        "bearer": binding.bearer,
+        "address": binding.address,
+        "state": binding.state.value,
+        "reason": binding.reason.value if binding.reason else None,
+        "detail": binding.detail,
+        "expires": format_utc(binding.expires) if binding.expires is not None else None,
     }
 
 
@@ -141,6 +165,9 @@ def event_members(event: PushEvent) -> dict[str, Any]:
         "confirmed": event.confirmed,
         "trust": asdict(event.trust),
         "push_id": event.push_id,
+        "binding": event.binding,
+        "expires": format_utc(event.expires) if event.expires is not None else None,
+        "delivery_attempt": event.delivery_attempt,
     }
 
 
@@ -204,6 +231,22 @@ def _ack_timeout_ms(value: object) -> int | None:
     if not 1 <= value <= MAX_ACK_TIMEOUT_SECONDS:
         _invalid("ack_timeout", f"is not between 1 and {MAX_ACK_TIMEOUT_SECONDS} seconds")
     return round(value * 1000)
+
+
+def _delivery(value: object) -> Delivery:
+    text = _text(value, "delivery") or Delivery.AT_LEAST_ONCE.value
+    try:
+        return Delivery(text)
+    except ValueError:
+        _invalid("delivery", "is neither at_least_once nor at_most_once")
+
+
+def _max_outstanding(value: object) -> int:
+    if value is None:
+        return 1
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_OUTSTANDING:
+        _invalid("max_outstanding", f"is no number from 1 to {MAX_OUTSTANDING}")
+    return value
 
 
 def _text(value: object, where: str) -> str | None:

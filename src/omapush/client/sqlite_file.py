@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,6 +32,8 @@ class Schema:
     :ivar version: of the tables; a file of a later one is not touched.
     :ivar error: what is raised when the file cannot be used.
     :ivar refused: errors of a value that the file cannot hold, raised as ``error`` too.
+    :ivar upgrades: what makes of the tables of an older version those of the next one, by the older
+        version; each is done wholly or not at all.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Schema:
     tables: str
     error: type[OmapushError]
     refused: tuple[type[Exception], ...] = ()
+    upgrades: Mapping[int, str] = field(default_factory=dict)
 
 
 class SqliteFile:
@@ -104,10 +107,11 @@ class SqliteFile:
         ours = self._schema.version
         if version > ours:
             raise self._schema.error(f"{self.path}: written by a newer omapush")
-        if version == 0:
-            tables = self._schema.tables
+        while version < ours:
+            tables = self._schema.upgrades[version] if version else self._schema.tables
+            version = version + 1 if version else ours
             connection.executescript(
-                f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {ours}; COMMIT;"
+                f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {version}; COMMIT;"
             )
 
     def _close(self) -> None:

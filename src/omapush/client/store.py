@@ -1,6 +1,7 @@
 """What the client must not forget: registrations, application tokens, pushes already accepted.
 
-A :mod:`~omapush.client.sqlite_file`. A call that returns has its effect on disk.
+A :mod:`~omapush.client.sqlite_file`, which ``event_store``, ``quarantine`` and ``trust`` keep their
+tables in as well. A call that returns has its effect on disk.
 """
 
 from __future__ import annotations
@@ -8,15 +9,23 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
-from omapush.cai.model import Reason, Registration, RegistrationRejected, RegistrationState
+from omapush.cai.model import (
+    CaiVersion,
+    Reason,
+    Registration,
+    RegistrationRejected,
+    RegistrationRequest,
+    RegistrationState,
+)
 from omapush.cai.wire import registration_request, request_members
 from omapush.client.sqlite_file import Schema, SqliteFile
 from omapush.core.errors import OmapushError
 from omapush.core.instants import DAY_MS, Instant
 
-TABLES = """
+_FIRST_TABLES = """
 CREATE TABLE registration (
     registration_id TEXT PRIMARY KEY,
     owner TEXT NOT NULL,
@@ -39,38 +48,82 @@ CREATE TABLE seen (
 ) WITHOUT ROWID;
 CREATE INDEX seen_expires ON seen (expires);
 """
+_SECOND_TABLES = """
+CREATE TABLE binding (
+    registration_id TEXT NOT NULL,
+    profile TEXT NOT NULL,
+    protocol TEXT NOT NULL,
+    server_data TEXT NOT NULL,
+    trusted TEXT NOT NULL,
+    PRIMARY KEY (registration_id, profile)
+) WITHOUT ROWID;
+CREATE TABLE event (
+    event_id TEXT PRIMARY KEY,
+    registration_id TEXT NOT NULL,
+    members TEXT NOT NULL,
+    content BLOB NOT NULL,
+    attempts INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+);
+CREATE INDEX event_of_registration ON event (registration_id);
+CREATE TABLE trusted_source (
+    origin TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    entry TEXT NOT NULL,
+    PRIMARY KEY (origin, position)
+) WITHOUT ROWID;
+CREATE TABLE management_object (
+    path TEXT PRIMARY KEY,
+    format TEXT NOT NULL,
+    value TEXT
+) WITHOUT ROWID;
+CREATE TABLE quarantine (
+    number INTEGER PRIMARY KEY,
+    refused INTEGER NOT NULL,
+    members TEXT NOT NULL,
+    octets INTEGER NOT NULL
+);
+"""
+"""``trusted_source`` and ``management_object`` hold device lists by origin, and the Push MO."""
 
 
 class ClientStoreError(OmapushError):
     """The client's file cannot be used."""
 
 
-SCHEMA = Schema("the client's file", 1, TABLES, ClientStoreError)
+SCHEMA = Schema(
+    "the client's file",
+    2,
+    _FIRST_TABLES + _SECOND_TABLES,
+    ClientStoreError,
+    upgrades={1: _SECOND_TABLES},
+)
 
 
 class ClientStore:
     """The client's file. Call :meth:`open` first and :meth:`close` last."""
 
     def __init__(self, path: Path) -> None:
-        self._file = SqliteFile(path, SCHEMA)
+        self.file = SqliteFile(path, SCHEMA)
         self._committing = asyncio.Lock()
         self._together: tuple[list[tuple[str, Instant]], asyncio.Task[None]] | None = None
 
     async def open(self) -> None:
         """Open or make the file. :raises ClientStoreError: it cannot be, or is not ours."""
-        await self._file.open()
+        await self.file.open()
 
     async def close(self) -> None:
         """Close the file. Safe to call twice."""
         async with self._committing:
-            await self._file.close()
+            await self.file.close()
 
     async def registrations(self) -> list[Registration]:
         """Return every registration that is kept."""
         try:
-            return await self._file.run(_registrations)
+            return await self.file.run(_registrations)
         except (ValueError, RegistrationRejected) as error:
-            detail = f"{self._file.path}: a registration in it cannot be read: {error}"
+            detail = f"{self.file.path}: a registration in it cannot be read: {error}"
             raise ClientStoreError(detail) from error
 
     async def keep(self, registration: Registration) -> None:
@@ -79,7 +132,7 @@ class ClientStore:
             registration.registration_id,
             registration.owner,
             registration.push_application_id,
-            json.dumps(request_members(registration.request)),
+            _request_text(registration.request),
             registration.state.value,
             registration.reason.value if registration.reason else None,
             registration.detail,
@@ -109,7 +162,7 @@ class ClientStore:
             values = (token_hash, uid, now)
             connection.execute("INSERT OR REPLACE INTO token VALUES (?, ?, ?)", values)
 
-        await self._file.transaction(keep)
+        await self.file.transaction(keep)
 
     async def has_token(self, token_hash: str, uid: int) -> bool:
         """Whether this token was given to an application of this user."""
@@ -146,13 +199,13 @@ class ClientStore:
                 connection.execute("DELETE FROM seen WHERE expires <= ?", (now,))
                 connection.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", marks)
 
-            await self._file.transaction(mark)
+            await self.file.transaction(mark)
 
     async def _execute(self, statement: str, values: tuple[object, ...]) -> None:
-        await self._file.run(lambda connection: connection.execute(statement, values).close())
+        await self.file.run(lambda connection: connection.execute(statement, values).close())
 
     async def _one(self, statement: str, values: tuple[object, ...]) -> object:
-        return await self._file.run(
+        return await self.file.run(
             lambda connection: connection.execute(statement, values).fetchone()
         )
 
@@ -169,10 +222,23 @@ def _registration(row: tuple[object, ...]) -> Registration:
         registration_id=str(registration_id),
         owner=str(owner),
         push_application_id=str(push_application_id),
-        request=registration_request(json.loads(str(request))),
+        request=_request(str(request)),
         state=RegistrationState(str(state)),
         created=created,
         updated=updated,
         reason=Reason(str(reason)) if reason is not None else None,
         detail=str(detail),
     )
+
+
+_VERSION = "cai_version"
+
+
+def _request_text(request: RegistrationRequest) -> str:
+    return json.dumps({**request_members(request), _VERSION: request.cai_version.value})
+
+
+def _request(text: str) -> RegistrationRequest:
+    members = json.loads(text)
+    version = CaiVersion(members.pop(_VERSION, CaiVersion.V1_1.value))
+    return replace(registration_request(members), cai_version=version)

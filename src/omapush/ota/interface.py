@@ -159,6 +159,8 @@ class PushSource:
         messages their originator).
     :ivar identity: the PPG's authenticated name, if it authenticated itself.
     :ivar service_centre: the number of the service centre that short messages came through.
+    :ivar binding: an application's own way by which it came, such as a port that was opened for it
+        or its instance tag; empty: by one that all share.
     """
 
     protocol: str
@@ -167,6 +169,7 @@ class PushSource:
     identity: str | None = None
     kind: AddressKind = AddressKind.IP
     service_centre: str | None = None
+    binding: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,15 @@ def test_registration_is_written_without_its_owner() -> None:
     assert (members["state"], members["reason"]) == ("lost", "bearer_lost")
     assert members["created"] == "2023-11-14T22:13:20Z"
     assert members["bindings"] == [
-        {"protocol": "OTA-HTTP", "bearer": "TCP/IP", "address": "127.0.0.1:4035"}
+        {
+            "protocol": "OTA-HTTP",
+            "bearer": "TCP/IP",
+            "address": "127.0.0.1:4035",
+            "state": "up",
+            "reason": None,
+            "detail": "",
+            "expires": None,
+        }
     ]
 
 

@@ -73,13 +73,13 @@ async def test_acceptances_that_come_together_are_kept_together(
 ) -> None:
     store = await opened(tmp_path / "c.db")
     commits: list[None] = []
-    transaction = store._file.transaction
+    transaction = store.file.transaction
 
     async def counted(work: Callable[[sqlite3.Connection], None]) -> None:
         commits.append(None)
         await transaction(work)
 
-    monkeypatch.setattr(store._file, "transaction", counted)
+    monkeypatch.setattr(store.file, "transaction", counted)
     marks = [store.mark_seen(f"k{number}", later(NOW, 10), NOW) for number in range(50)]
     await asyncio.gather(*marks)
     assert len(commits) <= 2
