@@ -50,7 +50,7 @@ CHILD = textwrap.dedent(
         global answered
         client = PushClient(ClientStore(Path(path)), VirtualClock())
         await client.start()
-        client.binding_up(Binding("OTA-HTTP", "TCP/IP", "here"))
+        client.bearers.binding_up(Binding("OTA-HTTP", "TCP/IP", "here"))
 
         async def accept(event):
             return None
@@ -126,7 +126,7 @@ async def test_registrations_and_acceptances_survive_kill(tmp_path: Path) -> Non
     assert not names.get("deregistered", set()) & live.keys()
     assert {one.state for one in live.values()} == {RegistrationState.PENDING}
 
-    client.binding_up(Binding("OTA-HTTP", "TCP/IP", "here"))
+    client.bearers.binding_up(Binding("OTA-HTTP", "TCP/IP", "here"))
     asked_again: list[PushEvent] = []
 
     async def take(event: PushEvent) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from omapush.cai.model import RegistrationRejected
-from omapush.client.agent import PushClient
+from omapush.client.agent import ClientRules, PushClient
 from omapush.client.dispatch import Refusal
 from omapush.client.sia import (
     Decision,
@@ -19,6 +19,7 @@ from omapush.client.sia import (
     SiaSettings,
     Variant,
 )
+from omapush.client.source_trust import FixedList
 from omapush.client.store import ClientStore
 from omapush.client.whitelist import Source
 from omapush.content.application_id import ApplicationId
@@ -245,7 +246,7 @@ async def client_with(
         return {one.push_application_id for one in client.live_registrations()}
 
     sia = SessionInitiationApplication(SETTINGS, sessions, clock, registered)
-    client = PushClient(store, clock, None, device_list, [sia])
+    client = PushClient(store, clock, None, ClientRules(judge=FixedList(device_list), own=[sia]))
     await client.start()
     return client
 
