@@ -18,9 +18,9 @@ import structlog
 
 from omapush.bearers.smpp_stream import SmppStream
 from omapush.bearers.smsc_account import SmscAccount
-from omapush.bearers.smsc_rate import Backoff
 from omapush.bearers.tcp import TcpBearer
 from omapush.bearers.tcp_link import Clock
+from omapush.core.backoff import Backoff
 from omapush.core.instants import Instant, later
 from omapush.ota.interface import BearerUnavailable, StreamLink
 from omapush.protocols.smpp.codec import PreparedPdu

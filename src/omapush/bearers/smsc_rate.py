@@ -1,9 +1,8 @@
-"""How fast, and when again: a token bucket, and waits that double. Pure."""
+"""How fast, and when again: a token bucket, and a pause that doubles. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from omapush.core.backoff import Backoff
 from omapush.core.instants import SECOND_MS, Instant, later
 
 BURST_MS = 100
@@ -29,34 +28,6 @@ class TokenBucket:
     def wait_ms(self, now: Instant) -> float:
         """Return how long until there is a token."""
         return max(0.0, self._next_at - now)
-
-
-class Backoff:
-    """Waits that double from ``first_ms`` to ``longest_ms``, spread so that not all wait alike.
-
-    :param spread: gives a number from 0 to 1; a wait is cut by up to half of it.
-    """
-
-    def __init__(self, first_ms: int, longest_ms: int, spread: Callable[[], float]) -> None:
-        self._first_ms = first_ms
-        self._longest_ms = longest_ms
-        self._spread = spread
-        self._next_ms = first_ms
-
-    @property
-    def next_ms(self) -> int:
-        """The next wait, before it is cut."""
-        return self._next_ms
-
-    def wait_ms(self) -> int:
-        """Return a wait; the next one is twice as long."""
-        wait = self._next_ms
-        self._next_ms = min(2 * wait, self._longest_ms)
-        return max(1, round(wait * (1 - self._spread() / 2)))
-
-    def reset(self) -> None:
-        """Begin again with the first wait."""
-        self._next_ms = self._first_ms
 
 
 class Throttle:

@@ -7,7 +7,9 @@ is the gateway's policy, not the bearer's; whom a listener takes is limited in n
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
+import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
@@ -16,10 +18,18 @@ from typing import Any, Generic, TypeVar, cast
 
 from omapush.bearers.tcp_link import Clock, OnTrace, TcpLink, no_trace
 from omapush.core.trace import TraceRecord
-from omapush.ota.interface import BearerUnavailable, StreamLink, StreamSession
+from omapush.ota.interface import (
+    BearerUnavailable,
+    SecurityFailure,
+    StreamLink,
+    StreamSession,
+)
 
 RequestT = TypeVar("RequestT")
 IndicationT = TypeVar("IndicationT")
+
+MAX_ADDRESSES = 8
+"""Addresses of one name that are dialled: each may take its whole time to fail."""
 
 
 class TcpBearer:
@@ -41,12 +51,17 @@ class TcpBearer:
         on_closed: Callable[[str], None],
         timeout_ms: int,
         tls: ssl.SSLContext | None = None,
+        *,
+        server_name: str | None = None,
+        local_address: str | None = None,
     ) -> StreamLink[RequestT]:
         """Dial ``host`` and start ``session`` on the connection.
 
         :param tls: connect by TLS, with the certificate verified as the context says.
-        :raises BearerUnavailable: refused, unreachable, not resolvable, not the one that its
-            certificate should be of, or too slow.
+        :param server_name: of whom the certificate has to be, where ``host`` does not say it.
+        :param local_address: where to dial from; default: as the system chooses.
+        :raises BearerUnavailable: refused, unreachable, not resolvable, too slow, or the local
+            address is not there. :raises SecurityFailure: TLS failed.
         """
         if not 0 < port < 65_536:  # uvloop would dial what is left after division
             raise BearerUnavailable(f"not a port: {port}")
@@ -54,14 +69,59 @@ class TcpBearer:
         link = TcpLink(session, on_indication, on_closed, self._clock, self._on_trace)
         try:
             async with asyncio.timeout(timeout_ms / 1000):
-                await loop.create_connection(lambda: link, host, port, ssl=tls)
+                await loop.create_connection(
+                    lambda: link,
+                    host,
+                    port,
+                    ssl=tls,
+                    server_hostname=server_name if tls is not None else None,
+                    local_addr=None if local_address is None else (local_address, 0),
+                )
         except TimeoutError as error:
             raise BearerUnavailable(f"no connection within {timeout_ms} ms") from error
+        except ssl.SSLError as error:
+            raise SecurityFailure(_reason(error)) from error
         except OSError as error:
             raise BearerUnavailable(_reason(error)) from error
         except ValueError as error:  # the resolver on names that cannot be encoded
             raise BearerUnavailable(f"not a host: {host[:80]!r}") from error
         return link
+
+    async def dial(
+        self,
+        host: str,
+        port: int,
+        open_session: Callable[[str], StreamSession[RequestT, IndicationT]],
+        on_indication: Callable[[IndicationT], None],
+        on_closed: Callable[[str], None],
+        timeout_ms: int,
+        tls: ssl.SSLContext | None = None,
+        local_address: str | None = None,
+    ) -> StreamLink[RequestT]:
+        """Dial the addresses of ``host`` one after the other, until one answers.
+
+        :param open_session: gives a session for a connection to this address.
+        :param timeout_ms: for finding the addresses, and again for each of them.
+        :raises BearerUnavailable: why the last of them did not answer, or there is none.
+        :raises SecurityFailure: TLS failed with the last of them.
+        """
+        failure = BearerUnavailable(f"{host[:80]} has no address")
+        for address in await _addresses(host, port, timeout_ms):
+            try:
+                return await self.connect(
+                    address,
+                    port,
+                    open_session(address),
+                    on_indication,
+                    on_closed,
+                    timeout_ms,
+                    tls,
+                    server_name=host,
+                    local_address=local_address,
+                )
+            except BearerUnavailable as error:
+                failure = error
+        raise failure
 
     async def listen(
         self,
@@ -119,6 +179,11 @@ class TcpListener:
     def connections(self) -> int:
         """How many connections are open."""
         return len(self._gate.links)
+
+    def request_all(self, primitive: Any) -> None:  # noqa: ANN401 - as its sessions take it
+        """Hand a primitive to the session of every connection."""
+        for link in list(self._gate.links):
+            link.request(primitive)
 
     async def close(self, reason: str) -> None:
         """Stop listening and close every connection."""
@@ -209,6 +274,24 @@ class _AcceptedLink(asyncio.Protocol, Generic[RequestT, IndicationT]):
 def _peer_address(transport: asyncio.Transport) -> str:
     name = transport.get_extra_info("peername")
     return str(name[0]) if name else ""
+
+
+async def _addresses(host: str, port: int, timeout_ms: int) -> list[str]:
+    """Return the addresses of ``host``. :raises BearerUnavailable: not resolvable, or too slow."""
+    try:
+        return [str(ipaddress.ip_address(host))]
+    except ValueError:
+        pass
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(timeout_ms / 1000):
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except TimeoutError as error:
+        reason = f"{host[:80]} is not resolved within {timeout_ms} ms"
+        raise BearerUnavailable(reason) from error
+    except (OSError, ValueError, OverflowError) as error:
+        raise BearerUnavailable(f"{host[:80]} cannot be resolved") from error
+    return list(dict.fromkeys(str(each[4][0]) for each in found))[:MAX_ADDRESSES]
 
 
 def _reason(error: OSError) -> str:

@@ -11,6 +11,7 @@ A port at ``::`` serves both versions of IP. Inside it an IPv4 address has a for
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import os
 import socket
@@ -19,7 +20,7 @@ from typing import cast
 from omapush.bearers.tcp_link import Clock, OnTrace, no_trace
 from omapush.core.trace import TraceRecord
 from omapush.ota.datagrams import OnDatagram, Peer
-from omapush.ota.interface import BearerUnavailable
+from omapush.ota.interface import AddressInUse, BearerUnavailable
 
 MAX_DATAGRAM = 65_507
 """Octets that one UDP datagram over IPv4 can hold."""
@@ -38,6 +39,7 @@ class UdpBearer:
         """Open ``port`` at the local address ``host``; 0: a free one.
 
         :raises BearerUnavailable: the port cannot be had.
+        :raises AddressInUse: because it is taken.
         """
         endpoint = UdpEndpoint(on_datagram, self._clock, self._on_trace)
         loop = asyncio.get_running_loop()
@@ -46,7 +48,8 @@ class UdpBearer:
         except (OSError, ValueError, OverflowError) as error:
             why = _reason(error) if isinstance(error, OSError) else "not an address"
             reason = f"cannot open UDP port {host[:80]}:{port}: {why}"
-            raise BearerUnavailable(reason) from error
+            taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+            raise (AddressInUse if taken else BearerUnavailable)(reason) from error
         return endpoint
 
     async def resolve(self, host: str, port: int, timeout_ms: int) -> Peer:

@@ -52,7 +52,7 @@ class DatagramBearer(Protocol):
     async def open(self, host: str, port: int, on_datagram: OnDatagram) -> DatagramEndpoint:
         """Open ``port`` at the local address ``host``.
 
-        :raises BearerUnavailable: the port cannot be had.
+        :raises BearerUnavailable: the port cannot be had. :raises AddressInUse: it is taken.
         """
 
     async def resolve(self, host: str, port: int, timeout_ms: int) -> Peer:

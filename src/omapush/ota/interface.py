@@ -221,6 +221,11 @@ class PoPushAbortReq:
 
 
 @dataclass(frozen=True, slots=True)
+class PomCapabilitiesChangedReq:
+    """What the client takes may have changed; the gateway is to learn of it if it was told."""
+
+
+@dataclass(frozen=True, slots=True)
 class PoPushVoidInd:
     """The connection ended before the push was answered: an answer would reach nobody."""
 
@@ -374,3 +379,11 @@ class StreamBearer(Protocol):
 
 class BearerUnavailable(OmapushError):
     """The bearer could not reach the other end; nothing was sent."""
+
+
+class SecurityFailure(BearerUnavailable):
+    """The other end was reached, but not as safely as was asked for: TLS failed."""
+
+
+class AddressInUse(BearerUnavailable):
+    """The local port is taken by somebody else."""

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from omapush.bearers.smsc_account import MessageIdForm, SmscAccount
 from omapush.bearers.smsc_ids import MessageIds
-from omapush.bearers.smsc_rate import BURST_MS, Backoff, Throttle, TokenBucket
+from omapush.bearers.smsc_rate import BURST_MS, Throttle, TokenBucket
 from omapush.bearers.smsc_receipts import VERDICTS, report_of
+from omapush.core.backoff import Backoff
 from omapush.core.instants import Instant
 from omapush.ota.bearer_reports import ReportVerdict
 from omapush.protocols.smpp.primitives import BindType

@@ -3,6 +3,9 @@
 OPTIONS is answered here, from the capabilities that the client has at that moment. A push becomes
 an indication, and its HTTP answer waits for the application's: answers leave in the order of the
 requests, so one that is ready early is kept until its turn.
+
+The terminal has no message that says that its capabilities have changed. It ends a connection on
+which others were told, and the gateway asks again on the next.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from omapush.content.message import Header, PushMessage
 from omapush.core.errors import DecodeError, EncodeError, LimitError
@@ -23,6 +27,7 @@ from omapush.ota.interface import (
     Effect,
     PoConfirmedPushInd,
     PoConfirmedPushRes,
+    PomCapabilitiesChangedReq,
     PoPushAbortReq,
     PoPushVoidInd,
     PushSource,
@@ -34,8 +39,13 @@ from omapush.protocols.http import HttpError, HttpServerEnd, Request, Response
 ALLOW = ("Allow", "POST, OPTIONS")
 LINGER_MS = 2_000
 """How long a refused gateway may go on sending: closing at once could destroy the refusal."""
+CAPABILITIES_CHANGED = "what the client takes has changed"
+SILENT = "the gateway was silent for too long"
+"""Why the terminal itself ends connections on which all is well."""
 MAX_REASON = 120
 """Characters of a refusal's text that go into X-Wap-Push-Status."""
+
+HttpClientRequest: TypeAlias = ClientRequest | PomCapabilitiesChangedReq
 
 # Hop-by-hop headers of a POST that carries the push without application/http inside.
 _OUTER = frozenset(
@@ -117,6 +127,8 @@ class HttpTerminalSession:
             max_unanswered=limits.max_push_requests + 1,
         )
         self._cpi: tuple[ClientCapabilities, tuple[Header, ...], str] | None = None
+        self._told_tag: str | None = None
+        self._changed = False
         self._unanswered: deque[_Unanswered] = deque()
         self._count = 0
         self._idle_since = Instant(0)
@@ -130,8 +142,15 @@ class HttpTerminalSession:
         """Wait: the gateway speaks first (WAP-235, 7.2.4)."""
         self._idle_since = now
 
-    def request(self, primitive: ClientRequest, now: Instant) -> None:
+    def request(self, primitive: HttpClientRequest, now: Instant) -> None:
         """Take the application's answer to a push; one for a push that is gone changes nothing."""
+        if isinstance(primitive, PomCapabilitiesChangedReq):
+            self._changed = True
+        else:
+            self._answered(primitive, now)
+        self._end_outdated()
+
+    def _answered(self, primitive: ClientRequest, now: Instant) -> None:
         for waiting in self._unanswered:
             if waiting.reference == primitive.reference and waiting.response is None:
                 waiting.response = _answer(primitive, response_allowed=waiting.response_allowed)
@@ -145,6 +164,7 @@ class HttpTerminalSession:
         self._idle_since = now
         self._take(self._http.receive(octets))
         self._flush(now)
+        self._end_outdated()
 
     def disconnected(self, reason: str, now: Instant) -> None:
         """Take the end of the connection: pushes that were not answered yet are void."""
@@ -171,7 +191,7 @@ class HttpTerminalSession:
         due = self.next_timer()
         if due is not None and now >= due:
             failure = self._http.failure
-            self._close(failure.reason if failure else "the gateway was silent for too long")
+            self._close(failure.reason if failure else SILENT)
 
     def effects(self) -> list[Effect]:
         """Hand out what is to be done below."""
@@ -219,6 +239,7 @@ class HttpTerminalSession:
 
     def _registration(self, request: Request) -> Response:
         capabilities, tag = self._current_cpi()
+        self._told_tag = tag
         identity: tuple[Header, ...] = (
             (headers.BEARER_INDICATION, self._settings.bearer_indication),
             (headers.TERMINAL_ID, self._settings.terminal_id),
@@ -306,6 +327,20 @@ class HttpTerminalSession:
         interim = self._http.interim() if not self._ended else b""
         if interim:
             self._effects.append(SendOctets(interim))
+
+    def _end_outdated(self) -> None:
+        """End the connection if other capabilities were told on it, as soon as it is idle (T-35).
+
+        The gateway asks with OPTIONS on its next one. Where it never asked there is nothing to
+        correct.
+        """
+        if not self._changed or self._ended or self._linger_until is not None:
+            return
+        if self._unanswered or not self._http.is_idle:
+            return
+        self._changed = False
+        if self._told_tag is not None and self._told_tag != self._current_cpi()[1]:
+            self._close(CAPABILITIES_CHANGED)
 
     def _close(self, reason: str) -> None:
         if not self._ended:
