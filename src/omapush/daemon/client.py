@@ -75,9 +75,9 @@ async def _run(
     servers: list[HttpServer] = []
     async with (
         _listening(settings, clock, agent),
-        listening_for_datagrams(settings, clock, agent),
-        receiving_short_messages(settings.modem, clock, agent) as modem_parts,
-        holding_sessions(settings, clock, agent) as opener.sessions,
+        listening_for_datagrams(settings, clock, agent, agent),
+        receiving_short_messages(settings.modem, clock, agent, agent) as modem_parts,
+        holding_sessions(settings, clock, agent, agent) as opener.sessions,
     ):
         parts |= modem_parts
         if settings.cai.socket is not None:

@@ -75,6 +75,7 @@ class World:
         numbers = itertools.count(1)
         self.sessions = ClientPushSessions(
             agent,
+            agent,
             self._open,
             "0B",
             lambda: next(numbers),

@@ -236,7 +236,7 @@ async def test_connectionless_push_that_comes_to_the_port_reaches_the_applicatio
     registration = await agent.register("P", RegistrationRequest(WML))
     port = free_port()
     async with listening_for_datagrams(
-        client_settings(udp_listen=f"{LOOPBACK}:{port}"), clock, agent
+        client_settings(udp_listen=f"{LOOPBACK}:{port}"), clock, agent, agent
     ):
         assert agent._bindings[("OTA-WSP", "UDP")].address == f"{LOOPBACK}:{port}"
         sender = await UdpBearer(clock).open(LOOPBACK, 0, lambda octets, peer: None)
@@ -249,7 +249,7 @@ async def test_connectionless_push_that_comes_to_the_port_reaches_the_applicatio
 
 
 async def test_client_without_port_for_pushes_opens_none(agent: PushClient) -> None:
-    async with listening_for_datagrams(client_settings(), SystemClock(), agent):
+    async with listening_for_datagrams(client_settings(), SystemClock(), agent, agent):
         assert agent._bindings == {}
 
 
@@ -267,7 +267,7 @@ async def test_client_and_gateway_hold_a_session_over_real_ports(agent: PushClie
     async with push_sessions(table, Recipients([anna]), store, None, woken.set, clock) as gateway:
         assert gateway is not None
         settings = client_settings(session_from=LOOPBACK, session_with=[str(table.listen)])
-        async with holding_sessions(settings, clock, agent) as held:
+        async with holding_sessions(settings, clock, agent, agent) as held:
             await until(lambda: bool(held.gateways))
             async with asyncio.timeout(20):
                 await woken.wait()
@@ -286,7 +286,7 @@ async def test_client_comes_back_to_a_gateway_that_was_started_anew(agent: PushC
     anna = Client("anna", (addressing.parse("+1555"),), (Contact(SessionContact(LOOPBACK)),))
     table = PushSessionsTable.model_validate({"listen": f"{LOOPBACK}:{free_port()}"})
     settings = client_settings(session_from=LOOPBACK, session_with=[str(table.listen)])
-    async with holding_sessions(settings, clock, agent) as held:
+    async with holding_sessions(settings, clock, agent, agent) as held:
         held._limits = SessionLimits(first_wait_ms=1, longest_wait_ms=20)
         for _ in range(2):
             async with push_sessions(
@@ -305,7 +305,7 @@ async def test_session_from_an_address_of_nobody_is_refused(agent: PushClient) -
     async with push_sessions(table, nobody, MemoryStore(), None, lambda: None, clock) as gateway:
         assert gateway is not None
         settings = client_settings(session_from=LOOPBACK)
-        async with holding_sessions(settings, clock, agent) as held:
+        async with holding_sessions(settings, clock, agent, agent) as held:
             assert table.listen is not None
             assert held.open(Peer(*table.listen))
             await until(lambda: not held._tasks)
