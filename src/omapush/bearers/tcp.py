@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from omapush.bearers.tcp_link import Clock, OnTrace, TcpLink, no_trace
+from omapush.bearers.tcp_link import TURN, Clock, OnTrace, TcpLink, no_trace
 from omapush.core.trace import TraceRecord
 from omapush.ota.interface import BearerUnavailable, StreamLink, StreamSession
 
@@ -23,7 +23,7 @@ IndicationT = TypeVar("IndicationT")
 
 
 class TcpBearer:
-    """Dials and listens. Implements ``ota.interface.StreamBearer``.
+    """Dials and listens, in one event loop. Implements ``ota.interface.StreamBearer``.
 
     :param on_trace: is told when connections open, close and are turned away; never content.
     """
@@ -31,6 +31,8 @@ class TcpBearer:
     def __init__(self, clock: Clock, on_trace: OnTrace | None = None) -> None:
         self._clock = clock
         self._on_trace = on_trace or no_trace
+        # One for all connections: with ten thousand of them, most of the memory would be buffers.
+        self._incoming = bytearray(TURN)
 
     async def connect(
         self,
@@ -51,7 +53,9 @@ class TcpBearer:
         if not 0 < port < 65_536:  # uvloop would dial what is left after division
             raise BearerUnavailable(f"not a port: {port}")
         loop = asyncio.get_running_loop()
-        link = TcpLink(session, on_indication, on_closed, self._clock, self._on_trace)
+        link = TcpLink(
+            session, on_indication, on_closed, self._clock, self._on_trace, self._incoming
+        )
         try:
             async with asyncio.timeout(timeout_ms / 1000):
                 await loop.create_connection(lambda: link, host, port, ssl=tls)
@@ -81,7 +85,7 @@ class TcpBearer:
         :raises BearerUnavailable: the address cannot be listened on.
         """
         gate = _Gate(limits or ListenLimits())
-        entrance = _Entrance(gate, open_session, on_indication, on_closed)
+        entrance = _Entrance(gate, open_session, on_indication, on_closed, self._incoming)
 
         def link() -> asyncio.Protocol:
             return _AcceptedLink(entrance, self._clock, self._on_trace)
@@ -162,6 +166,7 @@ class _Entrance(Generic[RequestT, IndicationT]):
     open_session: Callable[[str], StreamSession[RequestT, IndicationT]]
     on_indication: Callable[[StreamLink[RequestT], IndicationT], None]
     on_closed: Callable[[StreamLink[RequestT], str], None] | None
+    incoming: bytearray
 
     def link(self, address: str, clock: Clock, on_trace: OnTrace) -> TcpLink[RequestT, IndicationT]:
         """Return a link for a peer that was admitted."""
@@ -177,6 +182,7 @@ class _Entrance(Generic[RequestT, IndicationT]):
             closed,
             clock,
             on_trace,
+            self.incoming,
         )
         self.gate.enter(link, address)
         return link
