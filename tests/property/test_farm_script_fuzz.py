@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from omapush.client.farm_script import MAX_DURATION_MS, ScriptError, parse_script
 
-PIECES = st.sampled_from(
-    "accept refuse delay vanish ( ) busy 235 , .. 2s 10ms 1.5m : 50 100 % é 0".split() + [" ", "
-"]
-)
+ACTIONS = ["accept", "refuse", "delay", "vanish"]
+ARGUMENTS = ["(", ")", "busy", "235", ",", "..", "2s", "10ms", "1.5m"]
+SIGNS = [":", "50", "100", "%", " ", "\n", "é", "0"]
+PIECES = st.sampled_from([*ACTIONS, *ARGUMENTS, *SIGNS])
 TEXTS = st.text(max_size=60) | st.lists(PIECES, max_size=20).map("".join)
 SHARES = st.lists(st.integers(1, 20), min_size=1, max_size=5)
 
