@@ -10,7 +10,8 @@
   ``profile_settings`` and ``tls`` likewise of theirs.
 * ``modem_client``, ``session_initiation``: the client's short messages, and the sessions that it is
   asked to open.
-* ``ppg``, ``client``: the two daemons.
+* ``ppg``, ``client``: the two daemons. ``farm``: many simulated clients, by the plan and the groups
+  of ``farm_settings``, over the ways of ``farm_ways``.
 
 On failure: what cannot start ends the process with one line that says why. What fails while
 running ends the process too, after the other parts were stopped; a service manager starts it again,
