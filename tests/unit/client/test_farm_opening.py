@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+
 from omapush.client.farm import Farm, FarmClient, Group
 from omapush.client.farm_opening import Opening, OpeningLimits
 from omapush.client.farm_script import parse_script
@@ -81,6 +83,16 @@ async def test_clients_are_opened_with_a_pause_between_them() -> None:
         await rest()
     assert [client for _, client in ways.tried] == ["c1", "c2", "c3", "c4", "c5"]
     assert ways.pauses == [0.05] * 5
+
+
+async def test_quick_pace_is_kept_by_handfuls() -> None:
+    ways = Ways(OpeningLimits(per_second=1_000))
+    async with ways.running():
+        ways.opening.begin(clients(60))
+        await rest()
+    assert len(ways.tried) == 60
+    assert 2 <= len(ways.pauses) <= 3
+    assert ways.pauses[0] == pytest.approx(0.02, abs=0.002)
 
 
 async def test_few_clients_are_opened_at_a_time() -> None:
