@@ -34,6 +34,9 @@ say so and no application is registered for them::
                              └───────► bootstrap ──► a handler of the program's     provisioning
     user ──► service_point ──► content_routes ──► indications, services, cache
 
+Simulated clients, for load tests, have nothing of the above: ``farm`` is their map, ``farm_script``
+says what they do with pushes, ``farm_opening`` opens their ways.
+
 ``registered`` holds what belongs to one registration while the process lives; ``service_client`` is
 for applications in other processes and knows nothing of the rest.
 
