@@ -44,7 +44,7 @@ from omapush.daemon.wsp_settings import HeaderProfileTable, OtaWspTable
 from omapush.ppg.authentication import ANONYMOUS
 from omapush.ppg.credentials import Scheme
 from omapush.ppg.lifecycle import InDoubtPolicy
-from omapush.ppg.policy import DEFAULT_FORBIDDEN_TARGETS
+from omapush.web.policy import DEFAULT_FORBIDDEN_TARGETS
 
 
 class LogTable(_Table):
