@@ -32,7 +32,7 @@ from omapush.client.service_registration_binder import (
     ServiceRegistrationBinder,
     ServiceRegistrationSettings,
 )
-from omapush.core.instants import SECOND_MS
+from omapush.core.instants import SECOND_MS, Instant, later
 from omapush.ota.interface import ClientCapabilities
 from omapush.ota.service_registration import RegisteredProfile, ServiceRegistration
 from omapush.testing.registration_server import (
@@ -172,7 +172,7 @@ class Scene:
     ptm: Variant = field(default_factory=lambda: Variant("OTA-PTM", default=False))
     uri: str | None = None
     pausing: asyncio.Event = field(default_factory=asyncio.Event)
-    pauses: list[int] = field(default_factory=list)
+    due: Instant = Instant(0)
 
     def binder(self) -> ServiceRegistrationBinder:
         settings = ServiceRegistrationSettings(self.uri, "4165012322222", ClientCapabilities())
@@ -186,21 +186,20 @@ class Scene:
             if not future.done():
                 future.set_result(None)
 
-        self.clock.call_at(type(self.clock())(self.clock() + milliseconds), over)
-        self.pauses.append(milliseconds)
+        self.due = later(self.clock(), milliseconds)
+        self.clock.call_at(self.due, over)
         self.pausing.set()
         return future
 
     async def pass_time(self, milliseconds: int) -> None:
         """Let time pass in the steps in which it is waited for; what is waited for happens."""
-        until = self.clock() + milliseconds
+        until = later(self.clock(), milliseconds)
         while self.clock() < until:
             async with asyncio.timeout(20):
-                while not self.pauses:
+                while self.due <= self.clock():
                     self.pausing.clear()
                     await self.pausing.wait()
-            step = min(self.pauses.pop(0), until - self.clock())
-            self.clock.advance(step)
+            self.clock.advance(min(self.due, until) - self.clock())
 
     def registration(self, **members: object) -> Registration:
         request = RegistrationRequest(ID, **{"registration_uri": self.server.url, **members})  # type: ignore[arg-type]
@@ -505,7 +504,7 @@ async def test_restart_without_the_service_waits_for_it(scene: Scene) -> None:
         await listener.until(lambda: len(listener.bindings) == 2)
         kept = listener.kept
     scene.server.status = 500
-    scene.pauses.clear()
+    scene.due = Instant(0)
     async with scene.begun(server_data=kept) as (_, listener):
         await scene.server.called(2)
         await scene.pass_time(4 * SECOND_MS)
