@@ -18,7 +18,8 @@ def test_one_input(data: bytes) -> None:
         written = service_registration.encode(read)
     except EncodeError:  # with what its parts took from the whole it can be too long
         return
-    assert service_registration.decode(written) == read
+    # Foreign XML may change its prefixes the first time, and not again.
+    assert service_registration.encode(service_registration.decode(written)) == written
 
 
 if __name__ == "__main__":

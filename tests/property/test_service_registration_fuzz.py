@@ -89,7 +89,8 @@ def test_any_octets_are_an_answer_or_refused(octets: bytes, charset: str | None)
         read = psr.decode(octets, charset)
     except DecodeError:
         return
-    assert psr.decode(psr.encode(read)) == read
+    written = psr.encode(read)  # foreign XML may change its prefixes the first time, not again
+    assert psr.encode(psr.decode(written)) == written
 
 
 @given(
