@@ -23,6 +23,13 @@ Short messages come by another road, because nobody waits for their answer::
 Some pushes are for the client itself (``own_application``): session initiation requests, which
 ``sia`` turns into wishes for sessions; ``push_sessions`` holds those.
 
+Where a push service arranges the ways by which pushes come, the client registers there and binds
+what it answers::
+
+    agent ──► service_registration_binder ──► service_registration_hold (over time)
+                                                  │        └── registered_profiles ──► (binders)
+                                                  └── service_registration ──► (the push service)
+
 ``conversion`` puts content into the written form that an application takes, text or binary.
 
 Beside applications, the client itself takes the content types that push defines, where the settings
