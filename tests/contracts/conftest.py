@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,8 +16,12 @@ from omapush.client.binder import Binder
 from omapush.client.choice_of_binders import Ways
 from omapush.client.shared_binder import SharedBearers
 from omapush.client.store import ClientStore
+from omapush.daemon.client_binders import ClientBinders
+from omapush.daemon.clock import SystemClock
+from omapush.daemon.settings import ClientSettings
 from omapush.ota.interface import ClientRequest, PoPushAbortReq, PushStatus
 from omapush.testing.cai_applications import Application, InProcessWayIn, SocketWayIn, WayIn
+from omapush.testing.daemons import free_port
 from omapush.testing.noting_link import NotingLink
 from omapush.testing.virtual_clock import VirtualClock
 
@@ -31,6 +36,7 @@ class Terminal:
         self.client = client
         self.bearers = bearers
         self.link = NotingLink(client)
+        self.settings = ClientSettings()
         self._way_in = way_in
 
     def application(self, name: str, uid: int | None = None) -> Application:
@@ -116,6 +122,7 @@ async def new_terminal(
             rules: ClientRules | None = None,
             registrar: Binder | None = None,
             is_up: bool = True,
+            before_start: Callable[[PushClient], None] = lambda _: None,
         ) -> Terminal:
             store = ClientStore(tmp_path / "client.db")
             bearers = SharedBearers("OTA-HTTP", ["TCP/IP"])
@@ -123,6 +130,7 @@ async def new_terminal(
                 bearers.binding_up(BINDING)
             ways = Ways(tuple(binders) if binders is not None else (bearers,), registrar)
             client = PushClient(store, clock, limits, rules, ways)
+            before_start(client)
             await client.start()
             await way_in.lead_to(client, store, clock)
             stack.push_async_callback(client.close)
@@ -135,3 +143,26 @@ async def new_terminal(
 async def terminal(new_terminal: NewTerminal) -> Terminal:
     """A terminal whose bearer is up."""
     return await new_terminal()
+
+
+@pytest.fixture
+async def connected_terminal(new_terminal: NewTerminal) -> AsyncIterator[NewTerminal]:
+    """Return a function that starts a terminal with the real variants, on loopback.
+
+    It takes the tables of the client's settings, and what rules the client has.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(rules: ClientRules | None = None, **tables: Any) -> Terminal:
+            listen = {"listen": f"127.0.0.1:{free_port()}"}
+            tables["ota_http"] = listen | tables.get("ota_http", {})
+            settings = ClientSettings(**tables)
+            binders = ClientBinders(settings, SystemClock())
+            terminal: Terminal = await new_terminal(
+                binders.binders, rules=rules, before_start=binders.give_pushes_to
+            )
+            await stack.enter_async_context(binders.open())
+            terminal.settings = settings
+            return terminal
+
+        yield start
