@@ -80,6 +80,10 @@ class Terminal:
             await application.accept(event.event_id)
         return await status_of(answer) is None
 
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait until something holds."""
+        await until(condition)
+
     async def close(self) -> None:
         """End the client; what it keeps stays on disk."""
         await self.client.close()
@@ -90,6 +94,13 @@ async def status_of(answer: Awaitable[ClientRequest]) -> PushStatus | None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         primitive = await answer
     return primitive.status if isinstance(primitive, PoPushAbortReq) else None
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the event loop go on until ``condition`` holds."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():  # noqa: ASYNC110 - it is nobody's event
+            await asyncio.sleep(0.001)
 
 
 NewTerminal = Callable[..., Awaitable[Terminal]]

@@ -6,9 +6,11 @@ Each test runs by every way in. Its name begins with its number.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,15 @@ from omapush.cai.model import (
 )
 from omapush.client.agent import ClientLimits, ClientRules, PushClient
 from omapush.content.message import PushMessage
+from omapush.daemon.service_registration import registering_at_services
+from omapush.daemon.service_registration_settings import ServiceRegistrationTable
 from omapush.ota.interface import OutcomeKind, PushFlag, PushStatus
+from omapush.ota.service_registration import RegisteredProfile, ServiceRegistration
 from omapush.ota.wsp.unit_push import encode_unit_push
 from omapush.testing.authority import Authority
 from omapush.testing.daemons import free_port
 from omapush.testing.dialled_gateway import DialledGateway
+from omapush.testing.registration_server import RegistrationServer, running_registration_server
 from omapush.testing.scripted_binder import Failed, Nothing, Scopes, ScriptedBinder, Up
 from omapush.testing.virtual_clock import VirtualClock
 
@@ -77,6 +83,96 @@ async def changes_of(client: PushClient, number: int) -> list[StatusChange]:
         await changes.aclose()
 
 
+@pytest.fixture
+async def server() -> AsyncIterator[RegistrationServer]:
+    """A push service that clients register with."""
+    async with running_registration_server() as running:
+        yield running
+
+
+@pytest.fixture
+async def registering(
+    new_terminal: NewTerminal, clock: VirtualClock
+) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+    """Return a function that starts a terminal which can register with push services.
+
+    It takes the pre-configured address, if there is one.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(uri: str | None = None) -> Any:
+            http = ScriptedBinder("OTA-HTTP", ["TCP/IP", "GPRS"])
+            table = ServiceRegistrationTable(uri=uri, forbid=[])
+            capabilities = ClientLimits().capabilities
+            binder = await stack.enter_async_context(
+                registering_at_services(table, "60000000000000", capabilities, [http], clock)
+            )
+            terminal = await new_terminal([http], registrar=binder)
+            terminal.http = http
+            return terminal
+
+        yield start
+
+
+async def test_t10_procedure_brings_the_profile_that_is_bound(
+    registering: Callable[..., Awaitable[Any]], server: RegistrationServer
+) -> None:
+    """An OTA-HTTP of the kit's stands for the bearer that the answer names."""
+    profile = RegisteredProfile("OTA-HTTP", "GPRS", 4035, "192.0.2.10", priority=1)
+    server.answer = ServiceRegistration(expires_seconds=3_600, profiles=(profile,))
+    terminal = await registering()
+    request = RegistrationRequest(WML, registration_uri=server.url, accept=("text/plain",))
+    held = await terminal.registered("P", request)
+    (asked,) = server.requests
+    assert asked.capabilities.accept_app_id == (WML,)
+    assert asked.capabilities.accept == ("text/plain",)
+    assert terminal.http.begun[0].profile == ConnectionProfile(
+        "OTA-HTTP", "GPRS", 4035, "192.0.2.10"
+    )
+    # CAI-49: with the last of it goes the registration at the server.
+    await held[0].deregister(held[1])
+    await terminal.until(lambda: server.ended)
+    assert server.registrations == {}
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_t11_refusal_and_absence_of_server_are_told(
+    registering: Callable[..., Awaitable[Any]], server: RegistrationServer, is_there: bool
+) -> None:
+    terminal = await registering()
+    server.status = 403
+    uri = server.url if is_there else f"http://{LOOPBACK}:{free_port()}/register"
+    reason = Reason.REFUSED_BY_SERVER if is_there else Reason.NETWORK_ERROR
+    await _fails(terminal, RegistrationRequest(WML, registration_uri=uri), reason)
+
+
+async def test_t12_procedure_runs_with_pre_configured_address(
+    registering: Callable[..., Awaitable[Any]], server: RegistrationServer
+) -> None:
+    terminal = await registering(server.url)
+    await terminal.registered("P", WML)
+    assert [one.capabilities.accept_app_id for one in server.requests] == [(WML,)]
+
+
+async def test_t31_different_push_services_share_an_id(
+    registering: Callable[..., Awaitable[Any]], server: RegistrationServer
+) -> None:
+    terminal = await registering()
+    async with running_registration_server() as another:
+        held = {
+            name: await terminal.registered(name, RegistrationRequest(WML, registration_uri=uri))
+            for name, uri in (("P", server.url), ("Q", another.url))
+        }
+        assert len(server.registrations) == len(another.registrations) == 1
+        same = RegistrationRequest(WML, registration_uri=server.url)
+        with pytest.raises(RegistrationRejected) as caught:
+            await terminal.application("R").register(same)
+        assert caught.value.cause is Reason.ALREADY_REGISTERED
+        for application, registration_id in held.values():
+            await application.deregister(registration_id)
+        await terminal.until(lambda: server.ended and another.ended)
+
+
 async def test_t13_registered_when_one_of_two_profiles_is_up(new_terminal: NewTerminal) -> None:
     """Scripted binders stand for the variants; OTA-SIP itself is still to come."""
     http = ScriptedBinder("OTA-HTTP", ["TCP/IP"], answers=[Nothing()])
@@ -86,9 +182,7 @@ async def test_t13_registered_when_one_of_two_profiles_is_up(new_terminal: NewTe
     request = RegistrationRequest(WML, profiles=(OTA_HTTP, OTA_SIP))
     first = await application.register(request)
     waiting = asyncio.ensure_future(application.settled(first.registration_id))
-    async with asyncio.timeout(20):
-        while not (http.begun and sip.begun):
-            await asyncio.sleep(0)
+    await terminal.until(lambda: http.begun and sip.begun)
     sip.begun[0].failed(Reason.REFUSED_BY_SERVER, "403")
     assert not waiting.done()
     http.begun[0].up()
@@ -157,14 +251,9 @@ async def test_t21_cell_broadcast_page_of_its_channel_is_delivered(
     held = await terminal.registered("P", RegistrationRequest(WML, profiles=(profile,)))
     source = ptm.begun[0].source()
     assert await terminal.is_delivered(*held, terminal.link.push(source=source))
-    other = ptm.source_of("41121") if hasattr(ptm, "source_of") else _elsewhere(source)
-    refused = terminal.link.push(source=other)
+    refused = terminal.link.push(source=replace(source, binding="CBS 41121"))
     assert not await terminal.is_delivered(*held, refused)
     assert (await refused).status is PushStatus.USERPND
-
-
-def _elsewhere(source: Any) -> Any:
-    return type(source)(source.protocol, source.bearer, source.address, binding="CBS 41121")
 
 
 @pytest.mark.parametrize(
@@ -324,9 +413,7 @@ async def test_t58_server_that_does_not_offer_it_is_a_warning(new_terminal: NewT
     terminal = await new_terminal([sip])
     application = terminal.application("P")
     first = await application.register(RegistrationRequest(WML, profiles=(OTA_SIP,)))
-    async with asyncio.timeout(20):
-        while not sip.begun:
-            await asyncio.sleep(0)
+    await terminal.until(lambda: sip.begun)
     sip.begun[0].warned(Reason.NOT_OFFERED_BY_SERVER, "the server does not list the application")
     settled = await application.settled(first.registration_id)
     assert settled.state is RegistrationState.REGISTERED
