@@ -111,7 +111,8 @@ class RegisteredProfiles:
         self._keep = keep
         self._holds: dict[_Key, BindingHold] = {}
         self._heard: dict[tuple[_Key, _Identity], Binding] = {}
-        self._held_back: list[Binding] = []
+        self._held_back: list[tuple[_Key, Binding]] = []
+        self._numbers: dict[_Key, int] = {}
         self._beginning = False
 
     @property
@@ -191,9 +192,9 @@ class RegisteredProfiles:
         ended = replace(binding, state=state, reason=cause, detail=detail, expires=None)
         self._heard[known] = ended
         if state is BindingState.FAILED:
-            self._held_back.append(ended)
+            self._held_back.append((known[0], ended))
         else:
-            self._listener.changed(ended)
+            self._tell(known[0], ended)
 
     # -- for _WayListener --
 
@@ -202,9 +203,9 @@ class RegisteredProfiles:
         identity = binding.protocol, binding.bearer, binding.address
         self._heard[way.key, identity] = binding
         if binding.state is BindingState.FAILED:
-            self._held_back.append(binding)
+            self._held_back.append((way.key, binding))
         else:
-            self._listener.changed(binding)
+            self._tell(way.key, binding)
         if not self._beginning:
             self._tell_held_back()
 
@@ -224,8 +225,13 @@ class RegisteredProfiles:
         if self._any_silent() and not self._any_alive():
             return
         told, self._held_back = self._held_back, []
-        for binding in told:
-            self._listener.changed(binding)
+        for key, binding in told:
+            self._tell(key, binding)
+
+    def _tell(self, key: _Key, binding: Binding) -> None:
+        """Tell of the binding of one way; the procedure's own is number 0."""
+        number = self._numbers.setdefault(key, len(self._numbers) + 1)
+        self._listener.changed(binding, number)
 
 
 class _WayListener:
@@ -236,7 +242,7 @@ class _WayListener:
         self._way = way
         self._listener = listener
 
-    def changed(self, binding: Binding) -> None:
+    def changed(self, binding: Binding, number: int = 0) -> None:
         """The binding is as it says now."""
         self._profiles.changed(self._way, binding)
 

@@ -164,6 +164,9 @@ class ServiceRegistrationBinder:
         scope = SHARED if request.registration_uri is None else f"{SCOPE} {uri}"
         return ServiceRegistrationHold(self, registration, kept, scope, listener, self._timing)
 
+    def announce(self) -> None:
+        """Do nothing: a push service is told of one registration, and when that changes."""
+
     async def withdraw(self, server_data: str) -> None:
         """End what was kept: the bindings of the profiles, then the registration (CAI-49).
 

@@ -162,7 +162,8 @@ class HttpServerEnd:
     @property
     def is_idle(self) -> bool:
         """Whether no request is unanswered, nor begun."""
-        return not (self._unanswered or self._held or self._no_more or self._reading.has_begun)
+        begun = self._reading is not None and self._reading.has_begun
+        return not (self._unanswered or self._held or self._no_more or begun)
 
     @property
     def failure(self) -> HttpError | None:
