@@ -278,7 +278,7 @@ class _Kept:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("contact_point_failed", to=str(self.to.contact), exc_info=error)
             for hold in list(self._holds):
-                hold.fail(OTA_HTTP, self.to.bearer, Reason.INTERNAL_ERROR, str(error))
+                hold.fail(OTA_HTTP, self.to.bearer, Reason.INTERNAL_ERROR, "a fault of the client")
             self._holds.clear()
             self._forget(self)
 
