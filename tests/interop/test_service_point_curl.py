@@ -58,7 +58,7 @@ async def test_curl_registers_takes_a_push_and_deregisters(curl: str, tmp_path: 
     store = ClientStore(tmp_path / "client.db")
     client = PushClient(store, clock)
     await client.start()
-    client.binding_up(Binding("OTA-HTTP", "TCP/IP", "127.0.0.1:4035"))
+    client.bearers.binding_up(Binding("OTA-HTTP", "TCP/IP", "127.0.0.1:4035"))
     path = tmp_path / "cai.sock"
     application = ServicePoint(client, store, clock).application
     server = HttpServer(application, [unix_socket(path)], http=PeerCredentialsProtocol)

@@ -10,12 +10,15 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+import structlog
 
 from omapush.cai.model import (
     Answer,
-    Binding,
+    CaiVersion,
     ConnectionProfile,
+    Delivery,
     DeregistrationRejected,
     EventGone,
     PushEvent,
@@ -28,16 +31,26 @@ from omapush.cai.model import (
     WhitelistEntry,
 )
 from omapush.cai.states import check_transition
-from omapush.client.applications import announced, check_request, own_registration
+from omapush.client.applications import announced, check_request
+from omapush.client.bindings import RegistrationBindings, WantedBinding
+from omapush.client.choice_of_binders import Ways
 from omapush.client.confirmation import Confirmation
-from omapush.client.handler import Handler, serve
+from omapush.client.dispatch import Receiver, names_of
+from omapush.client.event_queue import EventQueue
+from omapush.client.event_store import EventStore
+from omapush.client.handler import Activation, Handler, NoActivation, serve
 from omapush.client.mailbox import Mailbox
 from omapush.client.own_application import OwnApplication
+from omapush.client.policy import RegistrationPolicy, TrustedApplications
+from omapush.client.quarantine import Quarantine
 from omapush.client.registered import IN_PROCESS, Registered, outdated, unregistered
 from omapush.client.registration import ApplicationRegistration
+from omapush.client.registry import Registry
+from omapush.client.source_trust import FixedList, SourceJudge
 from omapush.client.status import StatusListeners
 from omapush.client.store import ClientStore, ClientStoreError
-from omapush.client.whitelist import Source
+from omapush.client.withdrawal import WAITS_MS, Withdrawal
+from omapush.content.application_id import ApplicationId
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.ota.interface import (
     ClientCapabilities,
@@ -48,6 +61,8 @@ from omapush.ota.interface import (
     StreamLink,
 )
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
@@ -57,6 +72,7 @@ class ClientLimits:
     :ivar acceptance_ms: how long an application may take to accept a push, unless it said.
     :ivar registration_timeout_ms: how long a registration may be pending.
     :ivar presence_ms: an application that asked for events so recently counts as present.
+    :ivar per_user: registrations that one user may have. :ivar in_all: and all together.
     """
 
     capabilities: ClientCapabilities = ClientCapabilities(
@@ -65,6 +81,25 @@ class ClientLimits:
     acceptance_ms: int = 20 * SECOND_MS
     registration_timeout_ms: int = 60 * SECOND_MS
     presence_ms: int = 30 * SECOND_MS
+    per_user: int = 32
+    in_all: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRules:
+    """What the client asks before it does something; each is a port with a default.
+
+    :ivar judge: whose pushes are taken. :ivar policy: who may register what (CAI 6).
+    :ivar activation: how applications are reached that do not ask for their events.
+    :ivar default_profiles: returns those that the device is provisioned with.
+    :ivar own: applications that are part of the client; nobody else gets their ids.
+    """
+
+    judge: SourceJudge = field(default_factory=FixedList)
+    policy: RegistrationPolicy = field(default_factory=TrustedApplications)
+    activation: Activation = field(default_factory=NoActivation)
+    default_profiles: Callable[[], Sequence[ConnectionProfile]] = tuple
+    own: Sequence[OwnApplication] = ()
 
 
 class OneAnswer:
@@ -87,8 +122,7 @@ class OneAnswer:
 class PushClient:
     """A Push Client.
 
-    :param device_list: whose pushes are taken for any application; ``None``: no such list.
-    :param own: applications that are part of the client; nobody else gets their ids.
+    :param ways: what registrations are bound by.
     """
 
     def __init__(
@@ -96,53 +130,95 @@ class PushClient:
         store: ClientStore,
         clock: Callable[[], Instant],
         limits: ClientLimits | None = None,
-        device_list: tuple[Source, ...] | None = None,
-        own: Sequence[OwnApplication] = (),
+        rules: ClientRules | None = None,
+        ways: Ways | None = None,
     ) -> None:
-        self._own_applications = {one.push_application_id: one for one in own}
         self._store = store
         self._clock = clock
-        self._limits = limits or ClientLimits()
-        self._registered: dict[str, Registered] = {}
+        self.limits = limits or ClientLimits()
+        self._rules = rules or ClientRules()
+        self._ways = ways or Ways()
+        self._own_applications = {one.push_application_id: one for one in self._rules.own}
+        self._registry = Registry(self.limits.per_user, self.limits.in_all)
         self._stand_ins: dict[str, Registered] = {}
-        self._bindings: dict[tuple[str, str], Binding] = {}
-        self._down: set[tuple[str, str]] = set()
         self._registering = asyncio.Lock()
         self._listeners = StatusListeners()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._confirmation = Confirmation(self, store, clock, device_list, self._own_applications)
+        self._announced: ClientCapabilities | None = None
+        self.quarantine = Quarantine(store.file, clock)
+        self._withdrawal = Withdrawal(lambda: self._ways.all)
+        self._queue = EventQueue(EventStore(store.file), self.quarantine, clock, self.acceptance_ms)
+        self._confirmation = Confirmation(
+            self,
+            store,
+            self._queue,
+            self.quarantine,
+            clock,
+            self._rules.judge,
+            self._own_applications,
+        )
 
     # -- life --
 
-    async def start(self) -> None:
-        """Open the store; registrations of an earlier life are pending again."""
+    async def open(self) -> None:
+        """Open the file: what is in it may be read by others from then on."""
         await self._store.open()
+
+    async def start(self, ways: Ways | None = None) -> None:
+        """Take up the registrations of an earlier life.
+
+        What was registered is lost until its bindings are up again: an application notices nothing
+        but a change of state. Pushes that were kept are handed over again.
+
+        :param ways: what registrations are bound by from now on.
+        """
+        await self._store.open()
+        self._ways = ways or self._ways
+        events = await self._queue.load()
         for kept in await self._store.registrations():
-            if not kept.state.is_live:
+            if kept.state is RegistrationState.FAILED:
                 await self._store.forget(kept.registration_id)
                 continue
-            registration = replace(kept, state=RegistrationState.PENDING)
-            entry = Registered(registration, self._clock())
-            self._registered[kept.registration_id] = entry
-            self._limit_pending(entry)
+            wanted = await self._store.bindings(kept.registration_id)
+            if not kept.state.is_live:
+                self._resume_ending(kept, wanted)
+                continue
+            pending = kept.state is RegistrationState.PENDING
+            state = RegistrationState.PENDING if pending else RegistrationState.LOST
+            entry = Registered(replace(kept, state=state), self._clock())
+            self._registry.add(entry)
+            self._queue.open(entry.mailbox, _current(entry), events.pop(kept.registration_id, None))
+            self._activate(entry)
+            self._prepare(entry, wanted)
+            self._bind(entry)
 
     async def close(self) -> None:
         """Stop handing out pushes and close the store. Registrations stay."""
-        for entry in self._registered.values():
+        for entry in self._registry:
             entry.stop_waiting()
-        for task in list(self._tasks):
+            if entry.bindings is not None:
+                await entry.bindings.close()
+        tasks = [*self._tasks, *(one.ending for one in self._registry if one.ending is not None)]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._confirmation.close()
+        await self._queue.close()
+        await self.quarantine.written()
         await self._store.close()
 
     # -- towards bearers --
 
     def capabilities(self) -> ClientCapabilities:
         """Return what gateways are to be told now (CAI-39, CAI-40)."""
-        return announced(
-            self.receivers(), self._limits.capabilities, self._own_applications.values()
-        )
+        if self._announced is None:
+            live = self.live_registrations()
+            self._announced = announced(
+                [*live, *self._standing_in(live)],
+                self.limits.capabilities,
+                self._own_applications.values(),
+            )
+        return self._announced
 
     def indication(self, link: StreamLink[ClientRequest], indication: ClientIndication) -> None:
         """Take an indication of a session; the answer goes to ``link`` when there is one."""
@@ -165,90 +241,99 @@ class PushClient:
             push_id=indication.push_id,
         )
         link = OneAnswer()
-        self._confirmation.begin(link, push)
+        self._confirmation.begin(link, push, confirmed=False)
         return link.answer
-
-    def binding_up(self, binding: Binding) -> None:
-        """A bearer is ready: what waited for it is registered."""
-        self._bindings[(binding.protocol, binding.bearer)] = binding
-        self._down.discard((binding.protocol, binding.bearer))
-        for entry in list(self._registered.values()):
-            self._bind(entry)
-
-    def binding_down(self, protocol: str, bearer: str) -> None:
-        """A bearer is gone: what depended on it alone is lost until it is back."""
-        self._bindings.pop((protocol, bearer), None)
-        self._down.add((protocol, bearer))
-        left = tuple(self._bindings.values())
-        for entry in list(self._registered.values()):
-            entry.registration = replace(entry.registration, bindings=left)
-            if entry.state is RegistrationState.REGISTERED and not left:
-                self._change(entry, RegistrationState.LOST, Reason.BEARER_LOST)
 
     # -- the CAI (cai.service) --
 
     async def register(self, owner: str, request: RegistrationRequest) -> Registration:
         """Register or update; see ``cai.service``."""
-        application = check_request(request)
-        if application.canonical in self._own_applications:
-            raise RegistrationRejected(
-                Reason.ALREADY_REGISTERED,
-                f"the client itself is {application}",
-                "push_application_id",
-            )
+        application = self._checked(owner, request)
         async with self._registering:
-            known = [entry.registration for entry in self._registered.values()]
-            existing = own_registration(owner, application, known)
+            wanted = self._ways.bindings_for(request, self._rules.default_profiles())
+            scopes = [one.scope for one in wanted]
+            existing = self._registry.own(owner, application, request.instance, scopes)
+            if existing is not None:
+                return await self._update(existing, request, wanted)
             now = self._clock()
-            if existing is None:
-                self._check_available()
-                registration = Registration(
-                    registration_id=secrets.token_hex(8),
-                    owner=owner,
-                    push_application_id=application.canonical,
-                    request=request,
-                    state=RegistrationState.PENDING,
-                    created=now,
-                    updated=now,
-                )
-            else:
-                registration = replace(existing, request=request, updated=now)
+            registration = Registration(
+                registration_id=secrets.token_hex(8),
+                owner=owner,
+                push_application_id=application.canonical,
+                request=request,
+                state=RegistrationState.PENDING,
+                created=now,
+                updated=now,
+            )
             # On disk before it is answered (CAI-44).
-            await self._store.keep(registration)
-            for failed in outdated(self._registered.values(), registration, now):
-                del self._registered[failed]
-            if existing is None:
-                entry = Registered(registration, now)
-                self._registered[registration.registration_id] = entry
-                self._limit_pending(entry)
-                # The first answer is "pending", whatever follows (CAI-27); the second comes after.
-                asyncio.get_running_loop().call_soon(self._bind, entry)
-            else:
-                entry = self._registered[registration.registration_id]
-                # Its state may have changed while the request was written.
-                entry.registration = replace(entry.registration, request=request, updated=now)
-                entry.seen_at = now
+            await self._store.keep(registration, wanted)
+            for failed in outdated(self._registry, registration, now, self.limits.in_all):
+                self._registry.remove(failed)
+            entry = Registered(registration, now)
+            self._prepare(entry, wanted)
+            self._registry.add(entry)
+            self._queue.open(entry.mailbox, _current(entry))
+            self._activate(entry)
+            self._announce()
+            # The first answer is "pending", whatever follows (CAI-27); the second comes after.
+            asyncio.get_running_loop().call_soon(self._bind, entry)
             return entry.registration
 
-    async def deregister(self, owner: str, registration_id: str) -> Registration:
-        """Deregister; see ``cai.service``. Other applications' registrations stay (CAI-53)."""
+    async def change(
+        self, owner: str, registration_id: str, request: RegistrationRequest
+    ) -> Registration:
+        """Replace the request of one registration, which keeps its application (AD-3).
+
+        :raises DeregistrationRejected: the caller has no such registration.
+        :raises RegistrationRejected: not accepted; the registration is as it was.
+        """
+        application = self._checked(owner, request)
+        async with self._registering:
+            entry = self._own_live(owner, registration_id)
+            if application.canonical != entry.registration.push_application_id:
+                raise RegistrationRejected(
+                    Reason.INVALID_PARAMETER,
+                    "a registration keeps its application",
+                    "push_application_id",
+                )
+            wanted = self._ways.bindings_for(request, self._rules.default_profiles())
+            scopes = [one.scope for one in wanted]
+            self._registry.own(owner, application, request.instance, scopes)
+            return await self._update(entry, request, wanted)
+
+    async def deregister(
+        self, owner: str, registration_id: str, *, force: bool = False
+    ) -> Registration:
+        """Deregister; see ``cai.service``. Other applications' registrations stay (CAI-53).
+
+        The application is detached at once. A registration that a server keeps is deregistering
+        until the server has let go; with ``force`` the server is not told.
+        """
         async with self._registering:
             entry = self._own(owner, registration_id)
             if entry.state is RegistrationState.FAILED:
                 raise DeregistrationRejected(Reason.NOT_REGISTERED, "the registration has failed")
+            if entry.ending is not None and not force:
+                return entry.registration
             if entry.state is not RegistrationState.DEREGISTERING:
                 self._change(entry, RegistrationState.DEREGISTERING)
-            await entry.mailbox.close()
+            await self._detach(entry)
+            data = [one for one in entry.wanted if one.server_data and not force]
             try:
-                await self._store.forget(registration_id)
+                if data:
+                    await self._store.keep(entry.registration, data)
+                else:
+                    await self._store.forget(registration_id)
             except ClientStoreError as error:
                 # CAI-56. The application is detached all the same; it may ask again.
                 self._change(entry, RegistrationState.DEREGISTER_FAILED, Reason.INTERNAL_ERROR)
                 detail = "the client cannot forget the registration now"
                 raise DeregistrationRejected(Reason.INTERNAL_ERROR, detail) from error
-            # OTA-HTTP has no message for it: the id is missing from what the gateway is told next.
-            self._change(entry, RegistrationState.DEREGISTERED)
-            del self._registered[registration_id]
+            if data:
+                self._end(entry, data)
+            else:
+                # Without a message for it the id is missing from what the gateway is told next.
+                self._gone(entry)
             return entry.registration
 
     async def change_owner(self, old: str, new: str) -> None:
@@ -257,18 +342,23 @@ class PushClient:
         :raises ClientStoreError: some may have been given already.
         """
         async with self._registering:
-            for entry in self._registered.values():
-                if old != new and entry.registration.owner == old:
-                    await self._store.keep(replace(entry.registration, owner=new))
-                    entry.registration = replace(entry.registration, owner=new)
+            for entry in self._registry.of_owner(old) if old != new else ():
+                await self._store.keep(replace(entry.registration, owner=new))
+                entry.registration = replace(entry.registration, owner=new)
+                self._registry.note(entry)
 
     def registrations(self, owner: str) -> list[Registration]:
         """Return the owner's registrations."""
-        return [
-            entry.registration
-            for entry in self._registered.values()
-            if entry.registration.owner == owner
-        ]
+        return [entry.registration for entry in self._registry.of_owner(owner)]
+
+    def attach(self, owner: str, registration_id: str, handler: Handler | None) -> None:
+        """Call ``handler`` for each push of a registration; ``None``: it asks for its events again.
+
+        :raises DeregistrationRejected: the owner has no such registration.
+        """
+        entry = self._own_live(owner, registration_id)
+        entry.handler = handler
+        self._serve(entry)
 
     async def next_event(self, owner: str, registration_id: str, wait_ms: int) -> PushEvent | None:
         """Wait for a push; see ``cai.service``."""
@@ -298,26 +388,53 @@ class PushClient:
             raise EventGone("no such event, or its deadline has passed")
         return event
 
-    # -- for confirmation --
-
     def live_registrations(self) -> list[Registration]:
         """Return every registration of an application that counts."""
-        registrations = [entry.registration for entry in self._registered.values()]
-        return [one for one in registrations if one.state.is_live]
+        return [entry.registration for entry in self._registry.live()]
 
-    def receivers(self) -> list[Registration]:
-        """Return every registration that takes pushes: of applications, then of stand-ins."""
+    def applications(self) -> set[str]:
+        """Return the push application ids that somebody takes pushes for."""
         live = self.live_registrations()
+        return {one.push_application_id for one in (*live, *self._standing_in(live))}
+
+    def waiting(self, registration_id: str) -> int:
+        """Return how many pushes are kept for a registration."""
+        return self._queue.waiting(registration_id)
+
+    # -- for confirmation --
+
+    def receivers(self, application: ApplicationId) -> list[Receiver]:
+        """Return what may take a push for ``application``: of applications, then of stand-ins."""
+        found = self._registry.candidates(application)
+        live = [one.registration for one in found]
+        names = names_of(application)
+        stand_ins = self._standing_in(live)
+        return [
+            *found,
+            *(Receiver(one) for one in stand_ins if one.push_application_id in names),
+        ]
+
+    def _standing_in(self, live: Sequence[Registration]) -> list[Registration]:
+        """Return the stand-ins for ids that no application is registered for."""
         served = {one.push_application_id for one in live}
-        others = (entry.registration for entry in self._stand_ins.values())
-        return [*live, *(one for one in others if one.push_application_id not in served)]
+        entries = (entry.registration for entry in self._stand_ins.values())
+        return [one for one in entries if one.push_application_id not in served]
+
+    def granted(self, registration_id: str) -> tuple[str, ...]:
+        """Return the contact points that servers of a registration have named."""
+        entry = self._registry.get(registration_id)
+        return entry.granted if entry is not None else ()
+
+    def is_registered(self, registration_id: str) -> bool:
+        """Whether it is a registration, and not a stand-in."""
+        return self._registry.get(registration_id) is not None
 
     def mailbox_of(self, registration_id: str) -> Mailbox | None:
         """Return the mailbox of an application that is there to look into it, or ``None``."""
-        entry = self._registered.get(registration_id) or self._stand_ins.get(registration_id)
+        entry = self._registry.get(registration_id) or self._stand_ins.get(registration_id)
         if entry is None:
             return None
-        recently = self._clock() - entry.seen_at < self._limits.presence_ms
+        recently = self._clock() - entry.seen_at < self.limits.presence_ms
         mailbox = entry.mailbox
         # One that has a push still in hand is busy, not away.
         at_work = mailbox.readers > 0 or mailbox.outstanding > 0
@@ -325,7 +442,7 @@ class PushClient:
 
     def acceptance_ms(self, registration: Registration) -> int:
         """Return how long the application of ``registration`` may take."""
-        return registration.request.ack_timeout_ms or self._limits.acceptance_ms
+        return registration.request.ack_timeout_ms or self.limits.acceptance_ms
 
     # -- in the same process --
 
@@ -338,6 +455,13 @@ class PushClient:
         accept: Sequence[str] = (),
         whitelist: Sequence[WhitelistEntry] = (),
         profiles: Sequence[ConnectionProfile] = (),
+        registration_uri: str | None = None,
+        instance: str | None = None,
+        delegated_storage: bool = False,
+        delivery: Delivery = Delivery.AT_LEAST_ONCE,
+        ack_timeout_ms: int | None = None,
+        max_outstanding: int = 1,
+        cai_version: CaiVersion = CaiVersion.V1_1,
         owner: str = IN_PROCESS,
     ) -> ApplicationRegistration:
         """Register an application of this process; with ``handler``, it is called for each push.
@@ -353,11 +477,16 @@ class PushClient:
             accept=tuple(accept),
             whitelist=tuple(whitelist),
             profiles=tuple(profiles),
+            registration_uri=registration_uri,
+            instance=instance,
+            delegated_storage=delegated_storage,
+            delivery=delivery,
+            ack_timeout_ms=ack_timeout_ms,
+            max_outstanding=max_outstanding,
+            cai_version=cai_version,
         )
         registration = await self.register(owner, request)
-        entry = self._registered[registration.registration_id]
-        entry.handler = handler
-        self._serve(entry)
+        self.attach(owner, registration.registration_id, handler)
         return ApplicationRegistration(self, owner, registration.registration_id)
 
     def take_itself(self, push_application_id: str, accept: Sequence[str], take: Handler) -> None:
@@ -369,13 +498,20 @@ class PushClient:
         entry = unregistered(push_application_id, accept, take, self._clock())
         self._stand_ins[entry.registration.registration_id] = entry
         self._serve(entry)
+        self._announce()
 
     def _serve(self, entry: Registered) -> None:
         """Call the handler of ``entry`` with its pushes, if it has one and nobody does yet."""
         if entry.handler is not None and (entry.server is None or entry.server.done()):
             answered = self._confirmation.answered
-            work = serve(entry.mailbox, lambda: entry.handler, answered)
-            entry.server = self._spawn(work)
+            entry.server = self._spawn(serve(entry.mailbox, lambda: entry.handler, answered))
+
+    def _activate(self, entry: Registered) -> None:
+        """Reach the application as its registration says, if it says how."""
+        handler = self._rules.activation.handler_for(entry.registration)
+        if handler is not None:
+            entry.handler = handler
+            self._serve(entry)
 
     async def next_change(self, registration_id: str, wait_ms: int) -> Registration | None:
         """Wait for the next change of one registration; ``None`` when the wait is over."""
@@ -387,64 +523,231 @@ class PushClient:
 
     # -- state --
 
+    def _checked(self, owner: str, request: RegistrationRequest) -> ApplicationId:
+        """Check what can be checked of a request by itself; return the application it is for.
+
+        :raises RegistrationRejected: see ``register``.
+        """
+        application = check_request(request)
+        self._rules.policy.check(owner, request)  # CAI-61
+        self._rules.activation.check(request)
+        if application.canonical in self._own_applications:
+            raise RegistrationRejected(
+                Reason.ALREADY_REGISTERED,
+                f"the client itself is {application}",
+                "push_application_id",
+            )
+        return application
+
+    async def _update(
+        self, entry: Registered, request: RegistrationRequest, wanted: Sequence[WantedBinding]
+    ) -> Registration:
+        """Replace the request of a registration (CAI-21); bind it anew if its ways are others."""
+        now = self._clock()
+        before = entry.wanted
+        is_same = [_way(one) for one in wanted] == [_way(one) for one in before]
+        changed = replace(entry.registration, request=request, updated=now)
+        await self._store.keep(changed, None if is_same else wanted)
+        # Its state may have changed while the request was written.
+        entry.registration = replace(entry.registration, request=request, updated=now)
+        entry.seen_at = now
+        entry.mailbox.max_outstanding = request.max_outstanding
+        self._registry.note(entry)
+        if request.event_handler is not None:
+            self._activate(entry)
+        if is_same and entry.bindings is not None:
+            entry.bindings.refresh(entry.registration)
+        elif not is_same:
+            await self._rebind(entry, wanted)
+        self._announce()
+        return entry.registration
+
+    async def _rebind(self, entry: Registered, wanted: Sequence[WantedBinding]) -> None:
+        """Bind a registration by other ways; its servers are told that the old ones are over."""
+        data = [one for one in entry.wanted if one.server_data]
+        if entry.bindings is not None:
+            await entry.bindings.close()
+        if data:
+            self._spawn(self._let_go(data))
+        self._prepare(entry, wanted)
+        if entry.state is not RegistrationState.PENDING:
+            self._change(entry, RegistrationState.PENDING)
+        asyncio.get_running_loop().call_soon(self._bind, entry)
+
     def _own(self, owner: str, registration_id: str) -> Registered:
-        entry = self._registered.get(registration_id)
+        entry = self._registry.get(registration_id)
         if entry is None or entry.registration.owner != owner:
             # CAI-48. Of another's registration not even the existence is told.
             raise DeregistrationRejected(Reason.NOT_REGISTERED, "no such registration of yours")
         return entry
 
+    def _own_live(self, owner: str, registration_id: str) -> Registered:
+        entry = self._own(owner, registration_id)
+        if not entry.state.is_live:
+            raise DeregistrationRejected(Reason.NOT_REGISTERED, "the registration has ended")
+        return entry
+
     def _entry_of_event(self, owner: str, event_id: str) -> Registered:
-        entry = self._registered.get(event_id.partition(".")[0])
+        entry = self._registry.get(event_id.partition(".")[0])
         if entry is None or entry.registration.owner != owner:
             raise EventGone("no such event, or its deadline has passed")
         return entry
 
-    def _check_available(self) -> None:
-        """Check that a registration can be bound, now or soon (CAI-26).
-
-        :raises RegistrationRejected: ``unavailable``.
-        """
-        if self._down and not self._bindings:
-            raise RegistrationRejected(Reason.UNAVAILABLE, "no bearer is available now")
+    def _prepare(self, entry: Registered, wanted: Sequence[WantedBinding]) -> None:
+        """Note what a registration is to be bound by."""
+        registration_id = entry.registration.registration_id
+        entry.bindings = RegistrationBindings(
+            wanted,
+            lambda: self._stand(entry),
+            lambda number, one: self._note_binding(registration_id, number, one),
+        )
 
     def _bind(self, entry: Registered) -> None:
-        """Register what waits for a binding, if there is one."""
-        if not self._bindings:
+        """Begin the bindings of a registration, whose state follows them from now on."""
+        if entry.bindings is None or not entry.state.is_live:
             return
-        entry.registration = replace(entry.registration, bindings=tuple(self._bindings.values()))
-        if entry.state in (RegistrationState.PENDING, RegistrationState.LOST):
-            self._change(entry, RegistrationState.REGISTERED)
+        if entry.state is RegistrationState.PENDING:
+            self._limit_pending(entry)
+        entry.bindings.begin(entry.registration, self._ways.all)
+
+    def _stand(self, entry: Registered) -> None:
+        """Let the state of a registration follow its bindings."""
+        if entry.bindings is None or not entry.state.is_live:
+            return
+        standing = entry.bindings.standing()
+        entry.registration = replace(entry.registration, bindings=entry.bindings.bindings)
+        state = standing.state
+        if state is RegistrationState.PENDING or state is entry.state:
+            return
+        if state is RegistrationState.LOST and entry.state is RegistrationState.PENDING:
+            return  # it was never up
+        if state is RegistrationState.FAILED:
+            if entry.state is RegistrationState.REGISTERED:
+                self._change(entry, RegistrationState.LOST, standing.reason, standing.detail)
+            self._spawn(self._fail(entry, standing.reason, standing.detail))
+            return
+        self._change(entry, state, standing.reason, standing.detail)
+        if state is RegistrationState.REGISTERED:
+            self._spawn(self._note_state(entry.registration))
 
     def _change(
-        self, entry: Registered, new: RegistrationState, reason: Reason | None = None
+        self,
+        entry: Registered,
+        new: RegistrationState,
+        reason: Reason | None = None,
+        detail: str = "",
     ) -> None:
         old = entry.state
         check_transition(old, new)
         entry.stop_waiting()
         entry.registration = replace(
-            entry.registration, state=new, reason=reason, updated=self._clock()
+            entry.registration, state=new, reason=reason, detail=detail, updated=self._clock()
         )
+        self._registry.note(entry)
         self._listeners.tell(StatusChange(entry.registration, old, new))
+        if old.is_live is not new.is_live:
+            self._announce()
+
+    def _announce(self) -> None:
+        """Tell gateways what the client takes now; those that ask get it when they ask."""
+        before, self._announced = self._announced, None
+        if before is None or before != self.capabilities():
+            for binder in self._ways.all:
+                binder.announce()
+
+    async def _note_state(self, registration: Registration) -> None:
+        try:
+            await self._store.note_state(registration)
+        except ClientStoreError as error:  # then it is pending again after a restart
+            log.error("state_not_kept", reason=str(error))
+
+    def _note_binding(self, registration_id: str, number: int, wanted: WantedBinding) -> None:
+        self._spawn(self._keep_binding(registration_id, number, wanted))
+
+    async def _keep_binding(self, registration_id: str, number: int, wanted: WantedBinding) -> None:
+        try:
+            await self._store.note_binding(registration_id, number, wanted)
+        except ClientStoreError as error:
+            log.error("binding_not_kept", registration=registration_id, reason=str(error))
 
     def _limit_pending(self, entry: Registered) -> None:
         """Let the registration fail if it is still pending after its time (T-39)."""
-        delay = self._limits.registration_timeout_ms / 1000
-        loop = asyncio.get_running_loop()
-        entry.patience = loop.call_later(delay, lambda: self._spawn(self.fail(entry.registration)))
+        delay = self.limits.registration_timeout_ms / SECOND_MS
+        entry.patience = asyncio.get_running_loop().call_later(
+            delay, lambda: self._spawn(self._fail(entry, Reason.TIMEOUT, "no answer in time"))
+        )
 
-    async def fail(self, registration: Registration) -> None:
-        """End a registration that has been pending for too long; any other stays."""
-        entry = self._registered.get(registration.registration_id)
-        if entry is None or entry.state is not RegistrationState.PENDING:
+    # -- endings --
+
+    async def _fail(self, entry: Registered, reason: Reason | None, detail: str) -> None:
+        """End a registration that cannot be bound (CAI-41); one that is up meanwhile stays."""
+        if entry.state not in (RegistrationState.PENDING, RegistrationState.LOST):
             return
-        self._change(entry, RegistrationState.FAILED, Reason.TIMEOUT)
-        await entry.mailbox.close()
+        self._change(entry, RegistrationState.FAILED, reason, detail)
+        data = [one for one in entry.wanted if one.server_data]
+        await self._detach(entry)
         with contextlib.suppress(ClientStoreError):  # then it is pending again after a restart
-            await self._store.forget(registration.registration_id)
+            await self._store.forget(entry.registration.registration_id)
+        await self._let_go(data)
+
+    async def _detach(self, entry: Registered) -> None:
+        """Hand nothing to the application any more."""
+        await entry.mailbox.close()
+        await self._queue.drop(entry.registration.registration_id)
+        if entry.bindings is not None:
+            await entry.bindings.close()
+
+    async def _let_go(self, data: Sequence[WantedBinding]) -> None:
+        """End bindings at servers that no registration needs any more, if that can be done."""
+        _, failure = await self._withdrawal.attempt(data)
+        if failure is not None:
+            log.warning("server_keeps_registration", reason=failure.detail)
+
+    def _resume_ending(self, kept: Registration, wanted: Sequence[WantedBinding]) -> None:
+        """Go on with a deregistration that an earlier life had begun."""
+        entry = Registered(replace(kept, state=RegistrationState.DEREGISTERING), self._clock())
+        self._registry.add(entry)
+        self._end(entry, wanted)
+
+    def _end(self, entry: Registered, data: Sequence[WantedBinding]) -> None:
+        if entry.ending is not None:
+            entry.ending.cancel()
+        entry.ending = asyncio.create_task(self._end_at_servers(entry, data))
+
+    async def _end_at_servers(self, entry: Registered, data: Sequence[WantedBinding]) -> None:
+        """End a registration at its servers: for an hour, then it is over all the same."""
+        left = data
+        for wait_ms in (*WAITS_MS, 0):
+            left, failure = await self._withdrawal.attempt(left)
+            if failure is None:
+                break
+            if wait_ms:
+                # CAI-56: the answer; what follows are changes of state.
+                failed = RegistrationState.DEREGISTER_FAILED
+                self._change(entry, failed, failure.cause, failure.detail)
+                await asyncio.sleep(wait_ms / SECOND_MS)
+                self._change(entry, RegistrationState.DEREGISTERING)
+        with contextlib.suppress(ClientStoreError):
+            await self._store.forget(entry.registration.registration_id)
+        self._gone(entry, "a server may still keep it" if left else "")
+
+    def _gone(self, entry: Registered, detail: str = "") -> None:
+        """Forget a registration that has ended."""
+        if entry.ending is not None and entry.ending is not asyncio.current_task():
+            entry.ending.cancel()
+        self._change(entry, RegistrationState.DEREGISTERED, None, detail)
+        self._registry.remove(entry.registration.registration_id)
 
     def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _current(entry: Registered) -> Callable[[], Registration]:
+    return lambda: entry.registration
+
+
+def _way(wanted: WantedBinding) -> tuple[str, ConnectionProfile, str]:
+    return wanted.protocol, wanted.profile, wanted.scope

@@ -1,9 +1,7 @@
-"""The registered applications: what is accepted, whose is what, and what is announced.
+"""The registered applications: what is accepted, and what is announced. Pure.
 
-The rules of CAI 5.1: a push application id belongs to one application (CAI-20), which may register
-again to change its registration (CAI-21); an option that is not supported or not available now is
-refused by name (CAI-26). What is announced to gateways is always computed from the live
-registrations and never stored (CAI-39, 40, 51 to 53).
+An option that is not supported or not available now is refused by name (CAI-26). What is announced
+to gateways is always computed from the live registrations and never stored (CAI-39, 40, 51 to 53).
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from omapush.cai.model import (
-    ConnectionProfile,
+    CaiVersion,
     Protocol,
     Reason,
     Registration,
@@ -26,8 +24,6 @@ from omapush.content.application_id import ApplicationId
 from omapush.core.errors import DecodeError
 from omapush.ota.interface import ClientCapabilities
 
-MAX_PER_OWNER = 32
-MAX_IN_ALL = 256
 MAX_ID = 256
 """Characters of a push application id."""
 MAX_ANNOUNCED = 4_096
@@ -40,37 +36,30 @@ _TOKEN = r"[!#$%&'+.^_`|~0-9A-Za-z-]{1,127}"  # noqa: S105 - the grammar's word,
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 _MEDIA_RANGE = re.compile(rf"\*/\*|{_TOKEN}/(?:\*|{_TOKEN})")
 
-_SUPPORTED_HANDLERS = (None, "", "none")
-# What a profile may ask for beyond the protocol, and until it is supported may not.
-_PROFILE_OPTIONS = (
-    "port",
+# What a profile may ask for since CAI 1.1 only.
+_SINCE_1_1 = (
+    "contact_point",
     "cb_message_id",
     "mbms_user_service_description",
     "bcast_access_info",
 )
+_IN_1_0 = (Protocol.OTA_WSP, Protocol.OTA_HTTP, Protocol.OTA_SIP)
 
 
 def check_request(request: RegistrationRequest) -> ApplicationId:
-    """Check a registration by itself; return the application it is for.
+    """Check the form of a registration; return the application it is for.
 
-    :raises RegistrationRejected: not of the form of CAI 5.1, or an option that is not supported.
+    :raises RegistrationRejected: not of the form of CAI 5.1.
     """
     application = _push_application(request.push_application_id)
-    if request.application_id is not None and not _URI.fullmatch(request.application_id):
+    if request.cai_version is CaiVersion.V1_0:
+        _check_1_0(request, application)
+    elif request.application_id is not None and not _URI.fullmatch(request.application_id):
+        # In 1.0 it is any string.
         _reject(Reason.INVALID_PARAMETER, "application_id", "is no URI")
     if request.registration_uri is not None and request.profiles:
         # CAI-10: one of the two.
         _reject(Reason.INVALID_PARAMETER, "registration_uri", "excludes profiles")
-    if request.registration_uri is not None:
-        _unsupported("registration_uri", "the Push Service Registration procedure")
-    if request.event_handler not in _SUPPORTED_HANDLERS:
-        _unsupported("event_handler", f"the handler {request.event_handler!r}")
-    if request.delegated_storage:
-        _unsupported("delegated_storage", "storing pushes for an absent application")
-    if request.instance is not None:
-        _unsupported("instance", "instances under one id, which OTA-HTTP cannot tell apart,")
-    for number, profile in enumerate(request.profiles):
-        _check_profile(profile, f"profiles[{number}]")
     sources_of(request)
     contact_points_of(request)
     _check_media_ranges(request.accept, "accept")
@@ -79,38 +68,28 @@ def check_request(request: RegistrationRequest) -> ApplicationId:
     patience = request.ack_timeout_ms
     if patience is not None and not MIN_ACK_TIMEOUT_MS <= patience <= MAX_ACK_TIMEOUT_MS:
         _reject(Reason.INVALID_PARAMETER, "ack_timeout", "is not between 1 and 120 seconds")
+    if request.max_outstanding < 1:
+        _reject(Reason.INVALID_PARAMETER, "max_outstanding", "is less than 1")
     return application
 
 
-def own_registration(
-    owner: str, application: ApplicationId, registrations: Iterable[Registration]
-) -> Registration | None:
-    """Return the owner's live registration for ``application``, which a new request updates.
+def _check_1_0(request: RegistrationRequest, application: ApplicationId) -> None:
+    """Check what CAI 1.0 does not have.
 
-    :raises RegistrationRejected: another application has the id, or the limits are reached.
+    :raises RegistrationRejected: an id that OMNA has not registered, or an option of 1.1.
     """
-    live = [one for one in registrations if one.state.is_live]
-    for one in live:
-        if ApplicationId.parse(one.push_application_id).canonical == application.canonical:
-            if one.owner == owner:
-                return one
-            raise RegistrationRejected(
-                Reason.ALREADY_REGISTERED,
-                f"another application is registered for {application}",
-                "push_application_id",
-            )
-    of_user = sum(user_of(one.owner) == user_of(owner) for one in live)
-    if len(live) >= MAX_IN_ALL or of_user >= MAX_PER_OWNER:
-        raise RegistrationRejected(
-            Reason.LIMIT_EXCEEDED,
-            f"at most {MAX_PER_OWNER} registrations of a user and {MAX_IN_ALL} in all",
-        )
-    return None
-
-
-def user_of(owner: str) -> str:
-    """Return whom limits are counted for: a user may have many applications."""
-    return owner.partition("/")[0]
+    if application.registered_code is None:
+        # CAI-6: only since 1.1 may it be an unregistered one.
+        _reject(Reason.UNREGISTERED_ID, "push_application_id", "is not registered with OMNA")
+    if request.registration_uri is not None:
+        _unsupported("registration_uri", "the Push Service Registration procedure in CAI 1.0")
+    for number, profile in enumerate(request.profiles):
+        where = f"profiles[{number}]"
+        if profile.protocol is not None and profile.protocol not in _IN_1_0:
+            _unsupported(f"{where}.protocol", f"{profile.protocol} in CAI 1.0")
+        for option in _SINCE_1_1:
+            if getattr(profile, option) is not None:
+                _unsupported(f"{where}.{option}", f"{option.replace('_', ' ')} in CAI 1.0")
 
 
 def announced(
@@ -181,18 +160,6 @@ def _push_application(text: str) -> ApplicationId:
     if application.code is not None and application.uri is not None:
         _reject(Reason.INVALID_PARAMETER, "push_application_id", "is a URI and a code at once")
     return application
-
-
-def _check_profile(profile: ConnectionProfile, where: str) -> None:
-    known = {member.value for member in Protocol}
-    if profile.protocol is not None and profile.protocol != Protocol.OTA_HTTP:
-        what = profile.protocol if profile.protocol in known else "that protocol"
-        _unsupported(f"{where}.protocol", what)
-    if profile.bearer_type is not None and profile.bearer_type.lower() != "any":
-        _unsupported(f"{where}.bearer_type", "choosing a bearer")
-    for option in _PROFILE_OPTIONS:
-        if getattr(profile, option) is not None:
-            _unsupported(f"{where}.{option}", option.replace("_", " "))
 
 
 def _reject(cause: Reason, parameter: str, what: str) -> None:

@@ -42,8 +42,11 @@ class BearerOffer:
 class BindingListener(Protocol):
     """Is told how one binding of one registration fares; may be called from within ``begin``."""
 
-    def changed(self, binding: Binding) -> None:
-        """The binding is as it says now. ``FAILED`` is the last that is told."""
+    def changed(self, binding: Binding, number: int = 0) -> None:
+        """The binding is as it says now. ``FAILED`` is the last that is told.
+
+        :param number: which one, for a binder that makes several bindings of one.
+        """
 
     def keep(self, server_data: str) -> None:
         """Remember what is needed to end the binding at a server, over restarts too.
@@ -59,7 +62,7 @@ class BindingHold(Protocol):
     """A binding that was begun."""
 
     def refresh(self, registration: Registration) -> None:
-        """The registration, or what the client takes in all, has changed: announce it."""
+        """The registration has changed, and its ways have not."""
 
     async def close(self) -> None:
         """Leave off on this side; nothing is told any more. A server is not told by this."""
@@ -100,6 +103,12 @@ class Binder(Protocol):
         """Begin to bind; must not block and must not raise.
 
         :param server_data: what an earlier life kept for this very binding, or empty.
+        """
+
+    def announce(self) -> None:
+        """What the client takes in all has changed (CAI-39, CAI-40, CAI-51, CAI-52).
+
+        For gateways that do not ask by themselves; must not block and must not raise.
         """
 
     async def withdraw(self, server_data: str) -> None:

@@ -1,7 +1,9 @@
 """From a push's indication to its confirmation (CAI 5.3, AD-8).
 
 A push is confirmed when, and only when, its application has taken responsibility; the fact is on
-disk before the gateway is told, so that a repetition after a crash is recognised.
+disk before the gateway is told, so that a repetition after a crash is recognised. Where nobody
+waits for the answer, or the application has let the client's storage take responsibility, the push
+goes into ``event_queue``, and that is what is confirmed.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -18,6 +21,8 @@ from omapush.cai.model import (
     Accept,
     Answer,
     CaiError,
+    CaiVersion,
+    Delivery,
     PushEvent,
     Reason,
     Registration,
@@ -26,11 +31,16 @@ from omapush.cai.model import (
     Trust,
 )
 from omapush.client.conversion import ConversionError, for_application
-from omapush.client.dispatch import Refusal, choose, stranger
-from omapush.client.mailbox import Delivery, Mailbox
+from omapush.client.dispatch import Receiver, Refusal, application_of, misfit, receiver_of
+from omapush.client.event_queue import EventQueue
+from omapush.client.event_store import SeenMark
+from omapush.client.mailbox import Delivery as InMailbox
+from omapush.client.mailbox import Handing, Mailbox
 from omapush.client.own_application import OwnApplication, own_application
+from omapush.client.quarantine import Quarantine, refused_push
+from omapush.client.source_trust import SourceJudge
 from omapush.client.store import ClientStore, ClientStoreError
-from omapush.client.whitelist import Source
+from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.core.errors import OmapushError
 from omapush.core.instants import HOUR_MS, Instant, later
@@ -39,7 +49,6 @@ from omapush.ota.interface import (
     PoConfirmedPushInd,
     PoConfirmedPushRes,
     PoPushAbortReq,
-    PushFlag,
     PushStatus,
     StreamLink,
 )
@@ -60,17 +69,38 @@ _STATUS = {
 _NOT_STORED = Refusal(PushStatus.USERDCR, "the client cannot store it")
 
 
-class Registry(Protocol):
+class Applications(Protocol):
     """What confirmation asks of the client."""
 
-    def receivers(self) -> list[Registration]:
-        """Return every registration that takes pushes: of applications, then of stand-ins."""
+    def receivers(self, application: ApplicationId) -> list[Receiver]:
+        """Return what may take a push for it: of applications, then of stand-ins."""
+
+    def granted(self, registration_id: str) -> tuple[str, ...]:
+        """Return the contact points that servers of a registration have named."""
 
     def mailbox_of(self, registration_id: str) -> Mailbox | None:
         """Return the mailbox of an application that is there, or ``None``."""
 
+    def is_registered(self, registration_id: str) -> bool:
+        """Whether it is a registration, and not a stand-in."""
+
     def acceptance_ms(self, registration: Registration) -> int:
         """Return how long the application may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """A push that may be handed over.
+
+    :ivar key: by what a repetition is recognised.
+    :ivar confirmed: the network waits.
+    """
+
+    push: PoConfirmedPushInd
+    registration: Registration
+    trust: Trust
+    key: str | None
+    confirmed: bool
 
 
 class Confirmation:
@@ -78,27 +108,36 @@ class Confirmation:
 
     def __init__(
         self,
-        registry: Registry,
+        applications: Applications,
         store: ClientStore,
+        queue: EventQueue,
+        quarantine: Quarantine,
         clock: Callable[[], Instant],
-        device_list: tuple[Source, ...] | None,
+        judge: SourceJudge,
         own: Mapping[str, OwnApplication] | None = None,
     ) -> None:
         self._own = own or {}
-        self._registry = registry
+        self._applications = applications
         self._store = store
+        self._queue = queue
+        self._quarantine = quarantine
         self._clock = clock
-        self._device_list = device_list
+        self._judge = judge
         self._at_work: dict[asyncio.Task[ClientRequest], None] = {}
         self._by_key: dict[str, asyncio.Task[Refusal | None]] = {}
 
-    def begin(self, link: StreamLink[ClientRequest], push: PoConfirmedPushInd) -> None:
-        """Take a push; its answer goes to ``link`` when there is one."""
+    def begin(
+        self, link: StreamLink[ClientRequest], push: PoConfirmedPushInd, *, confirmed: bool = True
+    ) -> None:
+        """Take a push; its answer goes to ``link``.
+
+        :param confirmed: the network waits for it.
+        """
         if len(self._at_work) >= MAX_AT_WORK:
             reason = "too many pushes at a time"
             link.request(PoPushAbortReq(push.reference, PushStatus.USERDCR, reason))
             return
-        task = asyncio.create_task(self._outcome(push))
+        task = asyncio.create_task(self._outcome(push, confirmed=confirmed))
         self._at_work[task] = None
         task.add_done_callback(lambda done: self._finish(link, done))
 
@@ -124,10 +163,10 @@ class Confirmation:
         if not task.cancelled():
             link.request(task.result())
 
-    async def _outcome(self, push: PoConfirmedPushInd) -> ClientRequest:
+    async def _outcome(self, push: PoConfirmedPushInd, *, confirmed: bool) -> ClientRequest:
         """Return the answer to one indication."""
         try:
-            refusal = await self._deliver(push)
+            refusal = await self._deliver(push, confirmed=confirmed)
         except OmapushError as error:
             log.error("push_failed", push_id=push.push_id, reason=str(error))
             refusal = _NOT_STORED
@@ -135,67 +174,115 @@ class Confirmation:
             return PoConfirmedPushRes(push.reference)
         status, reason = refusal.status, refusal.reason
         log.info("push_refused", push_id=push.push_id, status=int(status), reason=reason)
+        self._quarantine.note(refused_push(push, status, reason, self._clock()))
         return PoPushAbortReq(push.reference, status, reason)
 
-    async def _deliver(self, push: PoConfirmedPushInd) -> Refusal | None:
+    async def _deliver(self, push: PoConfirmedPushInd, *, confirmed: bool) -> Refusal | None:
         """Bring a push to its application once, however often it comes.
 
         Each indication is judged by its own source; only then repetitions share the work.
         """
         own = own_application(push, self._own)
         if own is not None:
-            return stranger(push, None, self._device_list) or own.push(push)
+            return await self._for_client_itself(push, own)
         key = _key(push)
-        chosen = choose(push, self._registry.receivers(), self._device_list)
+        chosen = await self._choose(push)
         if isinstance(chosen, Refusal):
             # Taken before, though the application may have gone since.
             seen = key is not None and await self._store.has_seen(key, self._clock())
             return None if seen else chosen
+        registration, trust = chosen
+        accepted = _Accepted(push, registration, trust, key, confirmed)
         if key is None:
-            return await self._hand_over(push, chosen, None)
+            return await self._hand_over(accepted)
         task = self._by_key.get(key)
         if task is None:
-            task = asyncio.create_task(self._unless_seen(push, chosen, key))
+            task = asyncio.create_task(self._unless_seen(accepted, key))
             self._by_key[key] = task
             task.add_done_callback(lambda _: self._by_key.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _unless_seen(
-        self, push: PoConfirmedPushInd, registration: Registration, key: str
+    async def _for_client_itself(
+        self, push: PoConfirmedPushInd, own: OwnApplication
     ) -> Refusal | None:
+        application = ApplicationId.parse(own.push_application_id)
+        judged = await self._judge.judge(push, application, None)
+        return judged if isinstance(judged, Refusal) else own.push(push)
+
+    async def _choose(self, push: PoConfirmedPushInd) -> Refusal | tuple[Registration, Trust]:
+        """Return who gets a push, and what is known of its origin.
+
+        The order of the checks: the form of the push, the application, its source, its type. A
+        stranger hears of its source first, so that it does not learn which applications there are.
+        """
+        application = application_of(push)
+        if isinstance(application, Refusal):
+            return application
+        found = receiver_of(application, push, self._applications.receivers(application))
+        granted = self._applications.granted(found.registration_id) if found is not None else ()
+        judged = await self._judge.judge(push, application, found, granted)
+        if isinstance(judged, Refusal):
+            return judged
+        refusal = misfit(found, application, push)
+        if refusal is not None or found is None:
+            return refusal or Refusal(PushStatus.USERPND, "no application")
+        return found, judged
+
+    async def _unless_seen(self, accepted: _Accepted, key: str) -> Refusal | None:
         if await self._store.has_seen(key, self._clock()):
             return None
-        return await self._hand_over(push, registration, key)
+        return await self._hand_over(accepted)
 
-    async def _hand_over(
-        self, push: PoConfirmedPushInd, registration: Registration, key: str | None
-    ) -> Refusal | None:
-        """Return why the application did not take the push, or ``None``."""
-        mailbox = self._registry.mailbox_of(registration.registration_id)
-        if mailbox is None:
+    async def _hand_over(self, accepted: _Accepted) -> Refusal | None:
+        """Return why the push was not taken, or ``None``."""
+        registration = accepted.registration
+        message = accepted.push.message
+        mailbox = self._applications.mailbox_of(registration.registration_id)
+        delegated = registration.request.delegated_storage
+        if mailbox is None and not delegated:
             return Refusal(PushStatus.USERPND, "the application is not running")
         try:
-            message = for_application(push.message, registration.request)
+            message = for_application(message, registration.request)
         except ConversionError as failure:
             return Refusal(PushStatus.USERDCU, f"the content cannot be converted: {failure}")
-        if not mailbox.has_room(len(message.body)):
+        event = self._event(accepted, message)
+        is_registered = self._applications.is_registered(registration.registration_id)
+        if is_registered and (delegated or not accepted.confirmed):
+            return await self._keep(accepted, event)
+        handed = _handed_key(accepted)
+        if handed is not None and await self._store.has_seen(handed, self._clock()):
+            return Refusal(PushStatus.USERRFS, "the application has had it, and wants it once")
+        if mailbox is None or not mailbox.has_room(len(message.body)):
             return Refusal(PushStatus.USERDCR, "the application's queue is full")
-        acceptance_ms = self._registry.acceptance_ms(registration)
-        event = self._event(push, message, registration, acceptance_ms)
-        return await self._settled(mailbox, event, acceptance_ms, key)
+        return await self._settled(mailbox, event, accepted)
+
+    async def _keep(self, accepted: _Accepted, event: PushEvent) -> Refusal | None:
+        """Put a push into the queue on disk, which is answerable for it from then on."""
+        key = accepted.key
+        seen = SeenMark(key, later(self._clock(), REMEMBERED_MS)) if key is not None else None
+        try:
+            kept = await self._queue.put(event, seen, make_room=not accepted.confirmed)
+        except ClientStoreError as failure:
+            log.error("push_not_kept", push_id=event.push_id, reason=str(failure))
+            return _NOT_STORED
+        if kept:
+            return None
+        if not self._applications.is_registered(event.registration_id):
+            return Refusal(PushStatus.USERPND, "the application has deregistered")
+        return Refusal(PushStatus.USERDCR, "the application's queue is full")
 
     async def _settled(
-        self, mailbox: Mailbox, event: PushEvent, acceptance_ms: int, key: str | None
+        self, mailbox: Mailbox, event: PushEvent, accepted: _Accepted
     ) -> Refusal | None:
         """Wait for the application's verdict on ``event`` and keep an acceptance."""
-        delivery = await mailbox.put(event)
+        acceptance_ms = self._applications.acceptance_ms(accepted.registration)
+        delivery = await mailbox.put(event, self._handing(accepted))
         error: CaiError | None = CaiError(Reason.INTERNAL_ERROR, "the client has stopped")
         try:
             answer = await _answer(delivery, acceptance_ms)
-            if isinstance(answer, Accept) and key is not None:
+            if isinstance(answer, Accept) and accepted.key is not None:
                 # On disk before the gateway is told, so that a repetition is recognised.
-                now = self._clock()
-                await self._store.mark_seen(key, later(now, REMEMBERED_MS), now)
+                await self._mark_seen(accepted.key)
             error = None
         except ClientStoreError as failure:
             error = CaiError(Reason.INTERNAL_ERROR, "the client cannot keep the acceptance")
@@ -212,14 +299,26 @@ class Confirmation:
             case Refusal():
                 return answer
 
-    def _event(
-        self,
-        push: PoConfirmedPushInd,
-        message: PushMessage,
-        registration: Registration,
-        acceptance_ms: int,
-    ) -> PushEvent:
+    def _handing(self, accepted: _Accepted) -> Handing | None:
+        """Return what is done just before an application gets a push, if anything is."""
+        handed = _handed_key(accepted)
+        if handed is None:
+            return None
+
+        async def handing(event: PushEvent) -> PushEvent:
+            await self._mark_seen(handed)
+            return event
+
+        return handing
+
+    async def _mark_seen(self, key: str) -> None:
         now = self._clock()
+        await self._store.mark_seen(key, later(now, REMEMBERED_MS), now)
+
+    def _event(self, accepted: _Accepted, message: PushMessage) -> PushEvent:
+        now = self._clock()
+        push, registration = accepted.push, accepted.registration
+        request = registration.request
         return PushEvent(
             # The registration is part of the id, so that an answer finds its mailbox.
             event_id=f"{registration.registration_id}.{secrets.token_hex(8)}",
@@ -227,22 +326,21 @@ class Confirmation:
             push_application_id=registration.push_application_id,
             content=message.body,
             content_type=message.content_type or "",
-            headers=message.headers,
+            # CAI-60 is of CAI 1.1; events of 1.0 have content and type only.
+            headers=message.headers if request.cai_version is CaiVersion.V1_1 else (),
             protocol=push.source.protocol,
             bearer=push.source.bearer,
             source=push.source.address,
             received=now,
-            deadline=later(now, acceptance_ms),
-            trust=Trust(
-                whitelisted=self._device_list is not None or bool(registration.request.whitelist),
-                authenticated=PushFlag.INITIATOR_AUTHENTICATED in push.flags,
-                trusted=PushFlag.CONTENT_TRUSTED in push.flags,
-            ),
+            deadline=later(now, self._applications.acceptance_ms(registration)),
+            confirmed=accepted.confirmed,
+            trust=accepted.trust,
             push_id=push.push_id,
+            binding=push.source.binding,
         )
 
 
-async def _answer(delivery: Delivery, acceptance_ms: int) -> Answer | Refusal:
+async def _answer(delivery: InMailbox, acceptance_ms: int) -> Answer | Refusal:
     """Wait for the application, until the deadline."""
     try:
         async with asyncio.timeout(acceptance_ms / 1000):
@@ -255,6 +353,12 @@ async def _answer(delivery: Delivery, acceptance_ms: int) -> Answer | Refusal:
     if answer is None:
         return Refusal(PushStatus.USERPND, "the application has deregistered")
     return answer
+
+
+def _handed_key(accepted: _Accepted) -> str | None:
+    """Return under what it is remembered that the application has had a push, if it matters."""
+    once = accepted.registration.request.delivery is Delivery.AT_MOST_ONCE
+    return f"{accepted.key} handed" if once and accepted.key is not None else None
 
 
 def _key(push: PoConfirmedPushInd) -> str | None:

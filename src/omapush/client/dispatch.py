@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from omapush.cai.model import Registration
+from omapush.cai.model import ConnectionProfile, Registration
+from omapush.client.binder import SHARED
 from omapush.client.conversion import takes
 from omapush.client.whitelist import (
     Source,
@@ -20,7 +21,7 @@ from omapush.client.whitelist import (
 )
 from omapush.content.application_id import ANY_APPLICATION, REGISTRY, ApplicationId
 from omapush.core.errors import DecodeError
-from omapush.ota.interface import PoConfirmedPushInd, PushStatus
+from omapush.ota.interface import PoConfirmedPushInd, PushSource, PushStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +32,92 @@ class Refusal:
     reason: str
 
 
-_ANYBODY = REGISTRY[ANY_APPLICATION]
+ANYBODY = REGISTRY[ANY_APPLICATION]
+"""The id that stands for every application."""
+ANY_BEARER = "any"
 
 
-def choose(
-    push: PoConfirmedPushInd,
-    registrations: Iterable[Registration],
-    device_list: tuple[Source, ...] | None,
-) -> Registration | Refusal:
-    """Return the registration that ``push`` is for."""
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """What takes pushes: a registration, and by which ways of its own they come to it.
+
+    :ivar scopes: see ``binder.Binder.scope``.
+    """
+
+    registration: Registration
+    scopes: tuple[str, ...] = (SHARED,)
+
+    def is_reached_by(self, source: PushSource) -> bool:
+        """Whether pushes that came this way are for it (CAI-11, CAI-23 to CAI-25).
+
+        Connection profiles name the ways over which the application takes pushes; without any, it
+        takes them over all that are shared.
+        """
+        if source.binding not in self.scopes:
+            return False
+        profiles = self.registration.request.profiles
+        if source.binding != SHARED or not profiles:
+            return True
+        return any(_is_by(profile, source) for profile in profiles)
+
+
+def _is_by(profile: ConnectionProfile, source: PushSource) -> bool:
+    bearer = (profile.bearer_type or ANY_BEARER).lower()
+    return profile.protocol in (None, source.protocol) and bearer in (
+        ANY_BEARER,
+        source.bearer.lower(),
+    )
+
+
+def application_of(push: PoConfirmedPushInd) -> ApplicationId | Refusal:
+    """Return the application that ``push`` is for (AD-9), if it is of the form of a push at all."""
     try:
         application = ApplicationId.of(push.message)
     except DecodeError as error:
         return Refusal(PushStatus.USERRFS, error.reason)
-    media_type = push.message.media_type
-    if not media_type:
+    if not push.message.media_type:
         return Refusal(PushStatus.USERDCU, "the push has no Content-Type")
-    found = _registration_for(application, media_type, registrations)
-    refusal = stranger(push, found, device_list)
-    if refusal is not None:
-        return refusal
+    return application
+
+
+def receiver_of(
+    application: ApplicationId, push: PoConfirmedPushInd, receivers: Iterable[Receiver]
+) -> Registration | None:
+    """Return the registration of that id, by number or by URI, that this way leads to.
+
+    One that names every application gets what nobody else is registered for. A push to every
+    application goes to the first that takes its type.
+    """
+    reached = [one for one in receivers if one.is_reached_by(push.source)]
+    live = [one.registration for one in reached if one.registration.state.is_live]
+    if application.canonical == ANYBODY:
+        media_type = push.message.media_type
+        taking = (one for one in live if takes(one.request, media_type))
+        return next(taking, live[0] if live else None)
+    names = names_of(application)
+    named = (one for one in live if one.push_application_id in names)
+    others = (one for one in live if one.push_application_id == ANYBODY)
+    return next(named, None) or next(others, None)
+
+
+def names_of(application: ApplicationId) -> tuple[str, ...]:
+    """Return what an application of this id may be registered under."""
+    if application.code is not None and application.registered_code is None:
+        # A private code stands for its URI (PPG 5.1.2.1.2).
+        return (application.canonical, f"{application.code:X}")
+    return (application.canonical,)
+
+
+def misfit(
+    found: Registration | None, application: ApplicationId, push: PoConfirmedPushInd
+) -> Refusal | None:
+    """Return why ``found`` does not get the push, or ``None`` if it does."""
     if found is None:
         return Refusal(PushStatus.USERPND, f"no application is registered for {application}")
+    media_type = push.message.media_type
     if not takes(found.request, media_type):
         return Refusal(PushStatus.USERDCU, f"the application does not take {media_type}")
-    return found
+    return None
 
 
 def stranger(
@@ -74,23 +136,3 @@ def stranger(
     if expected and not admits((), expected, source, media_type):
         return Refusal(PushStatus.USERRFS, "the source is not the contact point")
     return None
-
-
-def _registration_for(
-    application: ApplicationId, media_type: str, registrations: Iterable[Registration]
-) -> Registration | None:
-    """Return the registration of that id, by number or by URI (AD-9).
-
-    One that names every application gets what nobody else is registered for. A push to every
-    application goes to the first that takes its type.
-    """
-    live = [one for one in registrations if one.state.is_live]
-    if application.canonical == _ANYBODY:
-        taking = (one for one in live if takes(one.request, media_type))
-        return next(taking, live[0] if live else None)
-    names = {application.canonical}
-    if application.code is not None and application.registered_code is None:
-        names.add(f"{application.code:X}")  # a private code stands for its URI (PPG 5.1.2.1.2)
-    named = (one for one in live if one.push_application_id in names)
-    others = (one for one in live if one.push_application_id == _ANYBODY)
-    return next(named, None) or next(others, None)

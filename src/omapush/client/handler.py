@@ -10,16 +10,56 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
-from omapush.cai.model import Accept, Answer, CaiError, PushEvent, Reject, RejectReason
+from omapush.cai.model import (
+    Accept,
+    Answer,
+    CaiError,
+    PushEvent,
+    Reason,
+    Registration,
+    RegistrationRejected,
+    RegistrationRequest,
+    Reject,
+    RejectReason,
+)
 from omapush.client.mailbox import Delivery, Mailbox
 
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[PushEvent], Awaitable[Answer | None]]
+
+
+class Activation(Protocol):
+    """Reaches applications by what they registered as their Event Handler (CAI-8)."""
+
+    def check(self, request: RegistrationRequest) -> None:
+        """Check the event handler of a registration.
+
+        :raises RegistrationRejected: not of a form that is known, or not allowed here.
+        """
+
+    def handler_for(self, registration: Registration) -> Handler | None:
+        """Return what reaches the application; ``None``: it asks for its events."""
+
+
+class NoActivation:
+    """Knows no event handlers: every application asks for its events."""
+
+    def check(self, request: RegistrationRequest) -> None:
+        """Refuse any event handler."""
+        if request.event_handler not in (None, "", "none"):
+            detail = f"the handler {request.event_handler!r:.80} is not supported"
+            raise RegistrationRejected(Reason.UNSUPPORTED_OPTION, detail, "event_handler")
+
+    def handler_for(self, registration: Registration) -> Handler | None:
+        """Return none."""
+        return None
+
+
 Answered = Callable[[Mailbox, str, Answer], Awaitable[None]]
 
 

@@ -121,6 +121,9 @@ class OtaHttpBinder:
         to = Destination(contact, port, bearer, address, scope)
         return self._connections.begin(to, listener, server_data)
 
+    def announce(self) -> None:
+        self._shared.announce()
+
     async def withdraw(self, server_data: str) -> None:
         """Do nothing: OTA-HTTP has no message for it, the id is missing from what is told next."""
 

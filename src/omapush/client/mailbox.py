@@ -1,14 +1,15 @@
-"""The pushes that wait for one application, handed out one at a time and answered once.
+"""The pushes that wait for one application, handed out in order and answered once.
 
-Several readers may wait; each push goes to exactly one of them, and the next only when it is
-over. The confirmation upstream waits for :attr:`Delivery.answer`; whoever put the push in bounds
-that wait and then calls :meth:`Mailbox.void`.
+Several readers may wait; each push goes to exactly one of them, and the next only when it is over,
+or when the application takes more than one at a time. Whoever put a push in waits for
+:attr:`Delivery.answer`, bounds that wait and then calls :meth:`Mailbox.void`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,25 +25,37 @@ def _future() -> asyncio.Future[Any]:
     return asyncio.get_running_loop().create_future()
 
 
+Handing = Callable[[PushEvent], Awaitable[PushEvent]]
+
+
 @dataclass(slots=True, eq=False)
 class Delivery:
     """A push on its way through a mailbox.
 
+    :ivar handing: is awaited before the push is given to a reader, and returns the event as it is
+        then; when it raises, the push stays where it is.
     :ivar answer: what the application says; ``None`` when it has deregistered.
     :ivar over: done when nothing can change any more; holds what went wrong with an answer, if
         anything did.
+    :ivar taken: set while a reader has it.
     """
 
     event: PushEvent
+    handing: Handing | None = None
     answer: asyncio.Future[Answer | None] = field(default_factory=_future)
     over: asyncio.Future[CaiError | None] = field(default_factory=_future)
     leased: bool = False
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Mailbox:
-    """The mailbox of one registration."""
+    """The mailbox of one registration.
 
-    def __init__(self) -> None:
+    :param max_outstanding: pushes that the application has in hand at a time; may be changed.
+    """
+
+    def __init__(self, max_outstanding: int = 1) -> None:
+        self.max_outstanding = max_outstanding
         self._waiting: deque[Delivery] = deque()
         self._by_id: dict[str, Delivery] = {}
         self._answered: dict[str, None] = {}
@@ -70,9 +83,9 @@ class Mailbox:
         """Whether a push of this size still fits."""
         return len(self._by_id) < MAX_EVENTS and self._octets + octets <= MAX_OCTETS
 
-    async def put(self, event: PushEvent) -> Delivery:
+    async def put(self, event: PushEvent, handing: Handing | None = None) -> Delivery:
         """Add a push; ask :meth:`has_room` before."""
-        delivery = Delivery(event)
+        delivery = Delivery(event, handing)
         self._waiting.append(delivery)
         self._by_id[event.event_id] = delivery
         self._octets += len(event.content)
@@ -96,17 +109,29 @@ class Mailbox:
                     return None
                 delivery = self._waiting.popleft()
                 delivery.leased = True
-                return delivery
+            return await self._handed(delivery)
         except TimeoutError:
             return None
         finally:
             self._readers -= 1
+
+    async def _handed(self, delivery: Delivery) -> Delivery:
+        """Give a delivery to the reader. :raises Exception: what ``handing`` raised."""
+        try:
+            if delivery.handing is not None:
+                delivery.event = await delivery.handing(delivery.event)
+        except BaseException:
+            await self.release(delivery.event.event_id)
+            raise
+        delivery.taken.set()
+        return delivery
 
     async def release(self, event_id: str) -> None:
         """Take back a lease whose holder is gone; the push is the next one again."""
         delivery = self._by_id.get(event_id)
         if delivery is not None and delivery.leased and not delivery.answer.done():
             delivery.leased = False
+            delivery.taken.clear()
             self._waiting.appendleft(delivery)
             await self._tell()
 
@@ -152,8 +177,7 @@ class Mailbox:
         await self._tell()
 
     def _ready(self) -> bool:
-        # One at a time: the next push is handed out when the one before it is over.
-        return bool(self._waiting) and not self.outstanding
+        return bool(self._waiting) and self.outstanding < self.max_outstanding
 
     async def _tell(self) -> None:
         async with self._changed:

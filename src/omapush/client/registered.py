@@ -7,7 +7,9 @@ import secrets
 from collections.abc import Iterable, Sequence
 
 from omapush.cai.model import Registration, RegistrationRequest, RegistrationState
-from omapush.client.applications import MAX_IN_ALL, check_request
+from omapush.client.applications import check_request
+from omapush.client.bindings import RegistrationBindings, WantedBinding
+from omapush.client.dispatch import Receiver
 from omapush.client.handler import Handler
 from omapush.client.mailbox import Mailbox
 from omapush.core.instants import DAY_MS, Instant
@@ -19,20 +21,40 @@ KEPT_FAILED_MS = DAY_MS
 
 
 class Registered:
-    """One registration, its mailbox, and who looks into it.
+    """One registration, its bindings, its mailbox, and who looks into it.
 
     :ivar seen_at: when the application was last heard of.
     :ivar server: the task that calls ``handler``.
     :ivar patience: ends the registration if it stays pending.
+    :ivar ending: the task that ends it at its servers.
     """
 
     def __init__(self, registration: Registration, seen_at: Instant) -> None:
         self.registration = registration
-        self.mailbox = Mailbox()
+        self.mailbox = Mailbox(registration.request.max_outstanding)
         self.seen_at = seen_at
+        self.bindings: RegistrationBindings | None = None
         self.handler: Handler | None = None
         self.server: asyncio.Task[None] | None = None
         self.patience: asyncio.TimerHandle | None = None
+        self.ending: asyncio.Task[None] | None = None
+
+    @property
+    def receiver(self) -> Receiver:
+        """The registration as pushes see it."""
+        if self.bindings is None:
+            return Receiver(self.registration)
+        return Receiver(self.registration, self.bindings.scopes)
+
+    @property
+    def wanted(self) -> tuple[WantedBinding, ...]:
+        """What it is bound by, as it is kept on disk."""
+        return self.bindings.wanted if self.bindings is not None else ()
+
+    @property
+    def granted(self) -> tuple[str, ...]:
+        """Contact points that the registration's servers have named."""
+        return self.bindings.granted if self.bindings is not None else ()
 
     @property
     def state(self) -> RegistrationState:
@@ -68,7 +90,7 @@ def unregistered(
     return entry
 
 
-def outdated(known: Iterable[Registered], new: Registration, now: Instant) -> list[str]:
+def outdated(known: Iterable[Registered], new: Registration, now: Instant, most: int) -> list[str]:
     """Return the failed registrations to forget: replaced by ``new``, old, or too many to keep."""
     failed = [one.registration for one in known if one.state is RegistrationState.FAILED]
     return [
@@ -76,5 +98,5 @@ def outdated(known: Iterable[Registered], new: Registration, now: Instant) -> li
         for number, one in enumerate(reversed(failed))
         if (one.owner, one.push_application_id) == (new.owner, new.push_application_id)
         or now - one.updated > KEPT_FAILED_MS
-        or number >= MAX_IN_ALL
+        or number >= most
     ]

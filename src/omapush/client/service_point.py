@@ -34,10 +34,10 @@ from omapush.cai.model import (
     RegistrationState,
 )
 from omapush.client.agent import PushClient
-from omapush.client.applications import MAX_IN_ALL, MAX_PER_OWNER, user_of
 from omapush.client.content_routes import ClientContent, content_routes
 from omapush.client.mailbox import MAX_EVENTS, MAX_OCTETS
 from omapush.client.peer_credentials import SCOPE_KEY
+from omapush.client.registry import user_of
 from omapush.client.store import ClientStore, ClientStoreError
 from omapush.content.application_id import ApplicationId
 from omapush.core.errors import DecodeError, OmapushError
@@ -122,8 +122,8 @@ class ServicePoint:
                 "cai": ["1.1"],
                 "protocols": {one.value: one is Protocol.OTA_HTTP for one in Protocol},
                 "limits": {
-                    "registrations_per_application": MAX_PER_OWNER,
-                    "registrations": MAX_IN_ALL,
+                    "registrations_per_user": self._client.limits.per_user,
+                    "registrations": self._client.limits.in_all,
                     "waiting_events": MAX_EVENTS,
                     "waiting_octets": MAX_OCTETS,
                     "request_octets": MAX_BODY,

@@ -123,6 +123,10 @@ class SharedBearers:
     ) -> BindingHold:
         return self.begin_with(self.named(profile.bearer_type), profile.bearer_type, listener)
 
+    def announce(self) -> None:
+        """Have the gateways of these bearers told what the client takes."""
+        self._announce()
+
     async def withdraw(self, server_data: str) -> None:
         """There is no server to tell."""
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from omapush.cai.model import (
     CaiVersion,
+    ConnectionProfile,
     Reason,
     Registration,
     RegistrationRejected,
@@ -21,6 +23,7 @@ from omapush.cai.model import (
     RegistrationState,
 )
 from omapush.cai.wire import registration_request, request_members
+from omapush.client.bindings import WantedBinding
 from omapush.client.sqlite_file import Schema, SqliteFile
 from omapush.core.errors import OmapushError
 from omapush.core.instants import DAY_MS, Instant
@@ -51,11 +54,13 @@ CREATE INDEX seen_expires ON seen (expires);
 _SECOND_TABLES = """
 CREATE TABLE binding (
     registration_id TEXT NOT NULL,
-    profile TEXT NOT NULL,
+    number INTEGER NOT NULL,
     protocol TEXT NOT NULL,
+    profile TEXT NOT NULL,
+    scope TEXT NOT NULL,
     server_data TEXT NOT NULL,
     trusted TEXT NOT NULL,
-    PRIMARY KEY (registration_id, profile)
+    PRIMARY KEY (registration_id, number)
 ) WITHOUT ROWID;
 CREATE TABLE event (
     event_id TEXT PRIMARY KEY,
@@ -126,8 +131,13 @@ class ClientStore:
             detail = f"{self.file.path}: a registration in it cannot be read: {error}"
             raise ClientStoreError(detail) from error
 
-    async def keep(self, registration: Registration) -> None:
-        """Store a registration, replacing what was stored under its id."""
+    async def keep(
+        self, registration: Registration, bindings: Sequence[WantedBinding] | None = None
+    ) -> None:
+        """Store a registration, replacing what was stored under its id.
+
+        :param bindings: what it is to be bound by; ``None``: as it was.
+        """
         values = (
             registration.registration_id,
             registration.owner,
@@ -139,15 +149,61 @@ class ClientStore:
             registration.created,
             registration.updated,
         )
+
+        def keep(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT OR REPLACE INTO registration VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values
+            )
+            if bindings is not None:
+                _replace_bindings(connection, registration.registration_id, bindings)
+
+        await self.file.transaction(keep)
+
+    async def note_state(self, registration: Registration) -> None:
+        """Store the state of a registration, if it is still kept."""
         await self._execute(
-            "INSERT OR REPLACE INTO registration VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values
+            "UPDATE registration SET state = ?, updated = ? WHERE registration_id = ?",
+            (registration.state.value, registration.updated, registration.registration_id),
+        )
+
+    async def bindings(self, registration_id: str) -> list[WantedBinding]:
+        """Return what a registration is to be bound by."""
+        statement = (
+            "SELECT protocol, profile, scope, server_data, trusted FROM binding"
+            " WHERE registration_id = ? ORDER BY number"
+        )
+        rows = await self.file.run(
+            lambda connection: connection.execute(statement, (registration_id,)).fetchall()
+        )
+        return [
+            WantedBinding(
+                protocol=row[0],
+                profile=ConnectionProfile(**json.loads(row[1])),
+                scope=row[2],
+                server_data=row[3],
+                trusted=tuple(json.loads(row[4])),
+            )
+            for row in rows
+        ]
+
+    async def note_binding(self, registration_id: str, number: int, binding: WantedBinding) -> None:
+        """Store what a server has said of a binding, if it is still kept."""
+        await self._execute(
+            "UPDATE binding SET server_data = ?, trusted = ?"
+            " WHERE registration_id = ? AND number = ?",
+            (binding.server_data, json.dumps(binding.trusted), registration_id, number),
         )
 
     async def forget(self, registration_id: str) -> None:
-        """Remove a registration."""
-        await self._execute(
-            "DELETE FROM registration WHERE registration_id = ?", (registration_id,)
-        )
+        """Remove a registration and its bindings."""
+
+        def forget(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "DELETE FROM registration WHERE registration_id = ?", (registration_id,)
+            )
+            connection.execute("DELETE FROM binding WHERE registration_id = ?", (registration_id,))
+
+        await self.file.transaction(forget)
 
     async def keep_token(self, token_hash: str, uid: int, now: Instant) -> None:
         """Remember an application token by its hash; forget old ones that hold no registration."""
@@ -208,6 +264,25 @@ class ClientStore:
         return await self.file.run(
             lambda connection: connection.execute(statement, values).fetchone()
         )
+
+
+def _replace_bindings(
+    connection: sqlite3.Connection, registration_id: str, bindings: Sequence[WantedBinding]
+) -> None:
+    connection.execute("DELETE FROM binding WHERE registration_id = ?", (registration_id,))
+    rows = [
+        (
+            registration_id,
+            number,
+            one.protocol,
+            json.dumps(asdict(one.profile)),
+            one.scope,
+            one.server_data,
+            json.dumps(one.trusted),
+        )
+        for number, one in enumerate(bindings)
+    ]
+    connection.executemany("INSERT INTO binding VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _registrations(connection: sqlite3.Connection) -> list[Registration]:

@@ -94,6 +94,9 @@ class OtaWspBinder:
         names = () if wants_own else self._on_port(profile)
         return self._shared.begin_with(names, profile.bearer_type, listener)
 
+    def announce(self) -> None:
+        self._shared.announce()
+
     async def withdraw(self, server_data: str) -> None:
         """Do nothing: nobody was told of the binding."""
 

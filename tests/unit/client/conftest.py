@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from omapush.cai.model import Binding
-from omapush.client.agent import ClientLimits, PushClient
+from omapush.client.agent import ClientLimits, ClientRules, PushClient
+from omapush.client.binder import Binder
+from omapush.client.choice_of_binders import Ways
+from omapush.client.shared_binder import SharedBearers
+from omapush.client.source_trust import FixedList
 from omapush.client.store import ClientStore
 from omapush.client.whitelist import Source
 from omapush.content.message import Header, PushMessage
@@ -93,13 +97,20 @@ async def new_client(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[NewCl
             device_list: tuple[Source, ...] | None = None,
             *,
             bound: bool = True,
+            rules: ClientRules | None = None,
+            binders: Sequence[Binder] | None = None,
+            registrar: Binder | None = None,
         ) -> PushClient:
             store = ClientStore(tmp_path / "client.db")
-            client = PushClient(store, clock, limits, device_list)
+            bearers = SharedBearers("OTA-HTTP", ["TCP/IP"])
+            ways = Ways(tuple(binders) if binders is not None else (bearers,), registrar)
+            judged = rules or ClientRules(judge=FixedList(device_list))
+            client = PushClient(store, clock, limits, judged, ways)
+            client.bearers = bearers
+            if bound:
+                bearers.binding_up(BINDING)
             await client.start()
             stack.push_async_callback(client.close)
-            if bound:
-                client.binding_up(BINDING)
             return client
 
         yield start

@@ -10,9 +10,11 @@ import pytest
 
 from omapush.cai.model import (
     Binding,
+    BindingState,
     ConnectionProfile,
     DeregistrationRejected,
     Reason,
+    Registration,
     RegistrationFailed,
     RegistrationRejected,
     RegistrationRequest,
@@ -20,7 +22,6 @@ from omapush.cai.model import (
     WhitelistEntry,
 )
 from omapush.client.agent import ClientLimits, PushClient
-from omapush.client.applications import MAX_IN_ALL, MAX_PER_OWNER
 from omapush.client.store import ClientStoreError
 from omapush.core.instants import DAY_MS
 from omapush.testing.virtual_clock import VirtualClock
@@ -48,7 +49,7 @@ async def test_registration_is_pending_then_registered(new_client: NewClient) ->
     assert held.state is RegistrationState.PENDING
     waiting = asyncio.ensure_future(held.wait_registered())
     await asyncio.sleep(0)
-    client.binding_up(BINDING)
+    client.bearers.binding_up(BINDING)
     registration = await waiting
     assert registration.state is RegistrationState.REGISTERED
     assert registration.bindings == (BINDING,)
@@ -86,7 +87,6 @@ async def test_application_that_fetches_events_needs_no_handler(client: PushClie
         ("event_handler", "carrier-pigeon:coo", "event_handler"),
         ("event_handler", "exec:[]", "event_handler"),
         ("registration_uri", "https://ppg.example.com/register", "registration_uri"),
-        ("delegated_storage", True, "delegated_storage"),
         ("instance", "urn:uuid:1", "instance"),
         ("profiles", (ConnectionProfile(protocol="OTA-SIP"),), "profiles[0].protocol"),
         ("profiles", (ConnectionProfile(protocol="OTA-FOO"),), "profiles[0].protocol"),
@@ -136,11 +136,11 @@ async def test_client_rejects_registration_while_its_only_bearer_is_down(
     client: PushClient,
 ) -> None:
     """T-16"""
-    client.binding_down("OTA-HTTP", "TCP/IP")
+    client.bearers.binding_down("OTA-HTTP", "TCP/IP")
     error = await rejection_of(client)
     assert error.cause is Reason.UNAVAILABLE
     assert error.cause.retryable
-    client.binding_up(BINDING)
+    client.bearers.binding_up(BINDING)
     held = await client.register_application(WML)
     assert (await held.wait_registered()).bindings == (BINDING,)
 
@@ -206,8 +206,14 @@ async def test_registration_fails_when_no_bearer_comes(new_client: NewClient) ->
     assert caught.value.cause is Reason.TIMEOUT
     assert held.state is RegistrationState.FAILED
     assert client.capabilities().accept_app_id == ("x-omapush:no.application",)
-    client.binding_up(BINDING)
+    client.bearers.binding_up(BINDING)
     assert held.state is RegistrationState.FAILED
+
+
+async def fail(client: PushClient, registration: Registration) -> None:
+    entry = client._registry.get(registration.registration_id)
+    assert entry is not None
+    await client._fail(entry, Reason.TIMEOUT, "no answer in time")
 
 
 async def test_failed_registration_is_replaced_by_new_one(
@@ -215,9 +221,9 @@ async def test_failed_registration_is_replaced_by_new_one(
 ) -> None:
     client = await new_client(bound=False)
     failed = await client.register("P", RegistrationRequest(WML))
-    await client.fail(failed)
+    await fail(client, failed)
     other = await client.register("P", RegistrationRequest(MMS))
-    await client.fail(other)
+    await fail(client, other)
     again = await client.register("P", RegistrationRequest(WML))
     assert again.registration_id != failed.registration_id
     kept = {one.registration_id for one in client.registrations("P")}
@@ -239,12 +245,17 @@ async def test_registrations_survive_restart(new_client: NewClient) -> None:
         ack_timeout_ms=2_500,
     )
     before = await client.register("P", request)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await client._store.registrations()  # what follows from being bound is on disk
     await client.close()
     again = await new_client(bound=False)
     (after,) = again.registrations("P")
     assert (after.registration_id, after.request) == (before.registration_id, request)
-    assert after.state is RegistrationState.PENDING
-    again.binding_up(BINDING)
+    assert after.state is RegistrationState.LOST  # it was registered
+    again.bearers.binding_up(BINDING)
+    (after,) = again.registrations("P")
+    assert after.state is RegistrationState.REGISTERED
     ended = await again.deregister("P", after.registration_id)
     assert ended.state is RegistrationState.DEREGISTERED
     await again.close()
@@ -285,7 +296,7 @@ async def test_failed_registration_cannot_be_deregistered(new_client: NewClient)
     """CAI-48: it is not currently registered."""
     client = await new_client(bound=False)
     registration = await client.register("P", RegistrationRequest(WML))
-    await client.fail(registration)
+    await fail(client, registration)
     with pytest.raises(DeregistrationRejected):
         await client.deregister("P", registration.registration_id)
 
@@ -317,19 +328,19 @@ async def test_loss_and_return_of_bearer_are_status_events(client: PushClient) -
     changes = client.status_changes()
     first = asyncio.ensure_future(anext(changes))
     await asyncio.sleep(0)
-    client.binding_down("OTA-HTTP", "TCP/IP")
-    client.binding_up(BINDING)
+    client.bearers.binding_down("OTA-HTTP", "TCP/IP")
+    client.bearers.binding_up(BINDING)
     lost, back = await first, await anext(changes)
     await changes.aclose()
     assert (lost.new, lost.registration.reason) == (RegistrationState.LOST, Reason.BEARER_LOST)
-    assert lost.registration.bindings == ()
+    assert [one.state for one in lost.registration.bindings] == [BindingState.LOST]
     assert (back.old, back.new) == (RegistrationState.LOST, RegistrationState.REGISTERED)
     assert held.state is RegistrationState.REGISTERED
 
 
 async def test_user_cannot_have_more_registrations_than_limit(client: PushClient) -> None:
     """IF-T10: applications of one user count together."""
-    for number in range(MAX_PER_OWNER):
+    for number in range(client.limits.per_user):
         await client.register(f"uid:1/{number}", RegistrationRequest(f"x:{number}"))
     with pytest.raises(RegistrationRejected) as caught:
         await client.register("uid:1/new", RegistrationRequest("x:one-more"))
@@ -338,7 +349,7 @@ async def test_user_cannot_have_more_registrations_than_limit(client: PushClient
 
 
 async def test_client_cannot_have_more_registrations_than_limit(client: PushClient) -> None:
-    for number in range(MAX_IN_ALL):
+    for number in range(client.limits.in_all):
         await client.register(f"uid:{number}", RegistrationRequest(f"x:{number}"))
     with pytest.raises(RegistrationRejected) as caught:
         await client.register("uid:new", RegistrationRequest("x:one-more"))
@@ -357,5 +368,5 @@ async def test_update_that_runs_beside_loss_of_bearer_keeps_new_state(client: Pu
     await client.register("P", RegistrationRequest(WML))
     update = asyncio.ensure_future(client.register("P", RegistrationRequest(WML, accept=("a/b",))))
     await asyncio.sleep(0)
-    client.binding_down("OTA-HTTP", "TCP/IP")
+    client.bearers.binding_down("OTA-HTTP", "TCP/IP")
     assert (await update).state is RegistrationState.LOST

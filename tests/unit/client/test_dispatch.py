@@ -13,7 +13,7 @@ from omapush.cai.model import (
     WhitelistEntry,
 )
 from omapush.client.applications import check_request
-from omapush.client.dispatch import Refusal, choose
+from omapush.client.dispatch import Receiver, Refusal, application_of, misfit, receiver_of
 from omapush.client.whitelist import admits, read_entries, type_matches
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
@@ -42,37 +42,49 @@ def push(application: str, media_type: str = "text/plain") -> PoConfirmedPushInd
     )
 
 
+def choose(push: PoConfirmedPushInd, registrations: list[Registration]) -> Registration | Refusal:
+    application = application_of(push)
+    if isinstance(application, Refusal):
+        return application
+    found = receiver_of(application, push, [Receiver(one) for one in registrations])
+    refusal = misfit(found, application, push)
+    if refusal is not None:
+        return refusal
+    assert found is not None
+    return found
+
+
 def test_own_registration_goes_before_one_for_every_application() -> None:
     every, own = registered(ANY), registered(WML)
-    assert choose(push("2"), [every, own], None) is own
-    assert choose(push("4"), [every, own], None) is every
+    assert choose(push("2"), [every, own]) is own
+    assert choose(push("4"), [every, own]) is every
 
 
 def test_push_to_every_application_goes_to_first_that_takes_its_type() -> None:
     first, second = registered("x:1", ("image/*",)), registered("x:2", ("text/plain",))
-    assert choose(push("0"), [first, second], None) is second
-    refusal = choose(push(ANY, "audio/amr"), [first, second], None)
+    assert choose(push("0"), [first, second]) is second
+    refusal = choose(push(ANY, "audio/amr"), [first, second])
     assert isinstance(refusal, Refusal)
     assert refusal.status is PushStatus.USERDCU
 
 
 def test_private_code_reaches_registration_under_that_number() -> None:
     private = registered("7FFF")
-    assert choose(push("7fff"), [private], None) is private
-    assert choose(push("vnd.acme:x;app-encoding=7FFF"), [private], None) is private
+    assert choose(push("7fff"), [private]) is private
+    assert choose(push("vnd.acme:x;app-encoding=7FFF"), [private]) is private
     by_uri = registered("vnd.acme:x")
-    assert choose(push("vnd.acme:x;app-encoding=7FFF"), [by_uri], None) is by_uri
+    assert choose(push("vnd.acme:x;app-encoding=7FFF"), [by_uri]) is by_uri
 
 
 @pytest.mark.parametrize("state", [one for one in RegistrationState if not one.is_live])
 def test_registration_that_is_not_live_gets_nothing(state: RegistrationState) -> None:
-    refusal = choose(push(WML), [registered(WML, state=state)], None)
+    refusal = choose(push(WML), [registered(WML, state=state)])
     assert isinstance(refusal, Refusal)
     assert refusal.status is PushStatus.USERPND
 
 
 def test_malformed_application_id_costs_235() -> None:
-    refusal = choose(push("not an id"), [registered(WML)], None)
+    refusal = choose(push("not an id"), [registered(WML)])
     assert isinstance(refusal, Refusal)
     assert refusal.status is PushStatus.USERRFS
 

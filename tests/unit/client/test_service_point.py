@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from starlette.types import Message
 
-from omapush.cai.model import RegistrationRequest
+from omapush.cai.model import Reason, RegistrationRequest
 from omapush.client.agent import PushClient
 from omapush.client.peer_credentials import SCOPE_KEY, PeerCredentialsProtocol
 from omapush.client.service_client import (
@@ -308,7 +308,7 @@ async def test_event_of_reader_that_hung_up_goes_to_next_reader(
     )
     writer.write(request.encode())
     await writer.drain()
-    entry = client._registered[registration["id"]]
+    entry = client._registry.get(registration["id"])
     await until(lambda: entry.mailbox.readers)
     writer.close()
     await writer.wait_closed()
@@ -334,12 +334,13 @@ async def test_two_readers_get_one_event_once(application: ServiceClient, link: 
 
 async def test_registration_can_be_awaited(application: ServiceClient, client: PushClient) -> None:
     """T-01 over the socket."""
-    client._bindings.clear()
+    client.bearers._bearers["tcp/ip"].is_up = None
     registration = await application.register(REQUEST, wait_seconds=0)
     assert registration["state"] == "pending"
     waiting = asyncio.ensure_future(application.registration(registration["id"], 30))
     await until(lambda: client._listeners)
-    await client.fail(client.live_registrations()[0])
+    entry = client._registry.get(registration["id"])
+    await client._fail(entry, Reason.TIMEOUT, "no answer in time")
     answer = await waiting
     assert (answer["state"], answer["reason"]) == ("failed", "timeout")
 

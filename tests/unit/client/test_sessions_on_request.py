@@ -79,7 +79,9 @@ async def sessions(
 ) -> AsyncIterator[ClientPushSessions]:
     limits = SessionLimits(steady_ms=MINUTE_MS)
     client = await new_client()
-    sessions = ClientPushSessions(client, client, ports.open, None, lambda: 1, clock, limits)
+    sessions = ClientPushSessions(
+        client, client.bearers, ports.open, None, lambda: 1, clock, limits
+    )
     yield sessions
     await sessions.close()
 

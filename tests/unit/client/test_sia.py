@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from omapush.cai.model import RegistrationRejected
-from omapush.client.agent import PushClient
+from omapush.client.agent import ClientRules, PushClient
+from omapush.client.choice_of_binders import Ways
 from omapush.client.dispatch import Refusal
+from omapush.client.shared_binder import SharedBearers
 from omapush.client.sia import (
     Decision,
     GatewayAddress,
@@ -19,6 +21,7 @@ from omapush.client.sia import (
     SiaSettings,
     Variant,
 )
+from omapush.client.source_trust import FixedList
 from omapush.client.store import ClientStore
 from omapush.client.whitelist import Source
 from omapush.content.application_id import ApplicationId
@@ -53,6 +56,8 @@ SETTINGS = SiaSettings(gateways=NETWORKS)
 WSP, HTTP = (Variant.OTA_WSP,), (Variant.OTA_HTTP,)
 NOW = Instant(1_000_000)
 ANYTHING = ApplicationId.parse("x-wap-application:*")
+
+BOUND = Ways((SharedBearers("OTA-WSP", ["SMS"]),))
 
 
 class Sessions:
@@ -245,7 +250,9 @@ async def client_with(
         return {one.push_application_id for one in client.live_registrations()}
 
     sia = SessionInitiationApplication(SETTINGS, sessions, clock, registered)
-    client = PushClient(store, clock, None, device_list, [sia])
+    client = PushClient(
+        store, clock, None, ClientRules(judge=FixedList(device_list), own=[sia]), BOUND
+    )
     await client.start()
     return client
 

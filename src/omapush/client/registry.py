@@ -1,0 +1,136 @@
+"""The registrations of a running client: whose is what, found by id, owner and application.
+
+The rules of CAI 5.1: within one scope a push application id belongs to one application (CAI-20),
+which may register again to change its registration (CAI-21). Scopes are what CAI-22 to CAI-25 make
+exceptions for: an instance tag, a port of its own, a server or session of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from omapush.cai.model import Reason, RegistrationRejected
+from omapush.client.dispatch import ANYBODY, Receiver, names_of
+from omapush.client.registered import Registered
+from omapush.content.application_id import ApplicationId
+
+
+def user_of(owner: str) -> str:
+    """Return whom limits are counted for: a user may have many applications."""
+    return owner.partition("/")[0]
+
+
+class Registry:
+    """Every registration that this client knows, also those that are ending or have failed.
+
+    :param per_user: live registrations that one user may have. :param in_all: and all together.
+    """
+
+    def __init__(self, per_user: int, in_all: int) -> None:
+        self.per_user = per_user
+        self.in_all = in_all
+        self._by_id: dict[str, Registered] = {}
+        self._live: dict[str, dict[str, Registered]] = {}
+        self._of_user: Counter[str] = Counter()
+        self._counted: dict[str, tuple[str, str]] = {}
+
+    def __iter__(self) -> Iterator[Registered]:
+        return iter(list(self._by_id.values()))
+
+    def get(self, registration_id: str) -> Registered | None:
+        """Return a registration by its id."""
+        return self._by_id.get(registration_id)
+
+    def add(self, entry: Registered) -> None:
+        """Take a registration in."""
+        self._by_id[entry.registration.registration_id] = entry
+        self.note(entry)
+
+    def remove(self, registration_id: str) -> None:
+        """Forget a registration."""
+        if self._by_id.pop(registration_id, None) is not None:
+            self._uncount(registration_id)
+
+    def note(self, entry: Registered) -> None:
+        """Take note of a state or owner that has changed."""
+        registration = entry.registration
+        self._uncount(registration.registration_id)
+        if not registration.state.is_live:
+            return
+        identifier, user = registration.push_application_id, user_of(registration.owner)
+        self._live.setdefault(identifier, {})[registration.registration_id] = entry
+        self._of_user[user] += 1
+        self._counted[registration.registration_id] = (identifier, user)
+
+    def live(self) -> list[Registered]:
+        """Return every registration that counts."""
+        return [self._by_id[registration_id] for registration_id in self._counted]
+
+    def of_owner(self, owner: str) -> list[Registered]:
+        """Return what one application has registered."""
+        return [entry for entry in self._by_id.values() if entry.registration.owner == owner]
+
+    def candidates(self, application: ApplicationId) -> list[Receiver]:
+        """Return the live registrations that a push for ``application`` may be for."""
+        if application.canonical == ANYBODY:
+            return [entry.receiver for entry in self.live()]
+        identifiers = dict.fromkeys((*names_of(application), ANYBODY))
+        return [
+            entry.receiver
+            for identifier in identifiers
+            for entry in self._live.get(identifier, {}).values()
+        ]
+
+    def own(
+        self,
+        owner: str,
+        application: ApplicationId,
+        instance: str | None,
+        scopes: Iterable[str],
+    ) -> Registered | None:
+        """Return the owner's live registration that a new request updates.
+
+        :raises RegistrationRejected: another application has the id, or the limits are reached.
+        """
+        wanted = set(scopes)
+        same = self._live.get(application.canonical, {}).values()
+        for entry in same:
+            one = entry.registration
+            if one.owner == owner and one.request.instance == instance:
+                self._check_others(entry, same, application, wanted)
+                return entry
+        self._check_others(None, same, application, wanted)
+        if self._of_user[user_of(owner)] >= self.per_user or len(self._counted) >= self.in_all:
+            raise RegistrationRejected(
+                Reason.LIMIT_EXCEEDED,
+                f"at most {self.per_user} registrations of a user and {self.in_all} in all",
+            )
+        return None
+
+    def _check_others(
+        self,
+        own: Registered | None,
+        same: Iterable[Registered],
+        application: ApplicationId,
+        wanted: set[str],
+    ) -> None:
+        for entry in same:
+            if entry is not own and wanted & set(entry.receiver.scopes):
+                raise RegistrationRejected(
+                    Reason.ALREADY_REGISTERED,
+                    f"another application is registered for {application}",
+                    "push_application_id",
+                )
+
+    def _uncount(self, registration_id: str) -> None:
+        counted = self._counted.pop(registration_id, None)
+        if counted is None:
+            return
+        identifier, user = counted
+        del self._live[identifier][registration_id]
+        if not self._live[identifier]:
+            del self._live[identifier]
+        self._of_user[user] -= 1
+        if not self._of_user[user]:
+            del self._of_user[user]
