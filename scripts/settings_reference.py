@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 
 from omapush.daemon.client_settings import ContactTable
 from omapush.daemon.permission_settings import ToleranceTable
+from omapush.daemon.service_registration_settings import ServiceCredentialsTable
 from omapush.daemon.settings import ClientSettings, PpgSettings
 from omapush.daemon.settings_table import Endpoint
 
@@ -39,6 +40,7 @@ def main() -> int:
             *_keys("`tolerance`, within other tables", ToleranceTable),
             *_keys("`[[clients.contacts]]`", ContactTable),
             *_kind("The client: `omapush client`", ClientSettings),
+            *_keys("`[[service_registration.credentials]]`", ServiceCredentialsTable),
         ]
     )
     wanted = wanted.rstrip() + "\n"
@@ -125,7 +127,7 @@ def _value(annotation: object) -> str:
 def _type_name(kind: type) -> str:
     if kind is Endpoint:
         return "`host:port`"
-    if kind in (ToleranceTable, ContactTable):
+    if kind in (ToleranceTable, ContactTable, ServiceCredentialsTable):
         return "table, see below"
     names = {str: "text", int: "number", float: "number", bool: "true or false", SecretStr: "text"}
     if kind in names:

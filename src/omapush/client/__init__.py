@@ -23,6 +23,13 @@ Short messages come by another road, because nobody waits for their answer::
 Some pushes are for the client itself (``own_application``): session initiation requests, which
 ``sia`` turns into wishes for sessions; ``push_sessions`` holds those.
 
+Where a push service arranges the ways by which pushes come, the client registers there and binds
+what it answers::
+
+    agent ──► service_registration_binder ──► service_registration_hold (over time)
+                                                  │        └── registered_profiles ──► (binders)
+                                                  └── service_registration ──► (the push service)
+
 ``conversion`` puts content into the written form that an application takes, text or binary.
 
 Beside applications, the client itself takes the content types that push defines, where the settings
@@ -33,6 +40,9 @@ say so and no application is registered for them::
                              ├───────► cache                                        CO, content
                              └───────► bootstrap ──► a handler of the program's     provisioning
     user ──► service_point ──► content_routes ──► indications, services, cache
+
+Simulated clients, for load tests, have nothing of the above: ``farm`` is their map, ``farm_script``
+says what they do with pushes, ``farm_opening`` opens their ways.
 
 ``registered`` holds what belongs to one registration while the process lives; ``service_client`` is
 for applications in other processes and knows nothing of the rest.

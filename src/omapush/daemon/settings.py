@@ -31,6 +31,7 @@ from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
 from omapush.daemon.profile_settings import ProfilesTable
 from omapush.daemon.push_sessions import PushSessionsTable
 from omapush.daemon.resolution import GroupTable, ResolverTable
+from omapush.daemon.service_registration_settings import ServiceRegistrationTable
 from omapush.daemon.settings_table import (
     AddressSetting,
     Endpoint,
@@ -44,7 +45,7 @@ from omapush.daemon.wsp_settings import HeaderProfileTable, OtaWspTable
 from omapush.ppg.authentication import ANONYMOUS
 from omapush.ppg.credentials import Scheme
 from omapush.ppg.lifecycle import InDoubtPolicy
-from omapush.ppg.policy import DEFAULT_FORBIDDEN_TARGETS
+from omapush.web.policy import DEFAULT_FORBIDDEN_TARGETS
 
 
 class LogTable(_Table):
@@ -474,6 +475,7 @@ class ClientSettings(FileSettings):
     modem: ModemTable = ModemTable()
     sia: SiaTable = SiaTable()
     whitelist: WhitelistTable = WhitelistTable()
+    service_registration: ServiceRegistrationTable = ServiceRegistrationTable()
     built_in: BuiltInTable = BuiltInTable()
     inbox: InboxTable = InboxTable()
     log: LogTable = LogTable()
