@@ -113,14 +113,10 @@ class DialPorts:
 
 
 class DialledConnections:
-    """Keeps a connection to each destination that somebody holds.
+    """Keeps a connection to each destination that somebody holds."""
 
-    :param announce: is called when what is announced may have changed.
-    """
-
-    def __init__(self, ports: DialPorts, announce: Callable[[], None]) -> None:
+    def __init__(self, ports: DialPorts) -> None:
         self._ports = ports
-        self._announce = announce
         self._connections: dict[Destination, _Kept] = {}
 
     def begin(self, to: Destination, listener: BindingListener, server_data: str) -> Hold:
@@ -128,9 +124,8 @@ class DialledConnections:
         kept = self._connections.get(to)
         if kept is None:
             kept = self._connections[to] = _Kept(to, self._ports, self._forget)
-        hold = Hold(listener, self._announce, kept.leave)
+        hold = Hold(listener, kept.leave)
         kept.join(hold, was_up=bool(server_data))
-        self._announce()
         return hold
 
     def announce(self) -> None:

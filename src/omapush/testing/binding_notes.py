@@ -29,7 +29,7 @@ class BindingNotes:
         self.trusted: list[str] = []
         self._changed = asyncio.Event()
 
-    def changed(self, binding: Binding) -> None:
+    def changed(self, binding: Binding, number: int = 0) -> None:
         """Note it."""
         self.told.append(binding)
         self._changed.set()

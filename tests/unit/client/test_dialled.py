@@ -86,7 +86,7 @@ class World:
             self.receiver,
             DialLimits(first_wait_ms=1_000, longest_wait_ms=4_000, steady_ms=MINUTE_MS),
         )
-        self.connections = DialledConnections(ports, lambda: None)
+        self.connections = DialledConnections(ports)
 
     async def _dial(
         self,
@@ -339,7 +339,7 @@ async def test_tls_that_fails_later_is_tried_again(world: World) -> None:
         HttpTerminalSettings("1"),
         world.receiver,
     )
-    connections = DialledConnections(ports, lambda: None)
+    connections = DialledConnections(ports)
     connections.begin(to_port(4036, tls=True), notes, WAS_UP)
     assert (await notes.until(PENDING)).reason is Reason.SECURITY_FAILURE
     await world.next_try()
@@ -357,7 +357,7 @@ async def test_fault_of_our_own_fails_the_binding_and_is_logged(world: World) ->
     ports = DialPorts(
         dial, world._wait, world.clock, lambda: 0.0, HttpTerminalSettings("1"), world.receiver
     )
-    connections = DialledConnections(ports, lambda: None)
+    connections = DialledConnections(ports)
     hold = connections.begin(to_port(4035), notes, WAS_UP)
     assert (await notes.until(FAILED)).reason is Reason.INTERNAL_ERROR
     hold.refresh(registration_of())

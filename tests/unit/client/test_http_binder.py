@@ -65,8 +65,7 @@ class World:
                 lambda: 0.0,
                 HttpTerminalSettings("1"),
                 Nobody(),
-            ),
-            lambda: None,
+            )
         )
         self.shared = SharedBearers("OTA-HTTP", ["TCP/IP", "GPRS"])
         places = HttpPlaces(4035, {"GPRS": "127.0.0.2"})
@@ -212,6 +211,7 @@ async def test_binding_that_cannot_be_had_any_more_fails(
     hold = world.binder.begin(registration_of(), given, notes, "")
     assert (notes.states, notes.told[0].reason) == ([FAILED], cause)
     hold.refresh(registration_of())
+    world.binder.announce()
     await hold.close()
     await world.binder.withdraw("was up")
 

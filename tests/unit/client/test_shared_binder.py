@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from omapush.cai.model import (
@@ -14,7 +12,6 @@ from omapush.cai.model import (
     RegistrationRejected,
     RegistrationRequest,
 )
-from omapush.client.announcement import Announcement
 from omapush.client.binder import SHARED, BearerOffer
 from omapush.client.shared_binder import SharedBearers
 from omapush.testing.binding_notes import BindingNotes, registration_of
@@ -150,20 +147,14 @@ async def test_nothing_is_told_of_a_binding_that_was_left_off() -> None:
     await binder.withdraw("")
 
 
-async def test_changes_are_announced_once_for_all_that_happens_at_a_time() -> None:
+async def test_those_who_know_gateways_are_told_to_announce() -> None:
     announced: list[str] = []
-    announcement = Announcement([lambda: announced.append("now")])
-    binder = SharedBearers("OTA-HTTP", ["TCP/IP"], announcement.soon)
-    holds = [binder.begin(registration_of(), ANY, BindingNotes(), "") for _ in range(3)]
-    for hold in holds:
-        hold.refresh(registration_of())
+    binder = bearers()
+    binder.announce()
+    binder.announce_to(lambda: announced.append("sessions"))
+    binder.announce_to(lambda: announced.append("listeners"))
+    hold = binder.begin(registration_of(), ANY, BindingNotes(), "")
+    hold.refresh(registration_of())
     assert announced == []
-    await turn()
-    assert announced == ["now"]
-    await holds[0].close()
-    await turn()
-    assert announced == ["now", "now"]
-
-
-async def turn() -> None:
-    await asyncio.sleep(0)
+    binder.announce()
+    assert announced == ["sessions", "listeners"]

@@ -62,13 +62,9 @@ class World:
     def __init__(self) -> None:
         self.bearer = UdpBearer(VirtualClock())
         self.receiver = Receiver()
-        self.announced = 0
         self.shared = SharedBearers("OTA-WSP", ["UDP", "SMS", "WSP session"])
-        self.ports = OwnPorts(self.bearer, LOOPBACK, self.receiver, self._announce)
+        self.ports = OwnPorts(self.bearer, LOOPBACK, self.receiver)
         self.binder = OtaWspBinder(self.shared, 2948, self.ports)
-
-    def _announce(self) -> None:
-        self.announced += 1
 
     async def free_port(self) -> int:
         probe = await self.bearer.open(LOOPBACK, 0, lambda octets, peer: None)
@@ -139,7 +135,7 @@ async def test_application_gets_port_that_it_asks_for_and_its_pushes_say_so(
     assert push.source == PushSource("OTA-WSP", "UDP", LOOPBACK, binding=scope)
     assert push.message.body == b"hello"
     hold.refresh(registration_of())
-    assert world.announced == 2
+    world.binder.announce()
     await hold.close()
 
 
@@ -202,7 +198,7 @@ async def test_port_that_another_process_has_fails_the_binding(world: World) -> 
 
 
 async def test_port_at_an_address_that_is_not_here_fails_the_binding(world: World) -> None:
-    ports = OwnPorts(world.bearer, "203.0.113.77", world.receiver, lambda: None)
+    ports = OwnPorts(world.bearer, "203.0.113.77", world.receiver)
     notes = BindingNotes()
     ports.begin(2950, "OTA-WSP port 2950", notes)
     assert (await notes.until(FAILED)).reason is Reason.UNAVAILABLE

@@ -155,15 +155,16 @@ async def test_gateway_that_was_told_otherwise_has_to_ask_anew() -> None:
         gateway = DialledGateway(SystemClock())
         await gateway.dial(LOOPBACK, settings.ota_http.listen.port)
         assert (await gateway.registered()).capabilities.accept_app_id == (WML,)
-        hold.refresh(registration_of())  # nothing has changed
+        binders.http.announce()  # nothing has changed
         assert (await gateway.push(HELLO)).kind is OutcomeKind.DONE
         agent.takes = ClientCapabilities(accept=("*/*",), accept_app_id=(WML, MMS))
-        hold.refresh(registration_of())
+        binders.http.announce()
         await gateway.until(lambda: not gateway.links)
         await gateway.dial(LOOPBACK, settings.ota_http.listen.port)
         assert (await gateway.registered(2)).capabilities.accept_app_id == (WML, MMS)
         agent.takes = ClientCapabilities(accept=("*/*",), accept_app_id=())
         await hold.close()
+        binders.http.announce()
         await gateway.until(lambda: not gateway.links)
 
 
