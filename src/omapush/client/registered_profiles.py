@@ -236,7 +236,7 @@ class _WayListener:
         self._way = way
         self._listener = listener
 
-    def changed(self, binding: Binding) -> None:
+    def changed(self, binding: Binding, number: int = 0) -> None:
         """The binding is as it says now."""
         self._profiles.changed(self._way, binding)
 
