@@ -12,6 +12,16 @@ Who calls whom::
                    │
                    └── status: every change of state, to whoever listens
 
+Registrations get the ways over which their pushes come from binders, one for each Push-OTA variant,
+and hear from them how these fare (``binder`` is the port)::
+
+    agent ──► http_binder ──► shared_binder (listeners: who runs them reports up and down)
+       │          └────────► dialled (TO-TCP: dials a contact_point, and again after waits)
+       └────► wsp_binder ───► shared_binder (UDP, short messages, sessions)
+                  └────────► own_ports (a UDP port for one application)
+
+``push_receiver`` is the agent, as those see it who bring pushes.
+
 Short messages come by another road, because nobody waits for their answer::
 
     (modem) ──► short_message_intake ──► short_messages (pure: what is it, is it whole)

@@ -97,8 +97,8 @@ Withdrawal = LetGo | Refused | Hangs
 class Announced:
     """What a server was told.
 
-    :ivar occasion: ``begin``, ``refresh`` or ``withdraw``.
-    :ivar registration_id: for which it was told; empty when a binding was withdrawn.
+    :ivar occasion: ``begin``, ``refresh``, ``announce`` or ``withdraw``.
+    :ivar registration_id: for which it was told; empty where it was for none in particular.
     :ivar application_ids: the union over all applications at that moment; ``types`` likewise.
     """
 
@@ -260,6 +260,10 @@ class ScriptedBinder:
             case Nothing():
                 pass
         return binding
+
+    def announce(self) -> None:
+        """Note what servers are told now."""
+        self.note("announce", "")
 
     async def withdraw(self, server_data: str) -> None:
         self.withdrawn.append(server_data)
