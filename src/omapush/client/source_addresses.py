@@ -245,7 +245,8 @@ def comparable_uri(text: str) -> str | None:
     port = "" if found["port"] is None else f":{int(found['port'])}"
     # Parameters of a SIP URI say how to reach it, not whom.
     after = "" if scheme in _SIP_SCHEMES else (found["rest"] or "").rstrip("/")
-    return f"{scheme}:{user}{found['host'].lower()}{port}{after}"
+    slashes = "//" if rest.startswith("//") else ""
+    return f"{scheme}:{slashes}{user}{found['host'].lower()}{port}{after}"
 
 
 def _host(text: str) -> HostName | Network | None:
