@@ -58,7 +58,7 @@ ADDRESSES = st.sampled_from(
 )
 PPGS = st.builds(
     lambda address, applications, extensions, name: TrustedSource(
-        TrustedKind.PPG, *address, applications, named_apart(extensions), name
+        TrustedKind.PPG, address[0], address[1], applications, named_apart(extensions), name
     ),
     ADDRESSES,
     APPLICATIONS,

@@ -34,7 +34,7 @@ from omapush.cai.model import (
 )
 from omapush.client.dispatch import Refusal
 from omapush.client.host_names import HostNames, Resolve
-from omapush.client.push_mo import ddf, documents, json_form, tnds
+from omapush.client.push_mo import ddf, documents, json_form, provisioning, tnds
 from omapush.client.push_mo.model import (
     DefaultProfile,
     Finding,
@@ -64,6 +64,7 @@ from omapush.client.whitelist import (
     sources_of,
 )
 from omapush.content.application_id import ApplicationId
+from omapush.content.provisioning.model import ProvisioningDocument
 from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import Instant
 from omapush.ota.interface import PoConfirmedPushInd, PushFlag, PushSource, PushStatus
@@ -385,6 +386,29 @@ class SourceTrust:
         reading = documents.read(octets, media_type)
         adds = documents.base_type(media_type) in documents.ADDITIONS
         origin = origin or (Origin.CP if adds else Origin.MO)
+        return await self._import(reading, origin, adds=adds)
+
+    async def import_provisioning(self, document: ProvisioningDocument) -> ImportReport:
+        """Take a client provisioning document that the device has accepted, for ``cp``.
+
+        :raises CaiError: too many entries.
+        :raises OmapushError: it cannot be written; nothing is changed.
+        """
+        return await self._import(provisioning.read(document), Origin.CP, adds=True)
+
+    def export(self, form: Form) -> bytes:
+        """Return the object, or the description of its tree; secrets are left out."""
+        match form:
+            case Form.TNDS:
+                return tnds.write(readable(self._tree.root))
+            case Form.JSON:
+                return json_form.write(self._device.mo)
+            case Form.DDF:
+                return ddf.document()
+
+    # -- inside --
+
+    async def _import(self, reading: Reading, origin: Origin, *, adds: bool) -> ImportReport:
         _check_changeable(origin)
         entries = reading.mo.whitelist or ()
         async with self._changing:
@@ -401,22 +425,10 @@ class SourceTrust:
         log.info(
             "push_mo_imported",
             origin=origin.value,
-            entries=len(entries),
-            not_taken=len(report.findings),
+            entries=report.entries,
+            findings=len(report.findings),
         )
         return report
-
-    def export(self, form: Form) -> bytes:
-        """Return the object, or the description of its tree; secrets are left out."""
-        match form:
-            case Form.TNDS:
-                return tnds.write(readable(self._tree.root))
-            case Form.JSON:
-                return json_form.write(self._device.mo)
-            case Form.DDF:
-                return ddf.document()
-
-    # -- inside --
 
     async def _extend(self, origin: Origin, entries: Sequence[TrustedSource]) -> None:
         """Add the entries that are not there yet. Call with the lock held."""

@@ -29,7 +29,7 @@ from omapush.client.store import ClientStore, ClientStoreError
 from omapush.client.trust import Form, Origin, SourceTrust, TrustError
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
-from omapush.content.provisioning.documents import TEXT_MEDIA_TYPE
+from omapush.content.provisioning.documents import TEXT_MEDIA_TYPE, read_text
 from omapush.core.instants import HOUR_MS, Instant
 from omapush.ota.interface import (
     AddressKind,
@@ -181,6 +181,8 @@ async def test_empty_whitelist_trusts_nobody_but_provisioned_proxies(new_trust: 
     assert not await is_taken(trust, "192.0.2.77")
     report = await trust.import_mo(PROXY % 1, TEXT_MEDIA_TYPE)
     assert (report.origin, report.entries) == (Origin.CP, 1)
+    assert await trust.import_provisioning(read_text(PROXY % 1)) == report
+    assert [one.entry.addr for one in trust.entries()] == ["192.0.2.77"]
     assert await is_taken(trust, "192.0.2.77")
     assert not await is_taken(trust, "192.0.2.10")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -164,13 +165,14 @@ async def test_subtree_and_atomic_are_added_by_requests(
     done = await http.post("/v1/mo", json={"atomic": [commands[2], commands[0]]})
     assert (done.status_code, done.json()["results"][0]["items"][0]["value"]) == (200, "PushWL")
     assert trust.entries() == []
-    for wrong in (
+    wrong_ones: tuple[dict[str, Any], ...] = (
         {"atomic": []},
         {"atomic": ["x"]},
         {"atomic": [{"command": "move", "uri": "."}]},
         {"uri": 1},
         {"uri": "./Push/Ext", "colour": "green"},
-    ):
+    )
+    for wrong in wrong_ones:
         assert (await http.post("/v1/mo", json=wrong)).status_code == 400
 
 

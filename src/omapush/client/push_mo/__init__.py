@@ -3,9 +3,9 @@
 Who calls whom::
 
     (DM client, person's tool) ──► tree ──► schema ──► node      commands, statuses of OMA DM
-    (file, push)  ──► documents ──► tnds        ──► node_form ──► model
-                              ├───► json_form   ──────────────────► model
-                              └───► provisioning ─────────────────► model
+    (file, request) ──► documents ──► tnds        ──► node_form ──► model
+                          ├────► json_form   ─────────────────► model
+                          └────► provisioning ────────────────► model
     ddf ──► schema
     client.trust ──► tree, documents, node_form; it keeps the tree on disk
 

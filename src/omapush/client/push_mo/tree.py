@@ -157,7 +157,7 @@ class ManagementTree:
     def __init__(
         self,
         root: Node | None = None,
-        location: str = f"./{ROOT}",
+        location: str = "./Push",
         limits: TreeLimits | None = None,
     ) -> None:
         self.root = root or interior(ROOT)

@@ -10,6 +10,7 @@ from omapush.client.push_mo.node_form import model_of
 from omapush.client.push_mo.schema import OBJECT_ID
 from omapush.client.push_mo.tree import (
     Add,
+    Command,
     Delete,
     Exec,
     Get,
@@ -167,7 +168,7 @@ def test_subtree_is_added_at_once_or_not_at_all(tree: ManagementTree) -> None:
 
 def test_atomic_commands_are_done_together_or_not_at_all(tree: ManagementTree) -> None:
     before = tree.root
-    commands = [
+    commands: list[Command] = [
         Add("./Push/PushWL/TrustedSMSC/s1/Addr", "+358501"),
         Delete("./Push/PushWL/TrustedPPG/p9"),
         Delete(ENTRY),
