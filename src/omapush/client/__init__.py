@@ -30,6 +30,13 @@ Short messages come by another road, because nobody waits for their answer::
                    │        └── sqlite_file: what the three stores share, one file each
                    └── agent, again and again until the push is taken, refused or too old
 
+Whose pushes are taken is decided by lists, of the device and of each registration::
+
+    confirmation ──► trust ──► whitelist, source_addresses (pure), host_names (look-ups)
+                       ├─────► push_mo (pure): the Push Management Object, its tree and documents
+                       └─────► sqlite_file: lists and tree, on disk before a change is answered
+    user, DM client ──► service_point ──► trust_routes ──► trust
+
 Some pushes are for the client itself (``own_application``): session initiation requests, which
 ``sia`` turns into wishes for sessions; ``push_sessions`` holds those.
 
