@@ -7,7 +7,7 @@ refuses with ``unsupported_type``, 429 with ``busy``, 5xx with ``try_later``, an
 
 Behind a Unix socket must be a process of the user who registered, as the kernel tells: otherwise
 one user could make the client speak to a server that he himself cannot reach. Who registered as
-root names whom he likes.
+root names whom he likes. A port of this host is open to every user anyway.
 """
 
 from __future__ import annotations
