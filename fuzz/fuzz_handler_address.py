@@ -9,8 +9,13 @@ with atheris.instrument_imports():
     from omapush.client.handlers.address import parse_address, scheme_of
 
 
+BEGINNINGS = ("", "exec:", 'exec:["/', "unix:/", "http:", "http://127.0.0.1", "dbus:", "python:")
+
+
 def test_one_input(data: bytes) -> None:
-    text = data.decode("utf-8", "surrogateescape")
+    # The kinds are looked up by name, which a fuzzer does not guess.
+    text = BEGINNINGS[data[0] % len(BEGINNINGS)] if data else ""
+    text += data[1:].decode("utf-8", "surrogateescape")
     try:
         address = parse_address(text)
     except RegistrationRejected:
