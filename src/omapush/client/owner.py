@@ -1,8 +1,8 @@
 """Who registered, read from the words that the ways in give. Pure.
 
-``in-process``; ``uid:1000/...`` for the service access point, ``dbus:1000/...`` for D-Bus and
-``file:1000/absolute/path`` for a file of registrations: how it came, the user id that the system
-vouches for, and behind the slash which of the user's applications it is.
+``in-process``; ``uid:1000/...`` for the service access point, ``uid:1000/dbus:...`` for D-Bus and
+``file:1000/absolute/path`` for a file of registrations: the user id that the system vouches for,
+and behind the slash which of the user's applications it is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import enum
 import re
 from dataclasses import dataclass
 
-_OF_USER = re.compile(r"([a-z]+):([0-9]{1,10})(?:/.*)?", re.ASCII | re.DOTALL)
+_OF_USER = re.compile(r"(uid|file):([0-9]{1,10})/(dbus:)?.*", re.ASCII | re.DOTALL)
 
 
 class OwnerKind(enum.StrEnum):
@@ -21,9 +21,6 @@ class OwnerKind(enum.StrEnum):
     SOCKET = "socket"
     DBUS = "dbus"
     FILE = "file"
-
-
-_KINDS = {"uid": OwnerKind.SOCKET, "dbus": OwnerKind.DBUS, "file": OwnerKind.FILE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +40,11 @@ class Owner:
         if text == OwnerKind.IN_PROCESS:
             return cls(OwnerKind.IN_PROCESS)
         found = _OF_USER.fullmatch(text)
-        kind = _KINDS.get(found[1]) if found else None
-        if found is None or kind is None:
+        if found is None:
             return cls(None)
-        return cls(kind, int(found[2]))
+        if found[1] == "file":
+            return cls(OwnerKind.FILE, int(found[2]))
+        return cls(OwnerKind.DBUS if found[3] else OwnerKind.SOCKET, int(found[2]))
 
 
 def file_owner(uid: int, path: str) -> str:

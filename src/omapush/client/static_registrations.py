@@ -164,7 +164,7 @@ class StaticRegistrations:
         return [
             one
             for one in self._agent.live_registrations()
-            if Owner.of(one.owner).kind is OwnerKind.FILE and "/" in one.owner
+            if Owner.of(one.owner).kind is OwnerKind.FILE
         ]
 
 

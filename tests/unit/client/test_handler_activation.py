@@ -80,7 +80,7 @@ def test_only_local_servers_are_enabled_by_default() -> None:
 def test_what_runs_with_the_clients_rights_is_not_for_other_users(module: None) -> None:
     activation = Activation(EVERYTHING, CLIENT_UID)
     for text in (PROGRAM, FUNCTION):
-        for owner in ("uid:1000/t", "dbus:1000/:1.5", file_owner(1000, "/etc/a.toml")):
+        for owner in ("uid:1000/t", "uid:1000/dbus::1.5", file_owner(1000, "/etc/a.toml")):
             assert refusal(activation, text, owner) is Reason.PERMISSION_DENIED
         for owner in ("in-process", "uid:990/t", "uid:0/t", file_owner(0, "/etc/a.toml")):
             activation.check(owner, request(text))
@@ -89,7 +89,17 @@ def test_what_runs_with_the_clients_rights_is_not_for_other_users(module: None) 
 
 def test_owner_that_is_not_understood_has_no_event_handler() -> None:
     activation = Activation(EVERYTHING, CLIENT_UID)
-    for owner in ("", "P", "uid:x/t", "uid:/t", "other:0/t", "uid:0x/t", "in-process/x"):
+    for owner in (
+        "",
+        "P",
+        "uid:x/t",
+        "uid:/t",
+        "dbus:0/t",
+        "uid:0",
+        "file:0",
+        "uid:0x/t",
+        "in-process/x",
+    ):
         assert refusal(activation, "unix:/run/app.sock", owner) is Reason.PERMISSION_DENIED
         activation.check(owner, request(None))
 
@@ -130,7 +140,21 @@ def test_whoever_has_a_bus_makes_its_handlers() -> None:
         return push
 
     activation = Activation(ActivationSettings(), CLIENT_UID, on_bus)
-    assert activation.handler_for(registration("dbus:a.b/c", "dbus:1000/:1.5")) is push
+    assert activation.handler_for(registration("dbus:a.b/c", "uid:1000/dbus::1.5")) is push
     assert made == [(BusAddress("a.b", "/c"), Owner(OwnerKind.DBUS, 1000))]
     off = Activation(ActivationSettings(frozenset(("unix",))), CLIENT_UID, on_bus)
     assert refusal(off, "dbus:a.b/c") is Reason.UNSUPPORTED_OPTION
+
+
+def test_connection_of_a_bus_is_named_only_by_who_registers_there() -> None:
+    def on_bus(address: BusAddress, owner: Owner) -> Handler:
+        assert address.is_of_connection
+        return unreached
+
+    async def unreached(event: PushEvent) -> Answer | None:
+        raise AssertionError(event)
+
+    activation = Activation(ActivationSettings(), CLIENT_UID, on_bus)
+    activation.check("uid:1000/dbus::1.5", request("dbus::1.5/a"))
+    for owner in ("uid:1000/t", file_owner(0, "/a.toml"), "in-process"):
+        assert refusal(activation, "dbus::1.5/a", owner) is Reason.INVALID_PARAMETER

@@ -30,6 +30,7 @@ GOOD = [
     ("http://localhost/", LoopbackAddress("127.0.0.1", 80, "/")),
     ("http://127.0.0.1:8000?q", LoopbackAddress("127.0.0.1", 8000, "/?q")),
     ("dbus:org.example.App/org/example/App", BusAddress("org.example.App", "/org/example/App")),
+    ("dbus::1.5/org/example", BusAddress(":1.5", "/org/example")),
     ("dbus:org.example.App/", BusAddress("org.example.App", "/")),
     ("python:package.module:on_push", FunctionAddress("package.module", "on_push")),
 ]
@@ -110,7 +111,8 @@ def test_kind_or_host_that_is_unknown_is_no_supported_option(text: str) -> None:
         "http://127.0.0.1/#a",
         "dbus:",
         "dbus:org/example",
-        "dbus::1.5/org",
+        "dbus::1/org",
+        "dbus::/org",
         "dbus:org.example",
         "dbus:org.example/a/",
         "dbus:org.example//a",

@@ -80,7 +80,7 @@ def registration(owner: str, application: str) -> Registration:
 
 def test_without_a_policy_every_application_is_trusted() -> None:
     """T-52"""
-    for owner in (ALICE, NOBODY, "in-process", file_owner(0, "/a.toml"), "dbus:5/:1.7"):
+    for owner in (ALICE, NOBODY, "in-process", file_owner(0, "/a.toml"), "uid:5/dbus::1.7"):
         assert allowed(TrustedApplications(), owner)
 
 
@@ -154,7 +154,7 @@ def test_registration_for_every_application_needs_a_rule_for_all_and_no_denial()
          {ALICE, BOB, CAROL, CAPITAL}),
         (Rule("own", owners=frozenset((OwnerKind.IN_PROCESS,))), {"in-process"}),
         (Rule("files", owners=frozenset((OwnerKind.FILE,))), {file_owner(1000, "/a.toml")}),
-        (Rule("bus", owners=frozenset((OwnerKind.DBUS,))), {"dbus:1000/:1.5"}),
+        (Rule("bus", owners=frozenset((OwnerKind.DBUS,))), {"uid:1000/dbus::1.5"}),
         (Rule("both", users=frozenset(("alice",)), owners=frozenset((OwnerKind.SOCKET,))),
          {ALICE}),
     ],
@@ -162,7 +162,7 @@ def test_registration_for_every_application_needs_a_rule_for_all_and_no_denial()
 def test_rule_is_about_users_groups_and_ways(rule: Rule, owners: set[str]) -> None:
     everybody = {ALICE, BOB, CAROL, CAPITAL, NOBODY, "in-process", "strange"}
     if rule.owners:
-        everybody |= {file_owner(1000, "/a.toml"), "dbus:1000/:1.5"}
+        everybody |= {file_owner(1000, "/a.toml"), "uid:1000/dbus::1.5"}
     assert {owner for owner in everybody if allowed(policy(rule), owner)} == owners
 
 
@@ -236,7 +236,7 @@ def test_user_has_no_more_registrations_than_the_rule_says_by_whichever_way() ->
     rule = Rule("two", max_registrations=2)
     known = (
         registration("uid:1000/one", WML),
-        registration("dbus:1000/two", "vnd.acme:a"),
+        registration("uid:1000/dbus:two", "vnd.acme:a"),
         registration("uid:1001/other", "vnd.acme:b"),
     )
     judge = policy(rule, registrations=known)
@@ -271,7 +271,7 @@ def test_strict_policy_lets_members_of_a_group_register_known_ids_and_their_own(
     for owner in (ROOT, "in-process", file_owner(0, "/etc/a.toml")):
         assert allowed(judge, owner, ANYBODY)
         assert allowed(judge, owner, "vnd.acme:x")
-    for owner in ("strange", file_owner(1001, "/a.toml"), "dbus:1001/:1.5"):
+    for owner in ("strange", file_owner(1001, "/a.toml"), "uid:1001/dbus::1.5"):
         assert not allowed(judge, owner)
 
 

@@ -113,6 +113,11 @@ class Activation:
         if address.scheme in _WITH_OUR_RIGHTS and not self._has_our_rights(owner):
             detail = f"event handlers of kind {address.scheme!r} run with the client's rights"
             raise RegistrationRejected(Reason.PERMISSION_DENIED, detail, PARAMETER)
+        of_connection = isinstance(address, BusAddress) and address.is_of_connection
+        if of_connection and owner.kind is not OwnerKind.DBUS:
+            # Nobody knows whose connection it is, but the bus while it registers.
+            detail = "only who registers by D-Bus may name a connection"
+            raise RegistrationRejected(Reason.INVALID_PARAMETER, detail, PARAMETER)
         return self._made(address, owner)
 
     def _made(self, address: HandlerAddress, owner: Owner) -> Handler | None:

@@ -33,6 +33,7 @@ NONE = "none"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,31}", re.ASCII)
 _REQUEST_PATH = re.compile(r"/[!-~]*", re.ASCII)
 _BUS_NAME = re.compile(r"[A-Za-z_-][A-Za-z0-9_-]*(\.[A-Za-z_-][A-Za-z0-9_-]*)+", re.ASCII)
+_UNIQUE_NAME = re.compile(r":[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+", re.ASCII)
 _OBJECT_PATH = re.compile(r"/|(/[A-Za-z0-9_]+)+", re.ASCII)
 _LOCALHOST = "localhost"
 
@@ -77,6 +78,11 @@ class BusAddress:
     scheme: ClassVar[str] = "dbus"
     bus_name: str
     object_path: str
+
+    @property
+    def is_of_connection(self) -> bool:
+        """Whether the bus gave the name to one connection, and will never give it again."""
+        return self.bus_name.startswith(":")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +189,9 @@ def _request_path(path: str) -> str:
 def _bus(text: str) -> BusAddress:
     name, slash, path = text.partition("/")
     path = slash + path
-    if not _BUS_NAME.fullmatch(name) or len(name) > MAX_BUS_NAME:
-        _malformed("dbus: is followed by a well-known bus name")
+    is_name = _BUS_NAME.fullmatch(name) or _UNIQUE_NAME.fullmatch(name)
+    if not is_name or len(name) > MAX_BUS_NAME:
+        _malformed("dbus: is followed by a bus name")
     if not _OBJECT_PATH.fullmatch(path):
         _malformed("has no D-Bus object path behind the bus name")
     return BusAddress(name, path)
