@@ -22,7 +22,7 @@ from typing import Protocol
 
 import structlog
 
-from omapush.cai.model import Registration, RegistrationRequest
+from omapush.cai.model import CaiError, Registration, RegistrationRequest
 from omapush.cai.wire import registration_request
 from omapush.client.handlers.address import parse_address
 from omapush.client.owner import Owner, OwnerKind, file_owner
@@ -77,12 +77,14 @@ class Loaded:
     """What a load has done; each list holds owners, which name the files.
 
     :ivar skipped: reasons by path.
+    :ivar again: whether what was skipped may fare better later, without any change of a file.
     """
 
     registered: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     deregistered: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    again: bool = False
 
 
 class StaticRegistrations:
@@ -155,8 +157,13 @@ class StaticRegistrations:
             elif known.request != file.request:
                 await self._agent.change(file.owner, known.registration_id, file.request)
                 loaded.changed.append(file.owner)
+        except CaiError as error:
+            # CAI-20: the id may be another's, or the owner may not have it. Or its bearer is not
+            # there yet, as after a start.
+            loaded.again |= error.cause.retryable
+            return str(error)
         except OmapushError as error:
-            # CAI-20: the id may be another's, or the owner may not have it.
+            loaded.again = True
             return str(error)
         return None
 

@@ -41,9 +41,12 @@ class FakeAgent:
         self.known: dict[str, Registration] = {}
         self.denied: set[str] = set()
         self.stuck = False
+        self.away = False
 
     async def register(self, owner: str, request: RegistrationRequest) -> Registration:
         application = ApplicationId.parse(request.push_application_id).canonical
+        if self.away:
+            raise RegistrationRejected(Reason.UNAVAILABLE, "no bearer is available now")
         if application in self.denied:
             raise RegistrationRejected(Reason.PERMISSION_DENIED, "denied", "push_application_id")
         if any(one.push_application_id == application for one in self.known.values()):
@@ -317,3 +320,16 @@ async def test_file_that_changes_hands_is_another_users_registration(
     loaded = await static.load()
     assert loaded.deregistered == [earlier]
     assert loaded.registered == [file_owner(ME, str(path))]
+
+
+async def test_registration_that_is_not_possible_just_now_is_worth_another_try(
+    static: StaticRegistrations, agent: FakeAgent, folder: Folder
+) -> None:
+    folder.registration("wml.toml", WML)
+    agent.away = True
+    assert (await static.load()).again
+    agent.away, agent.denied = False, {WML}
+    assert not (await static.load()).again
+    agent.denied = set()
+    assert not (await static.load()).again
+    assert agent.ids() == {"wml.toml": WML}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pwd
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from omapush.client.policy import TrustedApplications
 from omapush.client.registration_rules import Rule
 from omapush.client.static_registrations import StaticRegistrations
 from omapush.daemon.cai_settings import CaiTable
-from omapush.daemon.reloading import reload_on_hangup
+from omapush.daemon.reloading import keep_loaded
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.settings_file import load_settings
 from omapush.daemon.settings_table import SettingsError
@@ -160,13 +162,15 @@ def test_system_knows_its_users_and_no_others() -> None:
 
 
 class NoAgent:
-    """A client whose registrations are looked through once for each load."""
+    """A client whose registrations are looked through for each load, and which has no bearer."""
 
     def __init__(self) -> None:
         self.looks: asyncio.Queue[None] = asyncio.Queue()
+        self.requests: asyncio.Queue[str] = asyncio.Queue()
 
     async def register(self, owner: str, request: RegistrationRequest) -> Registration:
-        raise AssertionError(owner)
+        self.requests.put_nowait(owner)
+        raise RegistrationRejected(Reason.UNAVAILABLE, "no bearer is available now")
 
     async def change(
         self, owner: str, registration_id: str, request: RegistrationRequest
@@ -181,14 +185,32 @@ class NoAgent:
         return []
 
 
-async def test_hangup_loads_registrations_again(tmp_path: Path) -> None:
-    agent = NoAgent()
-    reloading = asyncio.create_task(reload_on_hangup(StaticRegistrations(agent, tmp_path)))
-    await asyncio.sleep(0)
-    for _ in range(2):
-        os.kill(os.getpid(), signal.SIGHUP)
-        await agent.looks.get()
-    reloading.cancel()
+@contextlib.asynccontextmanager
+async def kept_loaded(
+    agent: NoAgent, directory: Path, retry_seconds: float = 3_600
+) -> AsyncIterator[None]:
+    static = StaticRegistrations(agent, directory)
+    keeping = asyncio.create_task(keep_loaded(static, retry_seconds))
+    yield
+    keeping.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await reloading
+        await keeping
+
+
+async def test_registrations_are_loaded_at_the_start_and_at_each_hangup(tmp_path: Path) -> None:
+    agent = NoAgent()
+    async with kept_loaded(agent, tmp_path):
+        await agent.looks.get()
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGHUP)
+            await agent.looks.get()
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+async def test_file_whose_bearer_is_not_there_yet_is_tried_again(tmp_path: Path) -> None:
+    agent, file = NoAgent(), tmp_path / "a.toml"
+    file.write_text('push_application_id = "2"\nevent_handler = "unix:/run/app.sock"\n')
+    file.chmod(0o644)
+    async with kept_loaded(agent, tmp_path, retry_seconds=0.01):
+        for _ in range(3):
+            assert await agent.requests.get() == f"file:{ME}{file}"
