@@ -12,6 +12,16 @@ Who calls whom::
                    │
                    └── status: every change of state, to whoever listens
 
+Registrations get the ways over which their pushes come from binders, one for each Push-OTA variant,
+and hear from them how these fare (``binder`` is the port)::
+
+    agent ──► http_binder ──► shared_binder (listeners: who runs them reports up and down)
+       │          └────────► dialled (TO-TCP: dials a contact_point, and again after waits)
+       └────► wsp_binder ───► shared_binder (UDP, short messages, sessions)
+                  └────────► own_ports (a UDP port for one application)
+
+``push_receiver`` is the agent, as those see it who bring pushes.
+
 Short messages come by another road, because nobody waits for their answer::
 
     (modem) ──► short_message_intake ──► short_messages (pure: what is it, is it whole)
@@ -19,6 +29,13 @@ Short messages come by another road, because nobody waits for their answer::
                    │        └── short_message_store: segments, and pushes that wait
                    │        └── sqlite_file: what the three stores share, one file each
                    └── agent, again and again until the push is taken, refused or too old
+
+Whose pushes are taken is decided by lists, of the device and of each registration::
+
+    confirmation ──► trust ──► whitelist, source_addresses (pure), host_names (look-ups)
+                       ├─────► push_mo (pure): the Push Management Object, its tree and documents
+                       └─────► sqlite_file: lists and tree, on disk before a change is answered
+    user, DM client ──► service_point ──► trust_routes ──► trust
 
 Some pushes are for the client itself (``own_application``): session initiation requests, which
 ``sia`` turns into wishes for sessions; ``push_sessions`` holds those.

@@ -1,12 +1,13 @@
 """The bindings of the profiles that a push service has answered with.
 
-Each profile is bound by the binder of its variant. The agent has one listener for all of them; a
-:class:`~omapush.cai.model.Binding` says which it is about. That one of several profiles has failed
-is held back until another has been heard of: until then it looks as if nothing were left.
+Each profile is bound by the binder of its variant. The agent has one listener for all of them, and
+tells their bindings apart by number. That one of several profiles has failed is held back until
+another has been heard of: until then it looks as if nothing were left.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Protocol, runtime_checkable
@@ -23,7 +24,8 @@ from omapush.client.binder import SHARED, Binder, BindingHold, BindingListener
 from omapush.ota.service_registration import RegisteredProfile
 
 _Key = tuple[str, ConnectionProfile]
-_Identity = tuple[str, str, str]
+_Known = tuple[_Key, int]
+"""A way, and the number by which its own binder tells its bindings apart."""
 _MEMBERS = tuple(member.name for member in fields(ConnectionProfile))
 
 
@@ -110,27 +112,28 @@ class RegisteredProfiles:
         self._listener = listener
         self._keep = keep
         self._holds: dict[_Key, BindingHold] = {}
-        self._heard: dict[tuple[_Key, _Identity], Binding] = {}
-        self._held_back: list[Binding] = []
+        self._heard: dict[_Known, Binding] = {}
+        self._numbers: dict[_Known, int] = {}
+        self._held_back: dict[int, Binding] = {}
         self._beginning = False
 
     @property
     def all_failed(self) -> bool:
         """Whether there were some, and none is left."""
-        return bool(self._heard) and not self._any_alive() and not self._any_silent()
+        return bool(self._holds) and not self._any_alive() and not self._any_silent()
 
     async def become(
         self, registration: Registration, ways: Sequence[Way], kept: Callable[[Way], str]
     ) -> None:
         """Bind these ways and no others; what was bound already stays as it is."""
         wanted = {way.key for way in ways}
-        gone = [key for key in self._holds if key not in wanted]
+        known = dict.fromkeys((*self._holds, *(key for key, _ in self._heard)))
         self._beginning = True
         for way in ways:
             if way.key not in self._holds:
                 self._begin(registration, way, kept(way))
         self._beginning = False
-        for key in gone:
+        for key in known.keys() - wanted:
             detail = "the push service does not offer it any more"
             await self._end(key, BindingState.FAILED, Reason.NOT_OFFERED_BY_SERVER, detail)
         self._tell_held_back()
@@ -148,10 +151,8 @@ class RegisteredProfiles:
     async def fail(self, cause: Reason, detail: str) -> bool:
         """Leave off with all of them, for good; return whether the agent knew any."""
         known = self._any_alive()
-        for key in list(self._holds):
+        for key in dict.fromkeys((*self._holds, *(key for key, _ in self._heard))):
             await self._end(key, BindingState.FAILED, cause, detail)
-        for key_and_identity, binding in list(self._heard.items()):  # what was lost before
-            self._settle(key_and_identity, binding, BindingState.FAILED, cause, detail)
         self._tell_held_back()
         return known
 
@@ -173,38 +174,38 @@ class RegisteredProfiles:
         self._holds[way.key] = hold
 
     async def _end(self, key: _Key, state: BindingState, cause: Reason, detail: str) -> None:
-        await self._holds.pop(key).close()
-        for known, binding in list(self._heard.items()):
-            if known[0] == key:
-                self._settle(known, binding, state, cause, detail)
+        hold = self._holds.pop(key, None)
+        if hold is not None:
+            await hold.close()
+        for known in [one for one in self._heard if one[0] == key]:
+            binding = self._heard[known]
+            if binding.state is not BindingState.FAILED:
+                ended = replace(binding, state=state, reason=cause, detail=detail, expires=None)
+                self._hear(known, ended)
+            if state is BindingState.FAILED:
+                # Its number is free for another, so that there are never more than bindings.
+                del self._heard[known], self._numbers[known]
 
-    def _settle(
-        self,
-        known: tuple[_Key, _Identity],
-        binding: Binding,
-        state: BindingState,
-        cause: Reason,
-        detail: str,
-    ) -> None:
+    def _hear(self, known: _Known, binding: Binding) -> None:
+        self._heard[known] = binding
+        number = self._number_of(known)
         if binding.state is BindingState.FAILED:
-            return
-        ended = replace(binding, state=state, reason=cause, detail=detail, expires=None)
-        self._heard[known] = ended
-        if state is BindingState.FAILED:
-            self._held_back.append(ended)
+            self._held_back[number] = binding
         else:
-            self._listener.changed(ended)
+            self._held_back.pop(number, None)
+            self._listener.changed(binding, number)
+
+    def _number_of(self, known: _Known) -> int:
+        if known not in self._numbers:
+            taken = {*self._numbers.values(), *self._held_back}
+            self._numbers[known] = next(one for one in itertools.count() if one not in taken)
+        return self._numbers[known]
 
     # -- for _WayListener --
 
-    def changed(self, way: Way, binding: Binding) -> None:
+    def changed(self, way: Way, binding: Binding, number: int) -> None:
         """Hear of a binding of this way."""
-        identity = binding.protocol, binding.bearer, binding.address
-        self._heard[way.key, identity] = binding
-        if binding.state is BindingState.FAILED:
-            self._held_back.append(binding)
-        else:
-            self._listener.changed(binding)
+        self._hear((way.key, number), binding)
         if not self._beginning:
             self._tell_held_back()
 
@@ -223,9 +224,9 @@ class RegisteredProfiles:
         """Tell what has failed, unless all that is left has not been heard of yet."""
         if self._any_silent() and not self._any_alive():
             return
-        told, self._held_back = self._held_back, []
-        for binding in told:
-            self._listener.changed(binding)
+        told, self._held_back = self._held_back, {}
+        for number, binding in told.items():
+            self._listener.changed(binding, number)
 
 
 class _WayListener:
@@ -236,9 +237,9 @@ class _WayListener:
         self._way = way
         self._listener = listener
 
-    def changed(self, binding: Binding) -> None:
+    def changed(self, binding: Binding, number: int = 0) -> None:
         """The binding is as it says now."""
-        self._profiles.changed(self._way, binding)
+        self._profiles.changed(self._way, binding, number)
 
     def keep(self, server_data: str) -> None:
         """Remember what is needed to end the binding at a server."""

@@ -113,10 +113,6 @@ class ServiceRegistrationBinder:
         """Whether registrations without a profile use it (CAI-30)."""
         return self._settings.uri is not None
 
-    def handles(self, request: RegistrationRequest) -> bool:
-        """Whether the ways of this registration come from a push service."""
-        return self._uri(request) is not None
-
     def scope(self, request: RegistrationRequest, profile: ConnectionProfile, where: str) -> str:
         """Return the scope of the push service that the registration names (CAI-24).
 
@@ -165,7 +161,7 @@ class ServiceRegistrationBinder:
         return ServiceRegistrationHold(self, registration, kept, scope, listener, self._timing)
 
     def announce(self) -> None:
-        """Do nothing: a push service is told of one registration, by that one's own refresh."""
+        """Do nothing: a push service is told what one registration takes, and not all in all."""
 
     async def withdraw(self, server_data: str) -> None:
         """End what was kept: the bindings of the profiles, then the registration (CAI-49).

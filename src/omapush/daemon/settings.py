@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from omapush.daemon.built_in_settings import BuiltInTable, InboxTable
+from omapush.daemon.cai_settings import CaiTable
 from omapush.daemon.client_settings import ClientTable, RouteTable, SubscribersTable
 from omapush.daemon.credential_settings import (
     CertificateNames,
@@ -414,22 +415,6 @@ class ClientOtaWspTable(_Table):
     session_with: list[EndpointSetting] = Field(
         [],
         description="gateways to hold a push session with: IP address and UDP port, normally 9201",
-    )
-
-
-class CaiTable(_Table):
-    """[cai]"""
-
-    socket: Path | None = Field(
-        None, description="Unix socket of the service access point; default: none is opened"
-    )
-    trust_application_id: bool = Field(
-        default=False,
-        description="a process of the same user that names the same Application ID is the same "
-        "application, even without its token",
-    )
-    acceptance_seconds: float = Field(
-        20, gt=0, le=120, description="how long an application may take to accept a push"
     )
 
 

@@ -162,8 +162,7 @@ class HttpServerEnd:
     @property
     def is_idle(self) -> bool:
         """Whether no request is unanswered, nor begun."""
-        has_begun = self._reading is not None and self._reading.has_begun
-        return not (self._unanswered or self._held or self._no_more or has_begun)
+        return not (self._unanswered or self._held or self._no_more or self._reading is not None)
 
     @property
     def failure(self) -> HttpError | None:
@@ -263,11 +262,6 @@ class _Reading:
         self._head: h11.Request | h11.Response | None = None
         self._headers: tuple[Header, ...] = ()
         self._body = bytearray()
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether some of it was read."""
-        return self._head is not None or bool(self.left_over)
 
     @property
     def left_over(self) -> bytes:

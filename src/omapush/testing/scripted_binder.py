@@ -98,7 +98,7 @@ class Announced:
     """What a server was told.
 
     :ivar occasion: ``begin``, ``refresh``, ``announce`` or ``withdraw``.
-    :ivar registration_id: for which it was told, if it was for one.
+    :ivar registration_id: for which it was told; empty where it was for none in particular.
     :ivar application_ids: the union over all applications at that moment; ``types`` likewise.
     """
 
@@ -266,7 +266,7 @@ class ScriptedBinder:
         return binding
 
     def announce(self) -> None:
-        """Note what is to be announced now."""
+        """Note what servers are told now."""
         self.note("announce", "")
 
     async def withdraw(self, server_data: str) -> None:

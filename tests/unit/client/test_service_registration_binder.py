@@ -111,6 +111,9 @@ class Variant:
     def binding(self, state: BindingState, reason: Reason | None = None) -> Binding:
         return Binding(self.protocol, "GPRS", "192.0.2.1", state, reason)
 
+    def announce(self) -> None:
+        raise AssertionError("the agent does that")
+
     async def withdraw(self, server_data: str) -> None:
         if self.withdraw_fails:
             raise BindingFailed(Reason.NETWORK_ERROR, "away")
@@ -135,12 +138,14 @@ class Listener:
 
     def __init__(self) -> None:
         self.bindings: list[Binding] = []
+        self.now: dict[int, Binding] = {}
         self.kept = ""
         self.trusted: list[str] = []
         self._heard = asyncio.Event()
 
-    def changed(self, binding: Binding) -> None:
+    def changed(self, binding: Binding, number: int = 0) -> None:
         self.bindings.append(binding)
+        self.now[number] = binding
         self._heard.set()
 
     def keep(self, server_data: str) -> None:
@@ -268,11 +273,8 @@ async def test_service_of_an_application_has_a_scope_of_its_own(scene: Scene) ->
 
 async def test_preconfigured_service_is_used_where_nothing_else_is_named(scene: Scene) -> None:
     scene.uri, scene.http = scene.server.url, ScopedVariant()
-    binder = scene.binder()
     plain = scene.registration(registration_uri=None)
-    profiled = scene.registration(registration_uri=None, profiles=(ConnectionProfile(),))
-    assert binder.is_default()
-    assert [binder.handles(one.request) for one in (plain, profiled)] == [True, False]
+    assert scene.binder().is_default()
     async with scene.begun(plain) as (_, listener):
         await listener.until(lambda: len(listener.bindings) == 2)
         assert scene.http.holds[0].scope == SHARED
@@ -281,7 +283,6 @@ async def test_preconfigured_service_is_used_where_nothing_else_is_named(scene: 
 
 async def test_without_any_service_nothing_is_handled(scene: Scene) -> None:
     plain = scene.registration(registration_uri=None)
-    assert not scene.binder().handles(plain.request)
     assert not scene.binder().is_default()
     async with scene.begun(plain) as (_, listener):
         assert listener.bindings[0].reason is Reason.UNSUPPORTED_OPTION
@@ -402,6 +403,22 @@ async def test_refresh_changes_the_profiles(scene: Scene) -> None:
         assert [hold.closed for hold in scene.http.holds] == [True, False]
         gone = Reason.NOT_OFFERED_BY_SERVER
         assert [one.reason for one in listener.bindings[2:]] == [None, gone, gone]
+
+
+async def test_service_that_changes_its_mind_costs_no_more_than_its_profiles(
+    scene: Scene,
+) -> None:
+    async with scene.begun() as (_, listener):
+        await listener.until(lambda: len(listener.bindings) == 2)
+        for number in range(6):
+            moved = replace(HTTP, contact_point=f"192.0.2.{20 + number}")
+            scene.server.answer = ServiceRegistration(expires_seconds=100, profiles=(moved,))
+            await scene.pass_time(80 * SECOND_MS)
+            await listener.until(lambda: len(scene.http.holds) == number + 2)  # noqa: B023
+            await listener.until(lambda: scene.http.holds[-2].closed)
+        states = [one.state for one in listener.now.values()]
+        assert states.count(BindingState.UP) == 1
+        assert len(states) <= 4
 
 
 async def test_change_of_what_the_application_takes_is_announced_at_once(scene: Scene) -> None:
