@@ -441,6 +441,15 @@ class WhitelistTable(_Table):
     service_centres: list[NumberSetting] | None = Field(
         None, description="service centres whose short messages may all bring pushes"
     )
+    believe_gateways: bool = Field(
+        default=True,
+        description="where no list is in force, believe what any gateway says of the initiator",
+    )
+    country_code: str | None = Field(
+        None,
+        pattern=r"^[0-9]{1,3}$",
+        description="of the device, to compare numbers in their national form",
+    )
 
 
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - they are to be told apart
