@@ -11,18 +11,18 @@ from omapush.daemon.dbus_settings import DbusTable
 from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.supervise import Part
 
-HandlerOf = Callable[[str], Handler]
-"""Returns the handler for an ``event_handler`` of the scheme ``dbus:``; see :func:`offering`."""
+HandlerOf = Callable[[str, int | None], Handler]
+"""Takes an ``event_handler`` of the scheme ``dbus:`` and the user whose application it has to be,
+or ``None`` for anybody's; returns the handler for it."""
 
 
 class OfferedOnDbus:
     """What a client has on D-Bus.
 
     :ivar parts: what is to be run for it.
-    :ivar handler_of: returns a handler for the application that an ``event_handler`` of the form
-        ``dbus:<bus name>/<object path>`` names, for those that registered by another way in, and
-        raises :class:`~omapush.cai.model.RegistrationRejected` for any other form; ``None``: there
-        is no bus.
+    :ivar handler_of: for applications that registered by another way in, and are to be called at
+        ``dbus:<bus name>/<object path>``; raises
+        :class:`~omapush.cai.model.RegistrationRejected` for any other form. ``None``: no bus.
     """
 
     def __init__(self, parts: dict[str, Part], handler_of: HandlerOf | None = None) -> None:
@@ -55,8 +55,8 @@ async def offering_on_dbus(settings: DbusTable, agent: PushClient) -> AsyncItera
     service = ClientService(agent, settings.name)
     await service.start()
 
-    def handler_of(event_handler: str) -> Handler:
-        return service.applications.handler(*application_of(event_handler))
+    def handler_of(event_handler: str, uid: int | None) -> Handler:
+        return service.applications.handler(*application_of(event_handler), uid)
 
     parts: dict[str, Part] = {
         "D-Bus": offer(bus, service),

@@ -7,7 +7,7 @@ reader that there is. Going out, a member that says nothing is left out: D-Bus h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from dbus_fast import Variant
 
@@ -35,13 +35,14 @@ class _Reading:
     def value(self, value: object, where: str, depth: int) -> Any:  # noqa: ANN401 - any JSON value
         self._left -= 1
         if depth > MAX_DEPTH or self._left < 0:
-            _invalid(where, f"is deeper than {MAX_DEPTH} or has more than {MAX_VALUES} values")
+            what = f"is deeper than {MAX_DEPTH} or has more than {MAX_VALUES} values"
+            raise _invalid(where, what)
         match value:
             case Variant():
                 return self.value(value.value, where, depth + 1)
             case bool() | int() | float() | str():
                 return value
-            case list():
+            case list() | tuple():
                 return [
                     self.value(one, f"{where}[{number}]", depth + 1)
                     for number, one in enumerate(value)
@@ -51,8 +52,7 @@ class _Reading:
                     name: self.value(one, f"{where}.{name}"[:200], depth + 1)
                     for name, one in value.items()
                 }
-            case _:
-                _invalid(where, "has a type that is not taken")
+        raise _invalid(where, "has a type that is not taken")
 
 
 def variants_of(members: Mapping[str, Any]) -> dict[str, Variant]:
@@ -95,5 +95,5 @@ def text_of(text: str) -> str:
     return clean.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _invalid(where: str, what: str) -> NoReturn:
-    raise RegistrationRejected(Reason.INVALID_PARAMETER, f"{where} {what}", where)
+def _invalid(where: str, what: str) -> RegistrationRejected:
+    return RegistrationRejected(Reason.INVALID_PARAMETER, f"{where} {what}", where)
