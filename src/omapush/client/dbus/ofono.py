@@ -255,13 +255,16 @@ def datagram_of(event: PushEvent) -> bytes:
 
 
 def _with_application(event: PushEvent) -> tuple[Header, ...]:
-    """Return the headers, with the application that the push was for in any case."""
+    """Return the headers, with the application that the push was for in any case, as its number.
+
+    That is how it comes over the air (PPG 5.1.2.1.2), and what agents compare.
+    """
     message = PushMessage(event.headers, b"")
     if message.content_type is None:
         message = message.replacing("Content-Type", event.content_type)
-    if message.get(application_id.HEADER) is None:
-        message = message.replacing(application_id.HEADER, event.push_application_id)
-    return message.headers
+    named = message.get(application_id.HEADER) or event.push_application_id
+    value = application_id.outgoing_value(named)
+    return message.replacing(application_id.HEADER, value).headers
 
 
 def info_of(event: PushEvent) -> dict[str, Variant]:
