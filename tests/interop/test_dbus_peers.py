@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -283,3 +284,12 @@ async def test_agent_of_ofono_gets_the_datagram_of_a_push(client: PushClient, bu
         agent.send_signal(2)
         await line(agent, "Release")
     assert client.live_registrations() == []
+
+
+async def test_example_takes_a_push(client: PushClient, bus: str) -> None:
+    example = Path(__file__).parents[2] / "examples/dbus/application.py"
+    async with program(sys.executable, str(example), DBUS_SESSION_BUS_ADDRESS=bus) as application:
+        await line(application, "registered /org/omapush/Client1/registration/")
+        answer = push(client, "x-wap-application:wml.ua", "text/plain", b"rain")
+        assert await line(application, "push") == "push text/plain b'rain'"
+        assert not isinstance(await answer, PoPushAbortReq)

@@ -24,9 +24,15 @@ from omapush.cai.model import RegistrationRequest
 from omapush.client.agent import ClientLimits, PushClient
 from omapush.client.dbus.bus import MAX_CALLS_OF_ONE, BusSettings, BusUnavailable, offer
 from omapush.client.dbus.service import ClientService
+from omapush.client.peer_credentials import PeerCredentialsProtocol
+from omapush.client.service_client import ServiceClient
+from omapush.client.service_point import ServicePoint
+from omapush.daemon.client import unix_socket
+from omapush.daemon.serving import HttpServer
 from omapush.ota.interface import PoConfirmedPushRes, PoPushAbortReq, PushStatus
 from omapush.testing.dbus_application import CLIENT, CLIENT_PATH, PATH, DbusApplication
 from omapush.testing.modem_manager import PATIENCE_SECONDS, private_bus
+from omapush.testing.virtual_clock import VirtualClock
 
 WML = "x-wap-application:wml.ua"
 MMS = "x-wap-application:mms.ua"
@@ -547,6 +553,44 @@ async def test_caller_with_too_many_calls_at_a_time_is_told(
     assert refusals <= {"org.freedesktop.DBus.Error.LimitsExceeded"}
     assert [] in results
     assert await eager.registrations() == []
+
+
+async def test_history_of_states_is_that_of_the_service_access_point(
+    service: ClientService,
+    client: PushClient,
+    new_application: NewApplication,
+    clock: VirtualClock,
+    tmp_path: Path,
+) -> None:
+    """IF-T11"""
+    told: dict[str, list[tuple[str, str]]] = {WML: [], MMS: []}
+
+    async def note() -> None:
+        async for change in client.status_changes():
+            kept = told[change.registration.push_application_id]
+            kept.append((change.old.value, change.new.value))
+
+    noting = asyncio.create_task(note())
+    application = await new_application()
+    path = await application.register(WML)
+    await application.state("registered")
+    await application.call(path, REGISTRATION, "Deregister")
+    await application.state("deregistered")
+
+    listening = unix_socket(tmp_path / "cai.sock")
+    point = ServicePoint(client, client._store, clock)
+    server = HttpServer(point.application, [listening], http=PeerCredentialsProtocol)
+    serving = asyncio.create_task(server.run_until_stopped())
+    async with ServiceClient(tmp_path / "cai.sock") as other:
+        registration = await other.register({"push_application_id": MMS})
+        await other.deregister(registration["id"])
+    server.stop()
+    await serving
+    listening.close()
+    noting.cancel()
+    await asyncio.gather(noting, return_exceptions=True)
+    assert told[MMS] == told[WML]
+    assert [new for _, new in told[WML]] == ["registered", "deregistering", "deregistered"]
 
 
 async def test_bus_that_goes_away_is_found_again(

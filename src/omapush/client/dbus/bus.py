@@ -31,6 +31,8 @@ PEER = f"{BUS}.Peer"
 
 CALL_SECONDS = 25
 """How long the bus itself may take to answer, as D-Bus has it; starting an application too."""
+CLOSING_SECONDS = 5
+"""How long calls in hand may still take when the bus is left."""
 MAX_CALLS = 256
 """Calls in hand at a time."""
 MAX_CALLS_OF_ONE = 32
@@ -139,6 +141,7 @@ class Bus:
         self._descriptors: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_hand: Counter[str] = Counter()
+        self._closing = False
         self.had_name = False
 
     async def run(self) -> None:
@@ -157,10 +160,8 @@ class Bus:
             await gone
         finally:
             gone.cancel()
-            for task in self._tasks:
-                task.cancel()
+            await self._finish_calls()
             await self._service.disconnected()
-            self._fail_calls()
             self._connection.disconnect()
             for descriptor in list(self._descriptors):
                 self._close(descriptor)
@@ -274,6 +275,15 @@ class Bus:
             self._descriptors.discard(descriptor)
             os.close(descriptor)
 
+    async def _finish_calls(self) -> None:
+        """Let calls that are in hand come to their end, and take no more."""
+        self._closing = True
+        self._fail_calls()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=CLOSING_SECONDS)
+            for task in late:
+                task.cancel()
+
     def _fail_calls(self) -> None:
         for _, future in self._answers.values():
             if not future.done():
@@ -305,11 +315,13 @@ class Bus:
 
     def _name_changed(self, signal: Message) -> None:
         name, _, owner = signal.body
-        if not owner and self.had_name:
+        if not owner and self.had_name and not self._closing:
             self._spawn(self._service.vanished(name))
 
     def _take_call(self, call: Message) -> None:
         sender = str(call.sender)
+        if self._closing:
+            return  # the bus tells the caller when we are gone
         if len(self._tasks) >= MAX_CALLS or self._in_hand[sender] >= MAX_CALLS_OF_ONE:
             text = "too many calls at a time"
             self._answer(call, Message.new_error(call, ErrorType.LIMITS_EXCEEDED, text))

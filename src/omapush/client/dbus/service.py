@@ -136,7 +136,7 @@ class ClientService:
             async for change in changes:
                 try:
                     await self._tell(change)
-                except CallFailed as error:
+                except OmapushError as error:
                     log.info("status_not_told", why=error.reason)
 
     # -- what the bus tells --
