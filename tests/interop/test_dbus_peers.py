@@ -19,13 +19,16 @@ from typing import Any
 
 import pytest
 
-from omapush.cai.model import Binding
-from omapush.client.agent import PushClient
+from omapush.client.agent import ClientRules, PushClient
+from omapush.client.choice_of_binders import Ways
+from omapush.client.dbus.applications import Applications
+from omapush.client.shared_binder import SharedBearers
 from omapush.client.store import ClientStore
 from omapush.content.message import PushMessage
 from omapush.daemon.client_dbus import offering_on_dbus
 from omapush.daemon.dbus_settings import DbusTable
 from omapush.ota.interface import PoPushAbortReq, PoUnitPushInd, PushSource
+from omapush.testing.dbus_application import OnBus
 from omapush.testing.modem_manager import private_bus
 from omapush.testing.virtual_clock import VirtualClock
 
@@ -46,16 +49,24 @@ def need(program: str) -> str:
 
 
 @pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[PushClient]:
-    client = PushClient(ClientStore(tmp_path / "client.db"), VirtualClock())
+def applications() -> Applications:
+    return Applications()
+
+
+@pytest.fixture
+async def client(tmp_path: Path, applications: Applications) -> AsyncIterator[PushClient]:
+    rules = ClientRules(activation=OnBus(applications))
+    bearers = SharedBearers("OTA-HTTP", ["TCP/IP"])
+    bearers.up("TCP/IP", "127.0.0.1:4035")
+    store, ways = ClientStore(tmp_path / "client.db"), Ways((bearers,))
+    client = PushClient(store, VirtualClock(), rules=rules, ways=ways)
     await client.start()
-    client.binding_up(Binding("OTA-HTTP", "TCP/IP", "127.0.0.1:4035"))
     yield client
     await client.close()
 
 
 @pytest.fixture
-async def bus(client: PushClient) -> AsyncIterator[str]:
+async def bus(client: PushClient, applications: Applications) -> AsyncIterator[str]:
     """The address of a bus on which the client is, as itself and in oFono's place."""
     need("dbus-daemon")
     with tempfile.TemporaryDirectory() as folder:
@@ -64,8 +75,8 @@ async def bus(client: PushClient) -> AsyncIterator[str]:
         async with private_bus(Path(folder)):
             address = f"unix:path={folder}/bus"
             table = DbusTable(bus=address, ofono=True)
-            async with offering_on_dbus(table, client) as offered:
-                parts = [asyncio.create_task(part) for part in offered.parts.values()]
+            async with offering_on_dbus(table, client, applications) as offered:
+                parts = [asyncio.create_task(part) for part in offered.values()]
                 await names(address, CLIENT, table.ofono_name)
                 yield address
                 for part in parts:
@@ -258,8 +269,8 @@ async def test_application_by_another_library_takes_pushes(
         assert await line(application, "push") == (
             f"push application/octet-stream {len(content)} 0001 2"
         )
-        refusal = await push(client, "x-wap-application:wml.ua", "text/plain", b"short")
-        assert isinstance(refusal, PoPushAbortReq)
+        push(client, "x-wap-application:wml.ua", "text/plain", b"short")
+        assert await line(application, "push") == "push text/plain 5 7368 2"
         (registration,) = client.live_registrations()
         assert registration.owner == f"uid:{os.getuid()}/dbus:org.example.Weather"
         assert application.stdin is not None

@@ -3,61 +3,59 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from omapush.client.agent import PushClient
-from omapush.client.handler import Handler
 from omapush.daemon.dbus_settings import DbusTable
 from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.supervise import Part
 
-HandlerOf = Callable[[str, int | None], Handler]
-"""Takes an ``event_handler`` of the scheme ``dbus:`` and the user whose application it has to be,
-or ``None`` for anybody's; returns the handler for it."""
+if TYPE_CHECKING:
+    from omapush.client.dbus.applications import Applications
 
 
-class OfferedOnDbus:
-    """What a client has on D-Bus.
+def applications_on_dbus(settings: DbusTable) -> Applications | None:
+    """Return what calls applications on the bus of the settings; ``None``: there is no bus.
 
-    :ivar parts: what is to be run for it.
-    :ivar handler_of: for applications that registered by another way in, and are to be called at
-        ``dbus:<bus name>/<object path>``; raises
-        :class:`~omapush.cai.model.RegistrationRejected` for any other form. ``None``: no bus.
-    """
-
-    def __init__(self, parts: dict[str, Part], handler_of: HandlerOf | None = None) -> None:
-        self.parts = parts
-        self.handler_of = handler_of
-
-
-@contextlib.asynccontextmanager
-async def offering_on_dbus(settings: DbusTable, agent: PushClient) -> AsyncIterator[OfferedOnDbus]:
-    """Offer the client on the bus of the settings, if they name one.
-
-    Enter it when the agent has started and before pushes can come: applications that registered in
-    an earlier life are attached here.
+    It is made before the agent, whose event handlers ``dbus:<bus name>/<object path>`` are
+    ``applications.handler(bus_name, object_path, uid)``.
 
     :raises SettingsError: it needs an extra that is not installed.
     """
     if settings.bus == "off":
-        yield OfferedOnDbus({})
-        return
+        return None
     try:
-        # Here, because they need an extra.
-        from omapush.client.dbus.applications import application_of  # noqa: PLC0415
-        from omapush.client.dbus.bus import BusSettings, offer  # noqa: PLC0415
-        from omapush.client.dbus.ofono import OfonoService, OfonoSettings  # noqa: PLC0415
-        from omapush.client.dbus.service import ClientService  # noqa: PLC0415
+        # Here, because it needs an extra.
+        from omapush.client.dbus.applications import Applications  # noqa: PLC0415
     except ModuleNotFoundError as error:
         reason = f"dbus.bus: a bus needs the extra omapush[dbus] ({error.name})"
         raise SettingsError(reason) from error
+    return Applications()
+
+
+@contextlib.asynccontextmanager
+async def offering_on_dbus(
+    settings: DbusTable, agent: PushClient, applications: Applications | None
+) -> AsyncIterator[dict[str, Part]]:
+    """Offer the client on the bus of the settings; yields what is to be run for it.
+
+    Enter it when the agent has started and before pushes can come: what connections left of an
+    earlier life is ended here.
+
+    :param applications: of :func:`applications_on_dbus`.
+    """
+    if applications is None:
+        yield {}
+        return
+    # Here, because they need an extra.
+    from omapush.client.dbus.bus import BusSettings, offer  # noqa: PLC0415
+    from omapush.client.dbus.ofono import OfonoService, OfonoSettings  # noqa: PLC0415
+    from omapush.client.dbus.service import ClientService  # noqa: PLC0415
+
     bus = BusSettings(settings.bus)
-    service = ClientService(agent, settings.name)
+    service = ClientService(agent, applications, settings.name)
     await service.start()
-
-    def handler_of(event_handler: str, uid: int | None) -> Handler:
-        return service.applications.handler(*application_of(event_handler), uid)
-
     parts: dict[str, Part] = {
         "D-Bus": offer(bus, service),
         "status changes on D-Bus": service.tell_changes(),
@@ -73,7 +71,7 @@ async def offering_on_dbus(settings: DbusTable, agent: PushClient) -> AsyncItera
     if settings.ofono:
         parts["push notification agents on D-Bus"] = offer(bus, ofono)
     try:
-        yield OfferedOnDbus(parts, handler_of)
+        yield parts
     finally:
         for part in parts.values():
             part.close()

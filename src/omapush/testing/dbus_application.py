@@ -14,10 +14,31 @@ from typing import Any
 from dbus_fast import DBusError, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
+from omapush.cai.model import Registration
+from omapush.client.dbus.applications import Applications, application_of
+from omapush.client.handler import Handler
+
 PATIENCE_SECONDS = 20
 CLIENT = "org.omapush.Client1"
 CLIENT_PATH = "/org/omapush/Client1"
 PATH = "/test/application"
+
+
+class OnBus:
+    """What the agent of a test asks about event handlers: those on the bus, and no others."""
+
+    def __init__(self, applications: Applications) -> None:
+        self._applications = applications
+
+    def check(self, *asked: object) -> None:
+        """Take any."""
+
+    def handler_for(self, registration: Registration) -> Handler | None:
+        """Return what calls the application, if it says where it is."""
+        handler = registration.request.event_handler
+        if handler is None:
+            return None
+        return self._applications.handler(*application_of(handler), os.getuid())
 
 
 @dataclass(slots=True)

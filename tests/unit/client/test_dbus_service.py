@@ -21,7 +21,8 @@ from dbus_fast.aio import MessageBus
 
 import omapush
 from omapush.cai.model import RegistrationRequest
-from omapush.client.agent import ClientLimits, PushClient
+from omapush.client.agent import ClientLimits, ClientRules, PushClient
+from omapush.client.dbus.applications import Applications
 from omapush.client.dbus.bus import MAX_CALLS_OF_ONE, BusSettings, BusUnavailable, offer
 from omapush.client.dbus.service import ClientService
 from omapush.client.peer_credentials import PeerCredentialsProtocol
@@ -30,7 +31,7 @@ from omapush.client.service_point import ServicePoint
 from omapush.daemon.client import unix_socket
 from omapush.daemon.serving import HttpServer
 from omapush.ota.interface import PoConfirmedPushRes, PoPushAbortReq, PushStatus
-from omapush.testing.dbus_application import CLIENT, CLIENT_PATH, PATH, DbusApplication
+from omapush.testing.dbus_application import CLIENT, CLIENT_PATH, PATH, DbusApplication, OnBus
 from omapush.testing.modem_manager import PATIENCE_SECONDS, private_bus
 from omapush.testing.virtual_clock import VirtualClock
 
@@ -53,10 +54,28 @@ async def bus(tmp_path: Path) -> AsyncIterator[str]:
         yield f"unix:path={tmp_path / 'bus'}"
 
 
+@pytest.fixture
+def applications() -> Applications:
+    return Applications()
+
+
+def rules_for(applications: Applications) -> ClientRules:
+    return ClientRules(activation=OnBus(applications))
+
+
+@pytest.fixture
+async def client(
+    new_client: Callable[..., Awaitable[PushClient]], applications: Applications
+) -> PushClient:
+    return await new_client(rules=rules_for(applications))
+
+
 @contextlib.asynccontextmanager
-async def offering(client: PushClient, bus: str) -> AsyncIterator[ClientService]:
+async def offering(
+    client: PushClient, bus: str, applications: Applications
+) -> AsyncIterator[ClientService]:
     """Offer the client on a bus; it is there when this begins."""
-    service = ClientService(client)
+    service = ClientService(client, applications)
     await service.start()
     settings = BusSettings(bus, first_wait_ms=10, longest_wait_ms=10)
     parts = [asyncio.create_task(offer(settings, service))]
@@ -92,8 +111,10 @@ async def there(bus: str) -> None:
 
 
 @pytest.fixture
-async def service(client: PushClient, bus: str) -> AsyncIterator[ClientService]:
-    async with offering(client, bus) as service:
+async def service(
+    client: PushClient, bus: str, applications: Applications
+) -> AsyncIterator[ClientService]:
+    async with offering(client, bus, applications) as service:
         yield service
 
 
@@ -176,7 +197,7 @@ async def test_signals_of_a_registration_tell_each_state(
     application = await new_application()
     path = await application.register(WML)
     await application.state("registered")
-    client.binding_down("OTA-HTTP", "TCP/IP")
+    client.bearers.binding_down("OTA-HTTP", "TCP/IP")
     await application.state("lost")
     signals = [application.signals.get_nowait() for _ in range(4)]
     assert {one.path for one in signals} == {path}
@@ -185,7 +206,8 @@ async def test_signals_of_a_registration_tell_each_state(
     changed = [one.body[1] for one in signals if one.member == "PropertiesChanged"]
     assert [one["State"].value for one in changed] == ["registered", "lost"]
     assert changed[1]["Reason"].value == "bearer_lost"
-    assert changed[1]["Bindings"].value == []
+    (binding,) = changed[1]["Bindings"].value
+    assert binding["state"].value == "lost"
 
 
 @pytest.mark.parametrize(
@@ -225,11 +247,12 @@ async def test_application_that_never_answers_costs_the_push_and_gets_the_next(
     new_client: Callable[..., Awaitable[PushClient]],
     new_link: Callable[[PushClient], Any],
     bus: str,
+    applications: Applications,
     new_application: NewApplication,
 ) -> None:
     """T-54 (never answers)"""
-    client = await new_client(ClientLimits(acceptance_ms=5))
-    async with offering(client, bus):
+    client = await new_client(ClientLimits(acceptance_ms=5), rules=rules_for(applications))
+    async with offering(client, bus, applications):
         application = await new_application()
         application.result = None
         await application.register(WML)
@@ -355,12 +378,13 @@ async def test_restarted_client_serves_bus_names_and_ends_connections(
     new_client: Callable[..., Awaitable[PushClient]],
     new_link: Callable[[PushClient], Any],
     bus: str,
+    applications: Applications,
     new_application: NewApplication,
 ) -> None:
     """T-40"""
     named, nameless = await new_application(WEATHER), await new_application()
-    first = await new_client()
-    service = ClientService(first)
+    first = await new_client(rules=rules_for(applications))
+    service = ClientService(first, applications)
     offered = asyncio.create_task(offer(BusSettings(bus), service))
     await there(bus)
     path = await named.register(WML, bus_name=Variant("s", WEATHER))
@@ -369,8 +393,8 @@ async def test_restarted_client_serves_bus_names_and_ends_connections(
     offered.cancel()
     await asyncio.gather(offered, return_exceptions=True)
 
-    second = await new_client()
-    async with offering(second, bus):
+    second = await new_client(rules=rules_for(applications))
+    async with offering(second, bus, applications):
         assert [one.push_application_id for one in second.live_registrations()] == [WML]
         assert await named.registrations() == [path]
         assert isinstance(await new_link(second).push(body=b"after"), PoConfirmedPushRes)
@@ -378,10 +402,10 @@ async def test_restarted_client_serves_bus_names_and_ends_connections(
 
 
 async def test_client_that_stops_releases_applications_without_a_bus_name(
-    client: PushClient, bus: str, new_application: NewApplication
+    client: PushClient, bus: str, applications: Applications, new_application: NewApplication
 ) -> None:
     named, nameless = await new_application(WEATHER), await new_application()
-    async with offering(client, bus):
+    async with offering(client, bus, applications):
         await named.register(WML, bus_name=Variant("s", WEATHER))
         await nameless.register(MMS)
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -594,12 +618,12 @@ async def test_history_of_states_is_that_of_the_service_access_point(
 
 
 async def test_bus_that_goes_away_is_found_again(
-    client: PushClient, tmp_path: Path, link: Any
+    client: PushClient, tmp_path: Path, link: Any, applications: Applications
 ) -> None:
     address = f"unix:path={tmp_path / 'bus'}"
     async with AsyncExitStack() as whole:
         async with private_bus(tmp_path):
-            await whole.enter_async_context(offering(client, address))
+            await whole.enter_async_context(offering(client, address, applications))
             named, nameless = DbusApplication(address), DbusApplication(address)
             await named.start(WEATHER)
             await nameless.start()
@@ -620,4 +644,4 @@ async def test_bus_that_goes_away_is_found_again(
 
 async def test_address_that_is_none_is_said(client: PushClient) -> None:
     with pytest.raises(BusUnavailable):
-        await offer(BusSettings("nonsense"), ClientService(client))
+        await offer(BusSettings("nonsense"), ClientService(client, Applications()))

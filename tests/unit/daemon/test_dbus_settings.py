@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from omapush.cai.model import RegistrationRejected
 from omapush.client.agent import PushClient
 from omapush.client.store import ClientStore
-from omapush.daemon.client_dbus import offering_on_dbus
+from omapush.daemon.client_dbus import applications_on_dbus, offering_on_dbus
 from omapush.daemon.dbus_settings import DbusTable
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.settings_file import load_settings
@@ -60,27 +59,24 @@ def agent(tmp_path: Path) -> PushClient:
 
 
 async def test_without_a_bus_nothing_is_run(agent: PushClient) -> None:
-    async with offering_on_dbus(DbusTable(), agent) as offered:
-        assert offered.parts == {}
-        assert offered.handler_of is None
+    applications = applications_on_dbus(DbusTable())
+    assert applications is None
+    async with offering_on_dbus(DbusTable(), agent, applications) as parts:
+        assert parts == {}
 
 
-async def test_missing_extra_is_said(agent: PushClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(sys.modules):
         if name.startswith("omapush.client.dbus."):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "dbus_fast", None)
     with pytest.raises(SettingsError, match="omapush\\[dbus\\]"):
-        async with offering_on_dbus(DbusTable(bus="session"), agent):
-            pass
+        applications_on_dbus(DbusTable(bus="session"))
 
 
-async def test_bus_has_parts_and_handlers(agent: PushClient) -> None:
+async def test_bus_has_parts(agent: PushClient) -> None:
     await agent.start()
-    async with offering_on_dbus(DbusTable(bus="session", ofono=True), agent) as offered:
-        assert len(offered.parts) == 3
-        assert offered.handler_of is not None
-        assert callable(offered.handler_of("dbus:org.example.App/app", None))
-        with pytest.raises(RegistrationRejected):
-            offered.handler_of("dbus:nonsense", None)
+    table = DbusTable(bus="session", ofono=True)
+    async with offering_on_dbus(table, agent, applications_on_dbus(table)) as parts:
+        assert len(parts) == 3
     await agent.close()

@@ -93,8 +93,9 @@ _CHANGING = ("State", "Reason", "Detail", "Bindings")
 class ClientService:
     """The service, on whichever bus it is offered.
 
+    :param applications: calls the applications on that bus; whoever makes the agent gives it
+        handlers of these, for it refuses event handlers that it knows nothing of.
     :param info: what the property ``Info`` says beside versions.
-    :ivar applications: the applications on that bus, also for those that came by other ways in.
     """
 
     interfaces = described(_DOCUMENT)
@@ -103,11 +104,12 @@ class ClientService:
     def __init__(
         self,
         agent: PushClient,
+        applications: Applications,
         name: str = NAME,
         info: Callable[[], Mapping[str, Any]] | None = None,
     ) -> None:
         self.name = name
-        self.applications = Applications()
+        self.applications = applications
         self._agent = agent
         self._info = info or dict
         self._bus: Bus | None = None
