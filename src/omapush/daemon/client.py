@@ -79,6 +79,12 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
             binders = ClientBinders(settings, clock)
             limits = _limits(settings)
 
+            applications = applications_on_dbus(settings.dbus)
+
+            def on_bus(address: BusAddress, owner: Owner) -> Handler | None:
+                name, path = address.bus_name, address.object_path
+                return applications.handler(name, path, owner.uid) if applications else None
+
             def registered() -> set[str]:
                 return agent.applications()
 
@@ -88,7 +94,7 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
             rules = ClientRules(
                 judge=trust,
                 policy=settings.cai.registration_policy(SystemUsers(), live),
-                activation=settings.cai.handlers.activation(),
+                activation=settings.cai.handlers.activation(on_bus),
                 default_profiles=trust.profiles,
                 own=[
                     SessionInitiationApplication(

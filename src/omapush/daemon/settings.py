@@ -26,6 +26,7 @@ from omapush.daemon.credential_settings import (
     PasswordHash,
     Sha256List,
 )
+from omapush.daemon.dbus_settings import DbusTable
 from omapush.daemon.logs import LogFormat, LogLevel
 from omapush.daemon.modem_settings import ModemTable, NumberSetting, SiaTable
 from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
@@ -465,6 +466,7 @@ class ClientSettings(FileSettings):
     ota_wsp: ClientOtaWspTable = ClientOtaWspTable()
     bearers: list[BearerTable] = []
     cai: CaiTable = CaiTable()
+    dbus: DbusTable = DbusTable()
     store: ClientStoreTable = ClientStoreTable()
     modem: ModemTable = ModemTable()
     sia: SiaTable = SiaTable()
