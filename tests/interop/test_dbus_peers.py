@@ -284,7 +284,7 @@ async def test_agent_of_ofono_gets_the_datagram_of_a_push(client: PushClient, bu
     async with program(*command, DBUS_SYSTEM_BUS_ADDRESS=bus) as agent:
         await line(agent, "Agent registered")
         (registration,) = client.live_registrations()
-        assert registration.owner == f"ofono-agent:{os.getuid()}"
+        assert registration.owner == f"uid:{os.getuid()}/dbus:ofono-agent"
         content_type = "application/vnd.wap.mms-message"
         answer = push(client, "x-wap-application:mms.ua", content_type, MMS_NOTIFICATION)
         assert await line(agent, "Key: Sender") == "Key: Sender, Value: +491710760000"

@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -25,6 +26,7 @@ from omapush.client.trust import SourceTrust
 from omapush.core.instants import SECOND_MS
 from omapush.daemon.built_in import built_in_application
 from omapush.daemon.client_binders import ClientBinders
+from omapush.daemon.client_dbus import applications_on_dbus, offering_on_dbus
 from omapush.daemon.client_sessions import holding_sessions
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.modem_client import receiving_short_messages
@@ -36,6 +38,9 @@ from omapush.daemon.settings import ClientSettings, WhitelistTable
 from omapush.daemon.supervise import Part, stop_on_signals, supervise
 from omapush.daemon.system_users import SystemUsers
 from omapush.ota.interface import ClientCapabilities
+
+if TYPE_CHECKING:
+    from omapush.client.dbus.applications import Applications
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +58,7 @@ class _Running:
     agent: PushClient
     binders: ClientBinders
     opener: WspSessionOpener
+    applications: Applications | None
 
 
 async def run_client(settings: ClientSettings) -> None:
@@ -80,10 +86,7 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
             limits = _limits(settings)
 
             applications = applications_on_dbus(settings.dbus)
-
-            def on_bus(address: BusAddress, owner: Owner) -> Handler | None:
-                name, path = address.bus_name, address.object_path
-                return applications.handler(name, path, owner.uid) if applications else None
+            on_bus = applications.handler_at if applications is not None else None
 
             def registered() -> set[str]:
                 return agent.applications()
@@ -113,7 +116,9 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
             ) as registrar:
                 await agent.start(Ways(binders.binders, registrar))
                 try:
-                    yield _Running(settings, clock, store, trust, agent, binders, opener)
+                    yield _Running(
+                        settings, clock, store, trust, agent, binders, opener, applications
+                    )
                 finally:
                     await agent.close()
     finally:
@@ -146,11 +151,12 @@ async def _run(running: _Running, content: ClientContent) -> None:
     parts: dict[str, Part] = {}
     servers: list[HttpServer] = []
     async with (
+        offering_on_dbus(settings.dbus, agent, running.applications) as dbus_parts,
         running.binders.open(),
         receiving_short_messages(settings.modem, running.clock, agent, bearers) as modem_parts,
         holding_sessions(settings, running.clock, agent, bearers) as running.opener.sessions,
     ):
-        parts |= modem_parts
+        parts |= dbus_parts | modem_parts
         static = StaticRegistrations(agent, settings.cai.static_registrations)
         parts["static registrations"] = keep_loaded(static)
         if settings.cai.socket is not None:

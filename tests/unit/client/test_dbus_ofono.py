@@ -150,7 +150,7 @@ async def test_agent_finds_the_modem_and_gets_the_datagram(
     assert properties["Interfaces"].value == [PUSH]
     assert (await agent.call(MODEM, "GetProperties"))["Online"].value is True
     await agent.register()
-    owner = f"ofono-agent:{os.getuid()}"
+    owner = f"uid:{os.getuid()}/dbus:ofono-agent"
     assert {one.owner for one in client.live_registrations()} == {owner}
 
     push = link.push(MMS, b"\x8c\x82", MMS_TYPE, headers=(("X-Wap-Initiator-URI", "http://mmsc"),))
@@ -230,7 +230,7 @@ async def test_client_that_stops_releases_the_agent(client: PushClient, bus: str
 
 
 async def test_what_an_earlier_life_left_is_ended(client: PushClient) -> None:
-    await client.register("ofono-agent:7", RegistrationRequest(MMS))
+    await client.register("uid:7/dbus:ofono-agent", RegistrationRequest(MMS))
     await OfonoService(client, SETTINGS).start()
     assert client.live_registrations() == []
 

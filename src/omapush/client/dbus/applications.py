@@ -29,6 +29,8 @@ from omapush.client.dbus.content import descriptor_of
 from omapush.client.dbus.names import started
 from omapush.client.dbus.variants import text_of, variants_of
 from omapush.client.handler import Handler
+from omapush.client.handlers.address import BusAddress
+from omapush.client.owner import Owner
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +56,10 @@ class Applications:
     def disconnected(self) -> None:
         """Call none until there is a bus again."""
         self._bus = None
+
+    def handler_at(self, address: BusAddress, owner: Owner) -> Handler:
+        """Return what hands pushes to the application that an event handler names."""
+        return self.handler(address.bus_name, address.object_path, owner.uid)
 
     def handler(self, name: str, path: str, uid: int | None = None) -> Handler:
         """Return what hands pushes to the application with this bus name, at this path.

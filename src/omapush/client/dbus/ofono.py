@@ -51,7 +51,8 @@ PUSH = "org.ofono.PushNotification"
 AGENT = "org.ofono.PushNotificationAgent"
 ERROR = "org.ofono.Error"
 
-_OWNER = "ofono-agent:"
+_AGENT = "dbus:ofono-agent"
+"""Which of a user's applications an agent is, in the owner of its registrations."""
 _DOCUMENT = f"""
 <node>
   <interface name="{MANAGER}">
@@ -122,7 +123,7 @@ class OfonoService:
     async def start(self) -> None:
         """End what an earlier life left: its agent has to come again."""
         for registration in self._client.live_registrations():
-            if registration.owner.startswith(_OWNER):
+            if registration.owner.endswith(f"/{_AGENT}"):
                 await self._end(registration)
 
     # -- what the bus tells --
@@ -175,7 +176,7 @@ class OfonoService:
         if self._agent is not None:
             raise Refusal(f"{ERROR}.InProgress", "there is an agent")
         self._agent = agent = _Agent(caller, path)
-        owner = f"{_OWNER}{caller.uid}"
+        owner = f"uid:{caller.uid}/{_AGENT}"
         try:
             for one in self._settings.application_ids:
                 request = RegistrationRequest(push_application_id=one)
