@@ -148,6 +148,7 @@ class PushClient:
         self._registering = asyncio.Lock()
         self._listeners = StatusListeners()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writing: set[asyncio.Task[None]] = set()
         self._announced: ClientCapabilities | None = None
         self.quarantine = Quarantine(store.file, clock)
         self._withdrawal = Withdrawal(lambda: self._ways.all)
@@ -198,6 +199,8 @@ class PushClient:
             entry.stop_waiting()
             if entry.bindings is not None:
                 await entry.bindings.close()
+        # What bindings have had kept is what ends them at their servers (CAI-44).
+        await asyncio.gather(*self._writing)
         tasks = [*self._tasks, *(one.ending for one in self._registry if one.ending is not None)]
         for task in tasks:
             task.cancel()
@@ -630,7 +633,7 @@ class PushClient:
             return
         self._change(entry, state, standing.reason, standing.detail)
         if state is RegistrationState.REGISTERED:
-            self._spawn(self._note_state(entry.registration))
+            self._write(self._note_state(entry.registration))
 
     def _change(
         self,
@@ -664,7 +667,7 @@ class PushClient:
             log.error("state_not_kept", reason=str(error))
 
     def _note_binding(self, registration_id: str, number: int, wanted: WantedBinding) -> None:
-        self._spawn(self._keep_binding(registration_id, number, wanted))
+        self._write(self._keep_binding(registration_id, number, wanted))
 
     async def _keep_binding(self, registration_id: str, number: int, wanted: WantedBinding) -> None:
         try:
@@ -739,6 +742,13 @@ class PushClient:
             entry.ending.cancel()
         self._change(entry, RegistrationState.DEREGISTERED, None, detail)
         self._registry.remove(entry.registration.registration_id)
+
+    def _write(self, work: Awaitable[None]) -> None:
+        """Write to the file beside what goes on; it is done before the client has closed."""
+        task = self._spawn(work)
+        self._tasks.discard(task)
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
 
     def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)

@@ -132,6 +132,10 @@ class ScriptedBinding:
         """The binding is up."""
         self._tell(BindingState.UP, expires=expires)
 
+    def warned(self, reason: Reason, detail: str = "") -> None:
+        """The binding is up, but its server does not give all that was asked for."""
+        self._tell(BindingState.UP, reason, detail)
+
     def lost(self, reason: Reason = Reason.BEARER_LOST, detail: str = "") -> None:
         """The binding is lost and may come back."""
         self._tell(BindingState.LOST, reason, detail)
