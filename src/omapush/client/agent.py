@@ -85,20 +85,24 @@ class ClientLimits:
     in_all: int = 256
 
 
+def _no_profiles(_: ApplicationId) -> Sequence[ConnectionProfile]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class ClientRules:
     """What the client asks before it does something; each is a port with a default.
 
     :ivar judge: whose pushes are taken. :ivar policy: who may register what (CAI 6).
     :ivar activation: how applications are reached that do not ask for their events.
-    :ivar default_profiles: returns those that the device is provisioned with.
+    :ivar default_profiles: returns those that the device is provisioned with for an application.
     :ivar own: applications that are part of the client; nobody else gets their ids.
     """
 
     judge: SourceJudge = field(default_factory=FixedList)
     policy: RegistrationPolicy = field(default_factory=TrustedApplications)
     activation: Activation = field(default_factory=NoActivation)
-    default_profiles: Callable[[], Sequence[ConnectionProfile]] = tuple
+    default_profiles: Callable[[ApplicationId], Sequence[ConnectionProfile]] = _no_profiles
     own: Sequence[OwnApplication] = ()
 
 
@@ -160,10 +164,6 @@ class PushClient:
         )
 
     # -- life --
-
-    async def open(self) -> None:
-        """Open the file: what is in it may be read by others from then on."""
-        await self._store.open()
 
     async def start(self, ways: Ways | None = None) -> None:
         """Take up the registrations of an earlier life.
@@ -253,7 +253,7 @@ class PushClient:
         """Register or update; see ``cai.service``."""
         application = self._checked(owner, request)
         async with self._registering:
-            wanted = self._ways.bindings_for(request, self._rules.default_profiles())
+            wanted = self._ways.bindings_for(request, self._rules.default_profiles(application))
             scopes = [one.scope for one in wanted]
             existing = self._registry.own(owner, application, request.instance, scopes)
             if existing is not None:
@@ -299,7 +299,7 @@ class PushClient:
                     "a registration keeps its application",
                     "push_application_id",
                 )
-            wanted = self._ways.bindings_for(request, self._rules.default_profiles())
+            wanted = self._ways.bindings_for(request, self._rules.default_profiles(application))
             scopes = [one.scope for one in wanted]
             self._registry.own(owner, application, request.instance, scopes)
             return await self._update(entry, request, wanted)
@@ -533,7 +533,7 @@ class PushClient:
         """
         application = check_request(request)
         self._rules.policy.check(owner, request)  # CAI-61
-        self._rules.activation.check(request)
+        self._rules.activation.check(owner, request)
         if application.canonical in self._own_applications:
             raise RegistrationRejected(
                 Reason.ALREADY_REGISTERED,
@@ -548,6 +548,7 @@ class PushClient:
         """Replace the request of a registration (CAI-21); bind it anew if its ways are others."""
         now = self._clock()
         before = entry.wanted
+        had_handler = entry.registration.request.event_handler
         is_same = [_way(one) for one in wanted] == [_way(one) for one in before]
         changed = replace(entry.registration, request=request, updated=now)
         await self._store.keep(changed, None if is_same else wanted)
@@ -556,7 +557,8 @@ class PushClient:
         entry.seen_at = now
         entry.mailbox.max_outstanding = request.max_outstanding
         self._registry.note(entry)
-        if request.event_handler is not None:
+        if request.event_handler != had_handler:
+            entry.handler = None
             self._activate(entry)
         if is_same and entry.bindings is not None:
             entry.bindings.refresh(entry.registration)

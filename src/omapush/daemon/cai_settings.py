@@ -129,6 +129,11 @@ class CaiTable(_Table):
     acceptance_seconds: float = Field(
         20, gt=0, le=120, description="how long an application may take to accept a push"
     )
+    registration_seconds: float = Field(
+        60, gt=0, le=3_600, description="how long a registration may be pending"
+    )
+    max_registrations: int = Field(256, ge=1, le=65_536, description="of all applications")
+    max_registrations_per_user: int = Field(32, ge=1, le=65_536, description="of one user")
     policy: Literal["trusted", "strict", "rules"] = Field(
         "trusted",
         description="trusted: every local application may register anything; strict: users must be "

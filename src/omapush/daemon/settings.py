@@ -26,6 +26,7 @@ from omapush.daemon.credential_settings import (
     PasswordHash,
     Sha256List,
 )
+from omapush.daemon.dbus_settings import DbusTable
 from omapush.daemon.logs import LogFormat, LogLevel
 from omapush.daemon.modem_settings import ModemTable, NumberSetting, SiaTable
 from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
@@ -441,6 +442,15 @@ class WhitelistTable(_Table):
     service_centres: list[NumberSetting] | None = Field(
         None, description="service centres whose short messages may all bring pushes"
     )
+    believe_gateways: bool = Field(
+        default=True,
+        description="where no list is in force, believe what any gateway says of the initiator",
+    )
+    country_code: str | None = Field(
+        None,
+        pattern=r"^[0-9]{1,3}$",
+        description="of the device, to compare numbers in their national form",
+    )
 
 
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - they are to be told apart
@@ -456,6 +466,7 @@ class ClientSettings(FileSettings):
     ota_wsp: ClientOtaWspTable = ClientOtaWspTable()
     bearers: list[BearerTable] = []
     cai: CaiTable = CaiTable()
+    dbus: DbusTable = DbusTable()
     store: ClientStoreTable = ClientStoreTable()
     modem: ModemTable = ModemTable()
     sia: SiaTable = SiaTable()
