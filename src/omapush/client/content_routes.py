@@ -7,8 +7,7 @@ users of the socket's group may do, they may do as applications.
 from __future__ import annotations
 
 import base64
-import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -19,13 +18,10 @@ from omapush.cai import wire
 from omapush.cai.model import CaiError, Reason
 from omapush.client.cache import CachePort
 from omapush.client.indications import Indications, entry_members
-from omapush.client.peer_credentials import SCOPE_KEY
+from omapush.client.peer_credentials import Handle, for_owner
 from omapush.client.services import Services
 from omapush.core.instants import format_utc
 
-Handle = Callable[[Request], Awaitable[Response]]
-
-_ROOT = 0
 _MAX_DIGITS = 18
 
 
@@ -50,13 +46,7 @@ def content_routes(
     """
 
     def route(path: str, handle: Handle, method: str = "GET") -> Route:
-        async def handle_for_owner(request: Request) -> Response:
-            if request.scope.get(SCOPE_KEY) not in (os.getuid(), _ROOT):
-                detail = "only the user whom the client runs as"
-                raise CaiError(Reason.PERMISSION_DENIED, detail)
-            return await handle(request)
-
-        return Route(path, guarded(handle_for_owner), methods=[method])
+        return Route(path, guarded(for_owner(handle)), methods=[method])
 
     routes: list[Route] = []
     if content.indications is not None:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from omapush.cai.model import CaiError, Reason
+
+Handle = Callable[[Request], Awaitable[Response]]
 
 SCOPE_KEY = "omapush.peer_uid"
 
+_ROOT = 0
 _UCRED = struct.Struct("3i")  # pid, uid, gid: struct ucred of unix(7)
 
 
@@ -34,3 +43,14 @@ def peer_uid(connection: Any) -> int | None:  # noqa: ANN401 - a socket or async
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     _pid, uid, _gid = _UCRED.unpack(raw)
     return int(uid)
+
+
+def for_owner(handle: Handle) -> Handle:
+    """Return ``handle`` for the user whom this process runs as, and root; others are refused."""
+
+    async def handle_for_owner(request: Request) -> Response:
+        if request.scope.get(SCOPE_KEY) not in (os.getuid(), _ROOT):
+            raise CaiError(Reason.PERMISSION_DENIED, "only the user whom the client runs as")
+        return await handle(request)
+
+    return handle_for_owner
