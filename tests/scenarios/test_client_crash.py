@@ -9,8 +9,10 @@ import sys
 import textwrap
 from pathlib import Path
 
-from omapush.cai.model import Binding, PushEvent, RegistrationState
+from omapush.cai.model import PushEvent, RegistrationState
 from omapush.client.agent import PushClient
+from omapush.client.choice_of_binders import Ways
+from omapush.client.shared_binder import SharedBearers
 from omapush.client.store import ClientStore
 from omapush.content.message import PushMessage
 from omapush.ota.interface import (
@@ -28,8 +30,10 @@ CHILD = textwrap.dedent(
     """
     import asyncio, os, sys
     from pathlib import Path
-    from omapush.cai.model import Binding, RegistrationRequest
+    from omapush.cai.model import RegistrationRequest
     from omapush.client.agent import PushClient
+    from omapush.client.choice_of_binders import Ways
+    from omapush.client.shared_binder import SharedBearers
     from omapush.client.store import ClientStore
     from omapush.content.message import PushMessage
     from omapush.ota.interface import PoConfirmedPushInd, PoConfirmedPushRes, PushSource
@@ -48,9 +52,11 @@ CHILD = textwrap.dedent(
 
     async def main(path, start):
         global answered
-        client = PushClient(ClientStore(Path(path)), VirtualClock())
+        bearers = SharedBearers("OTA-HTTP", ["TCP/IP"])
+        store = ClientStore(Path(path))
+        client = PushClient(store, VirtualClock(), ways=Ways((bearers,)))
         await client.start()
-        client.bearers.binding_up(Binding("OTA-HTTP", "TCP/IP", "here"))
+        bearers.up("TCP/IP", "here")
 
         async def accept(event):
             return None
@@ -118,15 +124,21 @@ async def test_registrations_and_acceptances_survive_kill(tmp_path: Path) -> Non
         told += lines_until_killed(path, round_number * 1_000, chance.randint(1, 40))
 
     names = {word: {line[1] for line in told if line[0] == word} for word in {t[0] for t in told}}
-    client = PushClient(ClientStore(path), VirtualClock())
+    bearers = SharedBearers("OTA-HTTP", ["TCP/IP"])
+    client = PushClient(ClientStore(path), VirtualClock(), ways=Ways((bearers,)))
     await client.start()
     live = {one.registration_id: one for one in client.live_registrations()}
     must = names["registered"] - names.get("deregistering", set())
     assert must <= live.keys()
     assert not names.get("deregistered", set()) & live.keys()
-    assert {one.state for one in live.values()} == {RegistrationState.PENDING}
+    # Whether it was on disk by then that a registration had succeeded.
+    assert {one.state for one in live.values()} <= {
+        RegistrationState.PENDING,
+        RegistrationState.LOST,
+    }
 
-    client.bearers.binding_up(Binding("OTA-HTTP", "TCP/IP", "here"))
+    bearers.up("TCP/IP", "here")
+    assert {one.state for one in client.live_registrations()} == {RegistrationState.REGISTERED}
     asked_again: list[PushEvent] = []
 
     async def take(event: PushEvent) -> None:

@@ -44,7 +44,8 @@ class UdpBearer:
         endpoint = UdpEndpoint(on_datagram, self._clock, self._on_trace)
         loop = asyncio.get_running_loop()
         try:
-            await loop.create_datagram_endpoint(lambda: endpoint, (host, port))
+            own = await _bound(host, port)
+            await loop.create_datagram_endpoint(lambda: endpoint, sock=own)
         except (OSError, ValueError, OverflowError) as error:
             why = _reason(error) if isinstance(error, OSError) else "not an address"
             reason = f"cannot open UDP port {host[:80]}:{port}: {why}"
@@ -165,6 +166,24 @@ class UdpEndpoint(asyncio.DatagramProtocol):
         if self._transport is None:
             raise BearerUnavailable("the port is closed")
         return self._transport
+
+
+async def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket on a local port. Event loops that bind do not all say why they could not.
+
+    :raises OSError: the port cannot be had. :raises ValueError: ``host`` is no host.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    family, kind, protocol, _, address = found[0]
+    own = socket.socket(family, kind, protocol)
+    try:
+        own.settimeout(0)
+        own.bind(address)
+    except BaseException:
+        own.close()
+        raise
+    return own
 
 
 def _reason(error: OSError) -> str:

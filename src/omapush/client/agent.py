@@ -392,6 +392,11 @@ class PushClient:
         """Return every registration of an application that counts."""
         return [entry.registration for entry in self._registry.live()]
 
+    def applications(self) -> set[str]:
+        """Return the push application ids that somebody takes pushes for."""
+        live = self.live_registrations()
+        return {one.push_application_id for one in (*live, *self._standing_in(live))}
+
     def waiting(self, registration_id: str) -> int:
         """Return how many pushes are kept for a registration."""
         return self._queue.waiting(registration_id)

@@ -265,7 +265,11 @@ class Confirmation:
         except ClientStoreError as failure:
             log.error("push_not_kept", push_id=event.push_id, reason=str(failure))
             return _NOT_STORED
-        return None if kept else Refusal(PushStatus.USERDCR, "the application's queue is full")
+        if kept:
+            return None
+        if not self._applications.is_registered(event.registration_id):
+            return Refusal(PushStatus.USERPND, "the application has deregistered")
+        return Refusal(PushStatus.USERDCR, "the application's queue is full")
 
     async def _settled(
         self, mailbox: Mailbox, event: PushEvent, accepted: _Accepted

@@ -2,7 +2,7 @@
 
 These are unconfirmed pushes, and confirmed ones of registrations that let the client's own storage
 take responsibility (``delegated_storage``). Each is kept first and then handed over, and handed
-over again when the application does not answer: after :data:`AGAIN_MS`, until it expires. An
+over again when the application does not answer: after growing waits, until it expires. An
 application that asked for ``at_most_once`` gets it once; the fact is on disk before it gets it.
 
 On failure: what cannot be kept is refused upstream. What cannot be removed after an acceptance is
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -37,10 +37,25 @@ from omapush.core.instants import DAY_MS, MINUTE_MS, SECOND_MS, Instant, later
 
 log = structlog.get_logger(__name__)
 
-AGAIN_MS = (30 * SECOND_MS, 2 * MINUTE_MS, 10 * MINUTE_MS)
-"""Until a push is handed over again after the first, second and any further attempt."""
-HOLD_MS = DAY_MS
-"""How long a push is kept that does not say when it expires."""
+Wait = Callable[[int], Awaitable[None]]
+"""Returns after so many milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """How pushes are kept.
+
+    :ivar again_ms: until a push is handed over again after the first, the second, and at the end
+        any further attempt.
+    :ivar hold_ms: how long it is kept.
+    """
+
+    again_ms: tuple[int, ...] = (30 * SECOND_MS, 2 * MINUTE_MS, 10 * MINUTE_MS)
+    hold_ms: int = DAY_MS
+
+
+async def _sleep(milliseconds: int) -> None:
+    await asyncio.sleep(milliseconds / SECOND_MS)
 
 
 @dataclass(slots=True)
@@ -68,7 +83,11 @@ class EventQueue:
         quarantine: Quarantine,
         clock: Callable[[], Instant],
         acceptance_ms: Callable[[Registration], int],
+        limits: QueueLimits | None = None,
+        wait: Wait = _sleep,
     ) -> None:
+        self._limits = limits or QueueLimits()
+        self._wait = wait
         self._store = store
         self._quarantine = quarantine
         self._clock = clock
@@ -119,15 +138,17 @@ class EventQueue:
         """Keep a push and hand it over when the application is ready for it.
 
         :param make_room: drop the oldest when there is no room; otherwise it is refused.
-        :returns: whether it is on disk.
+        :returns: whether it is on disk; not when its registration has ended meanwhile.
         :raises ClientStoreError: it cannot be kept.
         """
-        queue = self._queues[event.registration_id]
+        queue = self._queues.get(event.registration_id)
+        if queue is None:
+            return False
         while not _has_room(queue, len(event.content)):
             if not make_room or not queue.kept:
                 return False
             await self._drop_oldest(queue)
-        expires = later(event.received, HOLD_MS)
+        expires = later(event.received, self._limits.hold_ms)
         self._begin(queue, await self._store.add(event, expires, seen))
         return True
 
@@ -149,20 +170,38 @@ class EventQueue:
 
     async def _serve(self, queue: _OfRegistration, kept: Kept) -> None:
         """Hand a push over until it is answered or has expired."""
-        now = self._clock()
+        expiry = asyncio.ensure_future(self._wait(max(kept.expires - self._clock(), 0)))
+        work = asyncio.create_task(self._attempts(queue, kept))
         try:
-            async with asyncio.timeout(max(kept.expires - now, 0) / SECOND_MS):
-                while not await self._once(queue, kept):
-                    attempts = kept.attempts + 1
-                    wait_ms = AGAIN_MS[min(attempts, len(AGAIN_MS)) - 1]
-                    kept = replace(kept, attempts=attempts, due=later(self._clock(), wait_ms))
-                    await self._store.note_attempt(kept.event_id, attempts, kept.due)
-        except TimeoutError:
+            await asyncio.wait({work, expiry}, return_when=asyncio.FIRST_COMPLETED)
+            expired = not work.done()
+        finally:
+            expiry.cancel()
+            await _cancelled([work])
+        if expired:
             await self._drop(kept.event_id, "it has expired")
+
+    async def _attempts(self, queue: _OfRegistration, kept: Kept) -> None:
+        """Hand a push over until it is over."""
+        while True:
+            try:
+                await self._wait(max(kept.due - self._clock(), 0))
+                if await self._once(queue, kept):
+                    return
+                kept = self._next(kept)
+                await self._store.note_attempt(kept.event_id, kept.attempts, kept.due)
+            except ClientStoreError as error:
+                log.error("event_not_noted", event_id=kept.event_id, reason=str(error))
+                kept = self._next(kept)
+
+    def _next(self, kept: Kept) -> Kept:
+        attempts = kept.attempts + 1
+        again_ms = self._limits.again_ms
+        due = later(self._clock(), again_ms[min(attempts, len(again_ms)) - 1])
+        return replace(kept, attempts=attempts, due=due)
 
     async def _once(self, queue: _OfRegistration, kept: Kept) -> bool:
         """Hand a push over once; return whether it is over."""
-        await asyncio.sleep(max(kept.due - self._clock(), 0) / SECOND_MS)
         event = await self._store.read(kept.event_id)
         if event is None:
             return True

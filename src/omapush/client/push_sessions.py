@@ -21,6 +21,7 @@ import structlog
 
 from omapush.cai.model import Binding, Protocol
 from omapush.client.agent import PushClient
+from omapush.client.shared_binder import BearerReports
 from omapush.core.errors import EncodeError
 from omapush.core.instants import MINUTE_MS, SECOND_MS, Instant
 from omapush.ota.datagrams import DatagramMachine, MachineHost, Peer
@@ -87,6 +88,7 @@ class SessionLimits:
 class ClientPushSessions:
     """Opens and keeps sessions.
 
+    :param reports: is told when there are sessions and when not.
     :param bearer_indication: WDP's code of the network, in two hexadecimal digits.
     :param first_transaction_id: gives 0 to 0x7FFF, better not the same after every start.
     """
@@ -94,6 +96,7 @@ class ClientPushSessions:
     def __init__(
         self,
         agent: PushClient,
+        reports: BearerReports,
         open_port: OpenPort,
         bearer_indication: str | None,
         first_transaction_id: Callable[[], int],
@@ -101,6 +104,7 @@ class ClientPushSessions:
         limits: SessionLimits | None = None,
     ) -> None:
         self._agent = agent
+        self._reports = reports
         self._open_port = open_port
         self._bearer_indication = bearer_indication
         self._first_transaction_id = first_transaction_id
@@ -144,6 +148,11 @@ class ClientPushSessions:
         self._begin(gateway)
         return True
 
+    def announce(self) -> None:
+        """Have gateways learn what the client takes now, if that has changed."""
+        for gateway, session in list(self._sessions.items()):
+            session.announce(self._takes(gateway))
+
     async def close(self) -> None:
         """End every session."""
         tasks = list(self._tasks.values())
@@ -181,8 +190,7 @@ class ClientPushSessions:
     async def _watch(self) -> None:
         async with contextlib.aclosing(self._agent.status_changes()) as changes:
             async for _ in changes:
-                for gateway, session in self._sessions.items():
-                    session.announce(self._takes(gateway))
+                self.announce()
 
     async def _run(self, gateway: Peer) -> None:
         failures = 0
@@ -241,12 +249,12 @@ class ClientPushSessions:
         return session.gives_way
 
     def _bind(self) -> None:
-        """Tell the agent with whom there are sessions now."""
+        """Tell with whom there are sessions now."""
         names = ", ".join(sorted(str(peer) for peer in self.gateways))
         if names:
-            self._agent.binding_up(Binding(Protocol.OTA_WSP.value, BEARER, names))
+            self._reports.binding_up(Binding(Protocol.OTA_WSP.value, BEARER, names))
         else:
-            self._agent.binding_down(Protocol.OTA_WSP.value, BEARER)
+            self._reports.binding_down(Protocol.OTA_WSP.value, BEARER)
 
 
 class _Session:

@@ -10,6 +10,8 @@
   ``profile_settings`` and ``tls`` likewise of theirs.
 * ``modem_client``, ``session_initiation``: the client's short messages, and the sessions that it is
   asked to open.
+* ``client_binders``: the ways over which a client's registrations get their pushes;
+  ``http_listeners`` and ``wsp_client`` open those that all share.
 * ``ppg``, ``client``: the two daemons.
 
 On failure: what cannot start ends the process with one line that says why. What fails while

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import structlog
 
-from omapush.bearers.tcp import ListenLimits, TcpBearer
-from omapush.cai.model import Binding, Protocol, WhitelistEntry
-from omapush.client.agent import ClientLimits, PushClient
+from omapush.cai.model import WhitelistEntry
+from omapush.client.agent import ClientLimits, ClientRules, PushClient
+from omapush.client.choice_of_binders import Ways
 from omapush.client.content_routes import ClientContent
 from omapush.client.peer_credentials import PeerCredentialsProtocol
 from omapush.client.service_point import ServicePoint
 from omapush.client.sia import SessionInitiationApplication
+from omapush.client.source_trust import FixedList
 from omapush.client.store import ClientStore
 from omapush.client.whitelist import Source, read_entries
 from omapush.core.instants import SECOND_MS
 from omapush.daemon.built_in import built_in_application
+from omapush.daemon.client_binders import ClientBinders
 from omapush.daemon.client_sessions import holding_sessions
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.modem_client import receiving_short_messages
@@ -29,13 +29,10 @@ from omapush.daemon.serving import HttpServer, ListenError
 from omapush.daemon.session_initiation import WspSessionOpener, sia_settings
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.supervise import Part, stop_on_signals, supervise
-from omapush.daemon.wsp_client import listening_for_datagrams
-from omapush.ota.http.client import HttpTerminalSession, HttpTerminalSettings
-from omapush.ota.interface import ClientCapabilities, PushSource
+from omapush.ota.interface import ClientCapabilities
 
 log = structlog.get_logger(__name__)
 
-BEARER_NAME = "TCP/IP"
 SOCKET_MODE = 0o660
 
 
@@ -48,15 +45,18 @@ async def run_client(settings: ClientSettings) -> None:
     store = ClientStore(settings.store.path)
 
     def registered() -> set[str]:
-        return {one.push_application_id for one in agent.receivers()}
+        return agent.applications()
 
     opener = WspSessionOpener()
     sia = SessionInitiationApplication(sia_settings(settings.sia), opener, clock, registered)
-    agent = PushClient(store, clock, _limits(settings), device_list(settings), [sia])
+    binders = ClientBinders(settings, clock)
+    rules = ClientRules(judge=FixedList(device_list(settings)), own=[sia])
+    agent = PushClient(store, clock, _limits(settings), rules, Ways(binders.binders))
+    binders.give_pushes_to(agent)
     await agent.start()
     try:
         async with built_in_application(settings, clock, agent) as content:
-            await _run(settings, clock, store, agent, opener, content)
+            await _run(settings, clock, store, agent, opener, binders, content)
     finally:
         await agent.close()
 
@@ -67,6 +67,7 @@ async def _run(
     store: ClientStore,
     agent: PushClient,
     opener: WspSessionOpener,
+    binders: ClientBinders,
     content: ClientContent,
 ) -> None:
     stopping = asyncio.Event()
@@ -74,10 +75,9 @@ async def _run(
     parts: dict[str, Part] = {}
     servers: list[HttpServer] = []
     async with (
-        _listening(settings, clock, agent),
-        listening_for_datagrams(settings, clock, agent),
-        receiving_short_messages(settings.modem, clock, agent) as modem_parts,
-        holding_sessions(settings, clock, agent) as opener.sessions,
+        binders.open(),
+        receiving_short_messages(settings.modem, clock, agent, binders.wsp_bearers) as modem_parts,
+        holding_sessions(settings, clock, agent, binders.wsp_bearers) as opener.sessions,
     ):
         parts |= modem_parts
         if settings.cai.socket is not None:
@@ -109,30 +109,6 @@ async def _run(
 
         await supervise(parts, stop, stopping)
     log.info("client_stopped", terminal=settings.terminal.id)
-
-
-@contextlib.asynccontextmanager
-async def _listening(
-    settings: ClientSettings, clock: SystemClock, agent: PushClient
-) -> AsyncIterator[None]:
-    """Let gateways in (PO-TCP); the registrations are bound as long as they can come."""
-    terminal = HttpTerminalSettings(settings.terminal.id, settings.terminal.bearer_indication)
-
-    def session(peer: str) -> HttpTerminalSession:
-        source = PushSource(Protocol.OTA_HTTP.value, BEARER_NAME, peer)
-        return HttpTerminalSession(terminal, agent.capabilities, source)
-
-    endpoint = settings.ota_http.listen
-    limits = ListenLimits(settings.ota_http.max_connections, settings.ota_http.max_connections)
-    listener = await TcpBearer(clock).listen(
-        endpoint.host, endpoint.port, session, agent.indication, limits
-    )
-    agent.binding_up(Binding(Protocol.OTA_HTTP.value, BEARER_NAME, str(endpoint)))
-    try:
-        yield
-    finally:
-        agent.binding_down(Protocol.OTA_HTTP.value, BEARER_NAME)
-        await listener.close("the client stops")
 
 
 def unix_socket(path: Path) -> socket.socket:

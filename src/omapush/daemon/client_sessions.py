@@ -10,6 +10,7 @@ from omapush.bearers.udp import UdpBearer
 from omapush.bearers.udp_machine import UdpMachine
 from omapush.client.agent import PushClient
 from omapush.client.push_sessions import ClientPushSessions
+from omapush.client.shared_binder import BearerReports
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.settings import ClientSettings
 from omapush.ota.datagrams import DatagramMachine, MachineHost
@@ -20,10 +21,11 @@ RESOLVE_MS = 5_000
 
 @contextlib.asynccontextmanager
 async def holding_sessions(
-    settings: ClientSettings, clock: SystemClock, agent: PushClient
+    settings: ClientSettings, clock: SystemClock, agent: PushClient, reports: BearerReports
 ) -> AsyncIterator[ClientPushSessions]:
     """Open the sessions that the settings name, and others when they are asked for.
 
+    :param reports: is told when there are sessions and when not.
     :raises BearerUnavailable: a gateway's name cannot be resolved.
     """
 
@@ -37,6 +39,7 @@ async def holding_sessions(
 
     sessions = ClientPushSessions(
         agent,
+        reports,
         open_port,
         settings.terminal.bearer_indication,
         lambda: secrets.randbelow(0x8000),

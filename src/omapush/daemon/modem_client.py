@@ -11,6 +11,7 @@ import structlog
 from omapush.bearers.modem_line import LineModem, LineSettings
 from omapush.cai.model import Binding, RegistrationState
 from omapush.client.agent import PushClient
+from omapush.client.shared_binder import BearerReports
 from omapush.client.short_message_intake import IntakeLimits, ShortMessageIntake
 from omapush.client.short_message_store import ShortMessageStore
 from omapush.client.short_messages import BEARER, PROTOCOL, ShortMessages
@@ -26,10 +27,11 @@ log = structlog.get_logger(__name__)
 
 @contextlib.asynccontextmanager
 async def receiving_short_messages(
-    settings: ModemTable, clock: SystemClock, agent: PushClient
+    settings: ModemTable, clock: SystemClock, agent: PushClient, reports: BearerReports
 ) -> AsyncIterator[dict[str, Part]]:
     """Take pushes by short message, if the settings name a modem; yields what is to be run for it.
 
+    :param reports: is told when the modem is up and when not.
     :raises OmapushError: the file of short messages cannot be used, or the modem not be had.
     """
     if settings.kind is None:
@@ -47,9 +49,9 @@ async def receiving_short_messages(
 
     def on_state(state: ModemState) -> None:
         if state is ModemState.UP:
-            agent.binding_up(binding)
+            reports.binding_up(binding)
         else:
-            agent.binding_down(PROTOCOL, BEARER)
+            reports.binding_down(PROTOCOL, BEARER)
 
     try:
         await intake.start()

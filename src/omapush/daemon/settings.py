@@ -370,6 +370,27 @@ class OtaHttpTable(_Table):
     )
     max_push_requests: int = Field(1, ge=1, le=64, description="pushes unanswered at a time")
     max_connections: int = Field(64, ge=1, description="connections open at a time")
+    connect_timeout_seconds: float = Field(
+        20, gt=0, le=120, description="patience for each address of a contact point that is dialled"
+    )
+    contact_ca: Path | None = Field(
+        None,
+        description="authorities in PEM, besides the system's, for contact points that are dialled "
+        "by TLS",
+    )
+
+
+class BearerTable(_Table):
+    """[[bearers]]"""
+
+    name: str = Field(
+        pattern=r"^[!-~]{1,32}$",
+        description="as connection profiles of applications name it, by UAProf, e.g. GPRS",
+    )
+    address: AddressSetting = Field(
+        description="the terminal's own address on it; OTA-HTTP is listened for there as well, on "
+        "the port of ota_http.listen"
+    )
 
 
 class ClientOtaWspTable(_Table):
@@ -379,6 +400,11 @@ class ClientOtaWspTable(_Table):
         None,
         description="where connectionless pushes by UDP come in, normally port 2948; default: no "
         "port is opened",
+    )
+    own_ports_at: AddressSetting | None = Field(
+        None,
+        description="local address of UDP ports that applications ask for as their own; default: "
+        "that of udp_listen, and without it applications get none",
     )
     session_from: AddressSetting = Field(
         "0.0.0.0",  # noqa: S104 - an address to send from
@@ -431,6 +457,9 @@ class WhitelistTable(_Table):
     )
 
 
+_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - they are to be told apart
+
+
 class ClientSettings(FileSettings):
     """Everything that can be set for a push client."""
 
@@ -439,6 +468,7 @@ class ClientSettings(FileSettings):
     terminal: TerminalTable = TerminalTable()
     ota_http: OtaHttpTable = OtaHttpTable()
     ota_wsp: ClientOtaWspTable = ClientOtaWspTable()
+    bearers: list[BearerTable] = []
     cai: CaiTable = CaiTable()
     store: ClientStoreTable = ClientStoreTable()
     modem: ModemTable = ModemTable()
@@ -447,3 +477,14 @@ class ClientSettings(FileSettings):
     built_in: BuiltInTable = BuiltInTable()
     inbox: InboxTable = InboxTable()
     log: LogTable = LogTable()
+
+    @model_validator(mode="after")
+    def _bearers(self) -> Self:
+        names = [one.name.lower() for one in self.bearers]
+        if len(set(names)) < len(names) or {"any", "tcp/ip"} & set(names):
+            raise ValueError("bearers: two of the same name, or one that has a meaning already")
+        everybody = self.ota_http.listen.host
+        taken = [everybody, *(one.address for one in self.bearers)]
+        if self.bearers and (everybody in _WILDCARDS or len(set(taken)) < len(taken)):
+            raise ValueError("bearers: ota_http.listen and each bearer need addresses of their own")
+        return self

@@ -11,7 +11,8 @@ import pytest
 
 from omapush.cai.model import RegistrationRequest, RegistrationState
 from omapush.client.agent import PushClient
-from omapush.client.push_sessions import MOST, ClientPushSessions, SessionLimits
+from omapush.client.push_sessions import BEARER, MOST, ClientPushSessions, SessionLimits
+from omapush.client.shared_binder import SharedBearers
 from omapush.content.message import PushMessage
 from omapush.core.errors import EncodeError
 from omapush.core.instants import MINUTE_MS
@@ -67,14 +68,16 @@ class Host:
 class World:
     """A client's sessions, over machines that the test plays."""
 
-    def __init__(self, agent: PushClient, clock: VirtualClock) -> None:
+    def __init__(self, agent: PushClient, bearers: SharedBearers, clock: VirtualClock) -> None:
         self.agent = agent
+        self.bearers = bearers
         self.clock = clock
         self.hosts: list[Host] = []
         self.refusal: BearerUnavailable | None = None
         numbers = itertools.count(1)
         self.sessions = ClientPushSessions(
             agent,
+            bearers,
             self._open,
             "0B",
             lambda: next(numbers),
@@ -117,12 +120,14 @@ class World:
 
     @property
     def bound(self) -> list[str]:
-        return [each.address for each in self.agent._bindings.values()]
+        (bearer,) = self.bearers._bearers.values()
+        return [bearer.address] if bearer.is_up else []
 
 
 @pytest.fixture
 async def world(new_client: NewClient, clock: VirtualClock) -> AsyncIterator[World]:
-    made = World(await new_client(bound=False), clock)
+    bearers = SharedBearers("OTA-WSP", [BEARER])
+    made = World(await new_client(bound=False, binders=[bearers]), bearers, clock)
     yield made
     await made.sessions.close()
 
@@ -200,7 +205,8 @@ async def test_session_that_was_asked_for_and_is_to_be_kept_is_kept(world: World
 
 
 async def test_gateway_that_asks_ends_the_wait(new_client: NewClient, clock: VirtualClock) -> None:
-    world = World(await new_client(bound=False), clock)
+    bearers = SharedBearers("OTA-WSP", [BEARER])
+    world = World(await new_client(bound=False, binders=[bearers]), bearers, clock)
     world.sessions._limits = SessionLimits()  # of real length: nobody waits for it here
     world.sessions.keep(GATEWAY)
     for number in (1, 2, 3):

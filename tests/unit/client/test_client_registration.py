@@ -245,7 +245,8 @@ async def test_registrations_survive_restart(new_client: NewClient) -> None:
         ack_timeout_ms=2_500,
     )
     before = await client.register("P", request)
-    await asyncio.sleep(0)
+    for _ in range(3):
+        await asyncio.sleep(0)
     await client._store.registrations()  # what follows from being bound is on disk
     await client.close()
     again = await new_client(bound=False)

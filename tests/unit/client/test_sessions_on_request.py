@@ -78,7 +78,10 @@ async def sessions(
     new_client: Callable[..., Awaitable[PushClient]], clock: VirtualClock, ports: Ports
 ) -> AsyncIterator[ClientPushSessions]:
     limits = SessionLimits(steady_ms=MINUTE_MS)
-    sessions = ClientPushSessions(await new_client(), ports.open, None, lambda: 1, clock, limits)
+    client = await new_client()
+    sessions = ClientPushSessions(
+        client, client.bearers, ports.open, None, lambda: 1, clock, limits
+    )
     yield sessions
     await sessions.close()
 

@@ -54,7 +54,7 @@ async def folder(tmp_path: Path) -> AsyncIterator[Folder]:
 async def test_nothing_is_taken_unless_it_is_switched_on(folder: Folder, tmp_path: Path) -> None:
     agent, content = await folder.started("")
     assert content == ClientContent()
-    assert agent.receivers() == []
+    assert agent.applications() == set()
     assert not (tmp_path / "inbox.db").exists()
 
 

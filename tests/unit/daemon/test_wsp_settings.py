@@ -11,9 +11,11 @@ import pytest
 from pydantic import ValidationError
 
 from omapush.bearers.udp import UdpBearer
-from omapush.cai.model import Binding, RegistrationRequest
+from omapush.cai.model import BindingState, RegistrationRequest
 from omapush.client.agent import PushClient
+from omapush.client.choice_of_binders import Ways
 from omapush.client.push_sessions import SessionLimits
+from omapush.client.shared_binder import SharedBearers
 from omapush.client.store import ClientStore
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
@@ -217,7 +219,10 @@ async def test_backlog_of_a_client_is_brought_back_twice_for_sessions_that_come_
 
 @pytest.fixture
 async def agent(tmp_path: Path) -> Any:
-    made = PushClient(ClientStore(tmp_path / "client.db"), SystemClock())
+    bearers = SharedBearers("OTA-WSP", ["UDP", "WSP session"])
+    store = ClientStore(tmp_path / "client.db")
+    made = PushClient(store, SystemClock(), ways=Ways((bearers,)))
+    made.bearers = bearers
     await made.start()
     yield made
     await made.close()
@@ -236,21 +241,23 @@ async def test_connectionless_push_that_comes_to_the_port_reaches_the_applicatio
     registration = await agent.register("P", RegistrationRequest(WML))
     port = free_port()
     async with listening_for_datagrams(
-        client_settings(udp_listen=f"{LOOPBACK}:{port}"), clock, agent
+        client_settings(udp_listen=f"{LOOPBACK}:{port}"), clock, agent, agent.bearers
     ):
-        assert agent._bindings[("OTA-WSP", "UDP")].address == f"{LOOPBACK}:{port}"
+        (binding,) = agent.registrations("P")[0].bindings
+        assert (binding.bearer, binding.address) == ("UDP", f"{LOOPBACK}:{port}")
         sender = await UdpBearer(clock).open(LOOPBACK, 0, lambda octets, peer: None)
         sender.send(b"\x01\x06\xff", Peer(LOOPBACK, port))  # no push: logged and dropped
         sender.send(encode_unit_push(TEXT, PushFlag.NONE, 7), Peer(LOOPBACK, port))
         event = await agent.next_event("P", registration.registration_id, 20_000)
         assert event is not None
         sender.close()
-    assert agent._bindings == {}
+    (binding,) = agent.registrations("P")[0].bindings
+    assert binding.state is BindingState.LOST
 
 
 async def test_client_without_port_for_pushes_opens_none(agent: PushClient) -> None:
-    async with listening_for_datagrams(client_settings(), SystemClock(), agent):
-        assert agent._bindings == {}
+    async with listening_for_datagrams(client_settings(), SystemClock(), agent, agent.bearers):
+        assert not any(offer.available for offer in agent.bearers.offers())
 
 
 async def test_what_is_no_push_raises_nothing(agent: PushClient) -> None:
@@ -267,17 +274,16 @@ async def test_client_and_gateway_hold_a_session_over_real_ports(agent: PushClie
     async with push_sessions(table, Recipients([anna]), store, None, woken.set, clock) as gateway:
         assert gateway is not None
         settings = client_settings(session_from=LOOPBACK, session_with=[str(table.listen)])
-        async with holding_sessions(settings, clock, agent) as held:
+        async with holding_sessions(settings, clock, agent, agent.bearers) as held:
             await until(lambda: bool(held.gateways))
             async with asyncio.timeout(20):
                 await woken.wait()
             assert gateway.sessions.session_of("anna") is not None
             assert store.hastened[0] == "anna"
-            assert agent._bindings[("OTA-WSP", "WSP session")] == Binding(
-                "OTA-WSP", "WSP session", str(table.listen)
-            )
+            offered = {offer.name: offer.available for offer in agent.bearers.offers()}
+            assert offered == {"UDP": False, "WSP session": True}
         await until(lambda: gateway.sessions.count == 0)
-        assert agent._bindings == {}
+        assert not any(offer.available for offer in agent.bearers.offers())
 
 
 async def test_client_comes_back_to_a_gateway_that_was_started_anew(agent: PushClient) -> None:
@@ -286,7 +292,7 @@ async def test_client_comes_back_to_a_gateway_that_was_started_anew(agent: PushC
     anna = Client("anna", (addressing.parse("+1555"),), (Contact(SessionContact(LOOPBACK)),))
     table = PushSessionsTable.model_validate({"listen": f"{LOOPBACK}:{free_port()}"})
     settings = client_settings(session_from=LOOPBACK, session_with=[str(table.listen)])
-    async with holding_sessions(settings, clock, agent) as held:
+    async with holding_sessions(settings, clock, agent, agent.bearers) as held:
         held._limits = SessionLimits(first_wait_ms=1, longest_wait_ms=20)
         for _ in range(2):
             async with push_sessions(
@@ -305,7 +311,7 @@ async def test_session_from_an_address_of_nobody_is_refused(agent: PushClient) -
     async with push_sessions(table, nobody, MemoryStore(), None, lambda: None, clock) as gateway:
         assert gateway is not None
         settings = client_settings(session_from=LOOPBACK)
-        async with holding_sessions(settings, clock, agent) as held:
+        async with holding_sessions(settings, clock, agent, agent.bearers) as held:
             assert table.listen is not None
             assert held.open(Peer(*table.listen))
             await until(lambda: not held._tasks)

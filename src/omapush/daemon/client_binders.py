@@ -1,0 +1,189 @@
+"""The Push-OTA variants of a running Push Client, as registrations get their bindings by them.
+
+A :class:`ClientBinders` is made before the agent, which takes its ``binders``, and opened after it:
+
+    binders = ClientBinders(settings, clock)
+    agent = PushClient(..., binders=binders.binders)
+    binders.give_pushes_to(agent)
+    await agent.start()
+    async with binders.open(): ...
+
+Those who run a modem or hold sessions report to ``wsp_bearers`` how these fare.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+
+from omapush.bearers.tcp import TcpBearer
+from omapush.bearers.udp import UdpBearer
+from omapush.cai.model import Protocol
+from omapush.client.announcement import Announcement
+from omapush.client.binder import Binder
+from omapush.client.dialled import Destination, Dial, DialledConnections, DialPorts
+from omapush.client.http_binder import TCP_IP, HttpPlaces, OtaHttpBinder
+from omapush.client.own_ports import UDP, OwnPorts
+from omapush.client.push_receiver import PushReceiver
+from omapush.client.shared_binder import SharedBearers
+from omapush.client.wsp_binder import SMS, WSP_SESSION, OtaWspBinder
+from omapush.core.instants import SECOND_MS
+from omapush.daemon.clock import SystemClock
+from omapush.daemon.http_listeners import HttpListeners, terminal_settings, wait
+from omapush.daemon.settings import ClientSettings
+from omapush.daemon.tls import verifying_context
+from omapush.daemon.wsp_client import listening_for_datagrams
+from omapush.ota.http.client import HttpClientRequest, HttpTerminalSession
+from omapush.ota.interface import (
+    ClientCapabilities,
+    ClientIndication,
+    ClientRequest,
+    PoUnitPushInd,
+    StreamLink,
+)
+
+
+class ReceiverToCome:
+    """Stands for the agent before there is one. Implements ``client.push_receiver.PushReceiver``.
+
+    :ivar receiver: gets what comes; nothing may come before it is set.
+    """
+
+    receiver: PushReceiver
+
+    def capabilities(self) -> ClientCapabilities:
+        """Ask the receiver."""
+        return self.receiver.capabilities()
+
+    def indication(self, link: StreamLink[ClientRequest], indication: ClientIndication) -> None:
+        """Hand over."""
+        self.receiver.indication(link, indication)
+
+    def unit_push(self, indication: PoUnitPushInd) -> object:
+        """Hand over."""
+        return self.receiver.unit_push(indication)
+
+
+class ClientBinders:
+    """The variants that the settings describe.
+
+    :ivar http: OTA-HTTP; ``wsp``: OTA-WSP. Both can begin bindings in a scope of their own, for
+        registrations whose profiles a server has given.
+    :ivar wsp_bearers: is told how short messages and sessions fare.
+    :ivar announcement: tells gateways what has changed; those who hold sessions add themselves.
+    :param spread: gives a number from 0 to 1, by which waits are cut so that not all wait alike.
+    :raises SettingsError: a file with certificates cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        clock: SystemClock,
+        spread: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._receiver = ReceiverToCome()
+        self._listeners = HttpListeners(settings, clock, self._receiver, spread)
+        self.announcement = Announcement([self._listeners.announce])
+        announcement = self.announcement
+        ports = DialPorts(
+            dial_by_tcp(settings, clock),
+            wait,
+            clock,
+            spread,
+            terminal_settings(settings),
+            self._receiver,
+        )
+        self._connections = DialledConnections(ports, announcement.soon)
+        announcement.tell.append(self._connections.announce)
+        self._http_bearers = SharedBearers(
+            Protocol.OTA_HTTP.value,
+            [TCP_IP, *(one.name for one in settings.bearers)],
+            announcement.soon,
+        )
+        addresses = {one.name: one.address for one in settings.bearers}
+        places = HttpPlaces(settings.ota_http.listen.port, addresses)
+        self.http = OtaHttpBinder(self._http_bearers, self._connections, places)
+        self.wsp_bearers = SharedBearers(
+            Protocol.OTA_WSP.value, shared_wsp_bearers(settings), announcement.soon
+        )
+        self._own_ports = self._new_own_ports(announcement.soon)
+        udp = settings.ota_wsp.udp_listen
+        self.wsp = OtaWspBinder(self.wsp_bearers, udp.port if udp else None, self._own_ports)
+
+    @property
+    def binders(self) -> tuple[Binder, ...]:
+        """The variants that are set up."""
+        wsp = (self.wsp,) if self.wsp.offers() else ()
+        return (self.http, *wsp)
+
+    def give_pushes_to(self, receiver: PushReceiver) -> None:
+        """Have ``receiver`` get the pushes; to be called before anything is begun or opened."""
+        self._receiver.receiver = receiver
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Open what all share; what is begun by then or meanwhile is closed at the end.
+
+        :raises BearerUnavailable: an address or a port that all share cannot be had.
+        """
+        settings, clock, receiver = self._settings, self._clock, self._receiver
+        try:
+            async with (
+                self._listeners.open(self._http_bearers),
+                listening_for_datagrams(settings, clock, receiver, self.wsp_bearers),
+            ):
+                yield
+        finally:
+            await self._connections.close()
+            if self._own_ports is not None:
+                await self._own_ports.close()
+
+    def _new_own_ports(self, announce: Callable[[], None]) -> OwnPorts | None:
+        table = self._settings.ota_wsp
+        host = table.own_ports_at or (table.udp_listen.host if table.udp_listen else None)
+        if host is None:
+            return None
+        return OwnPorts(UdpBearer(self._clock), host, self._receiver, announce)
+
+
+def shared_wsp_bearers(settings: ClientSettings) -> list[str]:
+    """Return the bearers that all applications share for OTA-WSP."""
+    table = settings.ota_wsp
+    return [
+        *([UDP] if table.udp_listen is not None else []),
+        *([SMS] if settings.modem.kind is not None else []),
+        *([WSP_SESSION] if table.session_with or settings.sia.gateways else []),
+    ]
+
+
+def dial_by_tcp(settings: ClientSettings, clock: SystemClock) -> Dial:
+    """Return what dials contact points.
+
+    :raises SettingsError: the file of authorities cannot be used.
+    """
+    table = settings.ota_http
+    tls = verifying_context(table.contact_ca, "ota_http.contact_ca")
+    timeout_ms = round(table.connect_timeout_seconds * SECOND_MS)
+    bearer = TcpBearer(clock)
+
+    async def dial(
+        to: Destination,
+        session: Callable[[str], HttpTerminalSession],
+        on_indication: Callable[[ClientIndication], None],
+        on_closed: Callable[[str], None],
+    ) -> StreamLink[HttpClientRequest]:
+        return await bearer.dial(
+            to.contact.host,
+            to.port,
+            session,
+            on_indication,
+            on_closed,
+            timeout_ms,
+            tls if to.contact.tls else None,
+            to.local_address,
+        )
+
+    return dial
