@@ -22,7 +22,8 @@ from omapush.client.service_client import (
     ServicePointAwayError,
     ServicePointError,
 )
-from omapush.client.service_point import MAX_BODY, ServicePoint
+from omapush.client.service_point import ServicePoint
+from omapush.client.service_requests import MAX_BODY
 from omapush.client.store import ClientStoreError
 from omapush.daemon.client import unix_socket
 from omapush.daemon.serving import HttpServer
@@ -105,8 +106,12 @@ async def test_every_request_is_answered_as_documented(
         assert (await http.post("/v1/events/unknown/accept")).status_code == 409
 
         info = (await http.get("/v1/info")).json()
-        assert info["protocols"]["OTA-HTTP"] is True
-        assert info["protocols"]["OTA-SIP"] is False
+        assert info["protocols"]["OTA-HTTP"] == {
+            "default": True,
+            "bearers": [{"name": "TCP/IP", "available": True}],
+        }
+        assert info["protocols"]["OTA-SIP"] == {"default": False, "bearers": []}
+        assert info["versions"]["cai"] == ["1.0", "1.1"]
 
         ended = await http.delete(own)
         assert (ended.status_code, ended.json()["state"]) == (202, "deregistered")
@@ -377,7 +382,7 @@ async def test_answers_are_json(socket_path: Path) -> None:
     async with plain(socket_path) as http:
         answer = await http.get("/v1/info")
         assert answer.headers["content-type"] == "application/json"
-        assert json.loads(answer.content)["cai"] == ["1.1"]
+        assert json.loads(answer.content)["versions"]["api"] == ["v1"]
 
 
 async def test_application_that_lost_its_token_comes_back_where_its_name_is_trusted(
@@ -391,7 +396,7 @@ async def test_application_that_lost_its_token_comes_back_where_its_name_is_trus
         with pytest.raises(ServicePointError) as caught:
             await again.register(named)
         assert caught.value.cause == "already_registered"
-        point._trust_application_id = True
+        point.registrations._trust_application_id = True
         for refused in (REQUEST, REQUEST | {"application_id": "urn:example:other"}):
             with pytest.raises(ServicePointError) as caught:
                 await again.register(refused)
