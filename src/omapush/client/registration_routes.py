@@ -84,7 +84,8 @@ class Registrations:
         if token is not None:
             owner = await self._give(request, registration, token, known=known)
         try:
-            registration = await self.no_longer_pending(request, owner, registration, wait_ms)
+            if wait_ms:
+                registration = await self.no_longer_pending(request, owner, registration, wait_ms)
             if token is not None and not known and await request.is_disconnected():
                 raise ClientDisconnect
         except ClientDisconnect:
@@ -105,14 +106,8 @@ class Registrations:
     ) -> Registration:
         """Return the registration after its next change, or as it is when the wait is over."""
         position = self._client.status.position
-        current = next(
-            (
-                one
-                for one in self._client.registrations(owner)
-                if one.registration_id == registration.registration_id
-            ),
-            registration,
-        )
+        known = {one.registration_id: one for one in self._client.registrations(owner)}
+        current = known.get(registration.registration_id, registration)
         if not wait_ms or current.state is not RegistrationState.PENDING:
             return current
         return await self._changed(request, current, wait_ms, position)

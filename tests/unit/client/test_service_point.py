@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from starlette.types import Message
 
 from omapush.cai.model import Reason, RegistrationRequest
 from omapush.client.agent import PushClient
-from omapush.client.peer_credentials import SCOPE_KEY, PeerCredentialsProtocol
+from omapush.client.peer_credentials import SCOPE_KEY
 from omapush.client.service_client import (
     ServiceClient,
     ServicePointAwayError,
@@ -25,39 +25,12 @@ from omapush.client.service_client import (
 from omapush.client.service_point import ServicePoint
 from omapush.client.service_requests import MAX_BODY
 from omapush.client.store import ClientStoreError
-from omapush.daemon.client import unix_socket
-from omapush.daemon.serving import HttpServer
 from omapush.ota.interface import PoConfirmedPushRes, PushStatus
-from omapush.testing.virtual_clock import VirtualClock
 
 WML = "x-wap-application:wml.ua"
 MMS = "x-wap-application:mms.ua"
 REQUEST = {"push_application_id": WML}
 MEMBERS_OF_ERROR = {"error", "parameter", "detail", "retryable"}
-
-
-@pytest.fixture
-def point(client: PushClient, clock: VirtualClock) -> ServicePoint:
-    return ServicePoint(client, client._store, clock)
-
-
-@pytest.fixture
-async def socket_path(point: ServicePoint, tmp_path: Path) -> AsyncIterator[Path]:
-    """The path of a socket on which the service access point is served."""
-    path = tmp_path / "cai.sock"
-    listening = unix_socket(path)
-    server = HttpServer(point.application, [listening], http=PeerCredentialsProtocol)
-    serving = asyncio.create_task(server.run_until_stopped())
-    yield path
-    server.stop()
-    await serving
-    listening.close()
-
-
-@pytest.fixture
-async def application(socket_path: Path) -> AsyncIterator[ServiceClient]:
-    async with ServiceClient(socket_path) as connected:
-        yield connected
 
 
 def plain(path: Path) -> httpx2.AsyncClient:
