@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
 from omapush.bearers.driving import Clock, Driver, OnTrace, no_trace
+from omapush.core.networks import host_and_port
 from omapush.core.trace import TraceRecord
 from omapush.ota.interface import CloseConnection, Effect, SendOctets, StreamSession
 
@@ -147,5 +148,4 @@ def peer_name(transport: asyncio.Transport) -> str:
     name = transport.get_extra_info("peername")
     if not name:
         return "unknown"
-    host, port = str(name[0]), int(name[1])
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return host_and_port(str(name[0]), int(name[1]))
