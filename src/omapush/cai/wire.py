@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import Any, NoReturn
 
 from omapush.cai.model import (
     Answer,
     Binding,
+    BindingState,
     CaiError,
     ConnectionProfile,
     Delivery,
@@ -23,10 +24,12 @@ from omapush.cai.model import (
     Registration,
     RegistrationRejected,
     RegistrationRequest,
+    RegistrationState,
     Reject,
     RejectReason,
     WhitelistEntry,
 )
+from omapush.content.written_forms import content_type_parameters
 from omapush.core.instants import format_utc
 
 MAX_TEXT = 4_096
@@ -46,25 +49,7 @@ _PROFILE_TEXTS = (
     "mbms_user_service_description",
     "bcast_access_info",
 )
-_REQUEST_TEXTS = (
-    "application_id",
-    "event_handler",
-    "registration_uri",
-    "instance",
-)
-_REQUEST_MEMBERS = frozenset(
-    (
-        "push_application_id",
-        *_REQUEST_TEXTS,
-        "whitelist",
-        "profiles",
-        "accept",
-        "delegated_storage",
-        "ack_timeout",
-        "delivery",
-        "max_outstanding",
-    )
-)
+_REQUEST_TEXTS = ("application_id", "registration_uri", "instance")
 
 
 def parse_object(octets: bytes) -> dict[str, Any]:
@@ -78,30 +63,38 @@ def parse_object(octets: bytes) -> dict[str, Any]:
 
 def registration_request(value: Mapping[str, Any]) -> RegistrationRequest:
     """Read a registration request. :raises RegistrationRejected: not of the form of CAI 5.1."""
-    _known(value, _REQUEST_MEMBERS, "")
+    _known(value, REQUEST_MEMBERS, "")
     push_application_id = value.get("push_application_id")
     if isinstance(push_application_id, int) and not isinstance(push_application_id, bool):
         push_application_id = f"{push_application_id:X}"
     texts = {name: _text(value.get(name), name) for name in _REQUEST_TEXTS}
-    return RegistrationRequest(
+    request = RegistrationRequest(
         push_application_id=_text(push_application_id, "push_application_id") or "",
-        whitelist=tuple(
-            _whitelist_entry(entry, f"whitelist[{number}]")
-            for number, entry in enumerate(_list(value.get("whitelist"), "whitelist"))
-        ),
         profiles=tuple(
             _profile(entry, f"profiles[{number}]")
             for number, entry in enumerate(_list(value.get("profiles"), "profiles"))
         ),
-        accept=_texts(value.get("accept"), "accept"),
-        delegated_storage=_flag(value.get("delegated_storage"), "delegated_storage"),
-        ack_timeout_ms=_ack_timeout_ms(value.get("ack_timeout")),
-        delivery=_delivery(value.get("delivery")),
-        max_outstanding=_max_outstanding(value.get("max_outstanding")),
         application_id=texts["application_id"],
-        event_handler=texts["event_handler"],
         registration_uri=texts["registration_uri"],
         instance=texts["instance"],
+    )
+    changeable = {name: given for name, given in value.items() if name in _CHANGEABLE}
+    return changed_request(request, changeable)
+
+
+def changed_request(request: RegistrationRequest, value: Mapping[str, Any]) -> RegistrationRequest:
+    """Return ``request`` with the members that ``value`` has; ``null`` is as if never given.
+
+    :raises RegistrationRejected: not of the form of CAI 5.1, or a member that makes a registration
+        what it is, and so cannot be changed.
+    """
+    _known(value, REQUEST_MEMBERS, "")
+    fixed = sorted(set(value) - set(_CHANGEABLE))
+    if fixed:
+        _invalid(fixed[0], "cannot be changed: register anew")
+    read = {name: (_CHANGEABLE[name], given) for name, given in value.items()}
+    return replace(
+        request, **{field: reader(given, name) for name, ((field, reader), given) in read.items()}
     )
 
 
@@ -119,7 +112,10 @@ def request_members(request: RegistrationRequest) -> dict[str, Any]:
 
 
 def registration_members(registration: Registration) -> dict[str, Any]:
-    """Return a registration as JSON-able members; the owner is nobody's business."""
+    """Return a registration as JSON-able members; the owner is nobody's business.
+
+    ``warnings`` says what is short of perfect about bindings that are up.
+    """
     return {
         "id": registration.registration_id,
         **request_members(registration.request),
@@ -129,7 +125,24 @@ def registration_members(registration: Registration) -> dict[str, Any]:
         "detail": registration.detail,
         "created": format_utc(registration.created),
         "updated": format_utc(registration.updated),
+        "cai_version": registration.request.cai_version.value,
         "bindings": [_binding_members(binding) for binding in registration.bindings],
+        "warnings": [
+            {"protocol": one.protocol, "reason": one.reason.value, "detail": one.detail}
+            for one in registration.bindings
+            if one.state is BindingState.UP and one.reason is not None
+        ],
+    }
+
+
+def status_members(
+    registration: Registration, old: RegistrationState | None = None
+) -> dict[str, Any]:
+    """Return a change of state as JSON-able members; without ``old``, how it stands."""
+    return {
+        "registration": registration_members(registration),
+        "old": old.value if old is not None else None,
+        "new": registration.state.value,
     }
 
 
@@ -155,6 +168,7 @@ def event_members(event: PushEvent) -> dict[str, Any]:
         "registration": event.registration_id,
         "push_application_id": event.push_application_id,
         "content_type": event.content_type,
+        "content_type_parameters": _parameters(event.content_type),
         "headers": [list(header) for header in event.headers],
         **content,
         "protocol": event.protocol,
@@ -169,6 +183,12 @@ def event_members(event: PushEvent) -> dict[str, Any]:
         "expires": format_utc(event.expires) if event.expires is not None else None,
         "delivery_attempt": event.delivery_attempt,
     }
+
+
+def _parameters(content_type: str) -> dict[str, str]:
+    """Return the parameters of a type by their names; of one that is repeated, the first."""
+    given = content_type_parameters(content_type)
+    return {name: value.strip('"') for name, value in reversed(given)}
 
 
 def error_members(error: CaiError) -> dict[str, Any]:
@@ -194,7 +214,7 @@ def rejection(value: Mapping[str, Any]) -> Answer:
 
 def _whitelist_entry(value: object, where: str) -> WhitelistEntry:
     entry = _object(value, where)
-    _known(entry, frozenset(("addr", "type", "content_types")), where)
+    _known(entry, WHITELIST_MEMBERS, where)
     addr = _text(entry.get("addr"), f"{where}.addr")
     if not addr:
         _invalid(f"{where}.addr", "is missing")
@@ -207,7 +227,7 @@ def _whitelist_entry(value: object, where: str) -> WhitelistEntry:
 
 def _profile(value: object, where: str) -> ConnectionProfile:
     profile = _object(value, where)
-    _known(profile, frozenset((*_PROFILE_TEXTS, "port")), where)
+    _known(profile, PROFILE_MEMBERS, where)
     texts = {name: _text(profile.get(name), f"{where}.{name}") for name in _PROFILE_TEXTS}
     return ConnectionProfile(port=_port(profile.get("port"), f"{where}.port"), **texts)
 
@@ -223,29 +243,36 @@ def _port(value: object, where: str) -> int | None:
     return int(text)
 
 
-def _ack_timeout_ms(value: object) -> int | None:
+def _whitelist(value: object, where: str) -> tuple[WhitelistEntry, ...]:
+    return tuple(
+        _whitelist_entry(entry, f"{where}[{number}]")
+        for number, entry in enumerate(_list(value, where))
+    )
+
+
+def _ack_timeout_ms(value: object, where: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        _invalid("ack_timeout", "is no number of seconds")
+        _invalid(where, "is no number of seconds")
     if not 1 <= value <= MAX_ACK_TIMEOUT_SECONDS:
-        _invalid("ack_timeout", f"is not between 1 and {MAX_ACK_TIMEOUT_SECONDS} seconds")
+        _invalid(where, f"is not between 1 and {MAX_ACK_TIMEOUT_SECONDS} seconds")
     return round(value * 1000)
 
 
-def _delivery(value: object) -> Delivery:
-    text = _text(value, "delivery") or Delivery.AT_LEAST_ONCE.value
+def _delivery(value: object, where: str) -> Delivery:
+    text = _text(value, where) or Delivery.AT_LEAST_ONCE.value
     try:
         return Delivery(text)
     except ValueError:
-        _invalid("delivery", "is neither at_least_once nor at_most_once")
+        _invalid(where, "is neither at_least_once nor at_most_once")
 
 
-def _max_outstanding(value: object) -> int:
+def _max_outstanding(value: object, where: str) -> int:
     if value is None:
         return 1
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_OUTSTANDING:
-        _invalid("max_outstanding", f"is no number from 1 to {MAX_OUTSTANDING}")
+        _invalid(where, f"is no number from 1 to {MAX_OUTSTANDING}")
     return value
 
 
@@ -302,3 +329,20 @@ def _invalid(where: str, what: str) -> NoReturn:
 
 def _without_none(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value not in (None, (), [], False)}
+
+
+_CHANGEABLE: dict[str, tuple[str, Callable[[object, str], Any]]] = {
+    "event_handler": ("event_handler", _text),
+    "whitelist": ("whitelist", _whitelist),
+    "accept": ("accept", _texts),
+    "delegated_storage": ("delegated_storage", _flag),
+    "ack_timeout": ("ack_timeout_ms", _ack_timeout_ms),
+    "delivery": ("delivery", _delivery),
+    "max_outstanding": ("max_outstanding", _max_outstanding),
+}
+"""Members that may be changed later: which field each is, and what reads it."""
+
+PROFILE_MEMBERS = frozenset((*_PROFILE_TEXTS, "port"))
+WHITELIST_MEMBERS = frozenset(("addr", "type", "content_types"))
+CHANGEABLE_MEMBERS = frozenset(_CHANGEABLE)
+REQUEST_MEMBERS = CHANGEABLE_MEMBERS | {"push_application_id", "profiles", *_REQUEST_TEXTS}

@@ -27,6 +27,7 @@ from omapush.cli.demo_content import MMS_NOTIFICATION, SERVICE_INDICATION
 from omapush.cli.ending import FAILED, telling
 from omapush.cli.status import show
 from omapush.client.service_client import ServiceClient, ServicePointAwayError
+from omapush.client.service_messages import Event
 from omapush.core.errors import OmapushError
 from omapush.initiator.client import PushInitiator
 from omapush.initiator.listener import serve
@@ -162,7 +163,7 @@ async def _application(
     return work()
 
 
-def _check_content(stage: Stage, event: dict[str, Any], content: bytes) -> None:
+def _check_content(stage: Stage, event: Event, content: bytes) -> None:
     sent = {"text/vnd.wap.si": SERVICE_INDICATION}.get(event["content_type"], MMS_NOTIFICATION)
     stage.expect(f"content of {event['content_type']}, octet for octet", content == sent, True)
 

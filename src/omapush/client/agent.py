@@ -405,6 +405,15 @@ class PushClient:
         live = self.live_registrations()
         return {one.push_application_id for one in (*live, *self._standing_in(live))}
 
+    def all_registrations(self) -> list[Registration]:
+        """Return every registration that is known, also those that are ending or have failed."""
+        return [entry.registration for entry in self._registry]
+
+    def last_seen(self, registration_id: str) -> Instant | None:
+        """Return when the application of a registration was last heard of."""
+        entry = self._registry.get(registration_id)
+        return entry.seen_at if entry is not None else None
+
     def waiting(self, registration_id: str) -> int:
         """Return how many pushes are kept for a registration."""
         return self._queue.waiting(registration_id)
@@ -525,6 +534,16 @@ class PushClient:
         """Wait for the next change of one registration; ``None`` when the wait is over."""
         return await self._listeners.next_of(registration_id, wait_ms)
 
+    @property
+    def status(self) -> StatusListeners:
+        """The newest changes of state, by number."""
+        return self._listeners
+
+    @property
+    def ways(self) -> Ways:
+        """What registrations are bound by now."""
+        return self._ways
+
     def status_changes(self) -> AsyncGenerator[StatusChange, None]:
         """Yield every change of state from now on; a slow listener loses the oldest."""
         return self._listeners.changes()
@@ -557,6 +576,8 @@ class PushClient:
         is_same = [_way(one) for one in wanted] == [_way(one) for one in before]
         changed = replace(entry.registration, request=request, updated=now)
         await self._store.keep(changed, None if is_same else wanted)
+        if request.event_handler != entry.registration.request.event_handler:
+            entry.handler = None  # the way it named before is not its way any more
         # Its state may have changed while the request was written.
         entry.registration = replace(entry.registration, request=request, updated=now)
         entry.seen_at = now

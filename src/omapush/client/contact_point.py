@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from omapush.cai.model import ConnectionProfile, Reason, RegistrationRejected
+from omapush.core.networks import host_and_port, written_host
 
 PUSH_PORT = 4035
 SECURE_PUSH_PORT = 4036
@@ -31,8 +32,9 @@ class ContactPoint:
     tls: bool
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port is None else f"{host}:{self.port}"
+        if self.port is None:
+            return written_host(self.host)
+        return host_and_port(self.host, self.port)
 
 
 def contact_point_of(profile: ConnectionProfile, where: str) -> ContactPoint | None:

@@ -33,6 +33,7 @@ from omapush.content.session_initiation import (
 )
 from omapush.core.errors import DecodeError
 from omapush.core.instants import MINUTE_MS, Instant, later
+from omapush.core.networks import host_and_port
 from omapush.ota.interface import PoConfirmedPushInd, PushStatus
 from omapush.protocols.wdp import AddressType, Port
 
@@ -71,8 +72,7 @@ class GatewayAddress:
     secure: bool = False
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.variant.value} {host}:{self.port}"
+        return f"{self.variant.value} {host_and_port(self.host, self.port)}"
 
 
 @dataclass(frozen=True, slots=True)

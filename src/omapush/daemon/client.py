@@ -19,10 +19,12 @@ from omapush.client.choice_of_binders import Ways
 from omapush.client.content_routes import ClientContent
 from omapush.client.peer_credentials import PeerCredentialsProtocol
 from omapush.client.service_point import ServicePoint
+from omapush.client.service_requests import guarded, read_body
 from omapush.client.sia import SessionInitiationApplication
 from omapush.client.static_registrations import StaticRegistrations
 from omapush.client.store import ClientStore
 from omapush.client.trust import SourceTrust
+from omapush.client.trust_routes import trust_routes
 from omapush.core.instants import SECOND_MS
 from omapush.daemon.built_in import built_in_application
 from omapush.daemon.client_binders import ClientBinders
@@ -150,6 +152,7 @@ async def _run(running: _Running, content: ClientContent) -> None:
     stop_on_signals(stopping)
     parts: dict[str, Part] = {}
     servers: list[HttpServer] = []
+    points: list[ServicePoint] = []
     async with (
         offering_on_dbus(settings.dbus, agent, running.applications) as dbus_parts,
         running.binders.open(),
@@ -166,14 +169,19 @@ async def _run(running: _Running, content: ClientContent) -> None:
                 running.clock,
                 trust_application_id=settings.cai.trust_application_id,
                 content=content,
+                event_handlers=settings.cai.handlers.schemes,
+                more=trust_routes(running.trust, guarded, read_body),
             )
             listening = unix_socket(settings.cai.socket)
             server = HttpServer(point.application, [listening], http=PeerCredentialsProtocol)
             servers.append(server)
+            points.append(point)
             parts["service access point"] = server.run_until_stopped()
         _log_start(settings, len(agent.live_registrations()))
 
         async def stop() -> None:
+            for point in points:
+                point.stop()
             for server in servers:
                 server.stop()
 

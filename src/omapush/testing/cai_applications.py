@@ -291,11 +291,7 @@ class _SocketApplication:
 
     async def deregister(self, registration_id: str, *, force: bool = False) -> Registration:
         cai = await self._cai()
-        path, parameters = f"/v1/registrations/{registration_id}", {"force": "1"}
-        if force:
-            asked = cai._object("DELETE", path, parameters)
-        else:
-            asked = cai.deregister(registration_id)
+        asked = cai.deregister(registration_id, force=force)
         return _registration(await _told(asked, DeregistrationRejected))
 
     async def next_event(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,10 +14,15 @@ from omapush.cai.model import Binding
 from omapush.client.agent import ClientLimits, ClientRules, PushClient
 from omapush.client.binder import Binder
 from omapush.client.choice_of_binders import Ways
+from omapush.client.peer_credentials import PeerCredentialsProtocol
+from omapush.client.service_client import ServiceClient
+from omapush.client.service_point import ServicePoint
 from omapush.client.shared_binder import SharedBearers
 from omapush.client.source_trust import FixedList
 from omapush.client.store import ClientStore
 from omapush.client.whitelist import Source
+from omapush.daemon.client import unix_socket
+from omapush.daemon.serving import HttpServer
 from omapush.testing.noting_link import NotingLink
 from omapush.testing.virtual_clock import VirtualClock
 
@@ -73,3 +80,43 @@ def link(client: PushClient) -> NotingLink:
 @pytest.fixture
 def new_link() -> Callable[[PushClient], NotingLink]:
     return NotingLink
+
+
+@pytest.fixture
+def point(client: PushClient, clock: VirtualClock) -> ServicePoint:
+    return ServicePoint(client, client._store, clock)
+
+
+@asynccontextmanager
+async def served(point: ServicePoint, path: Path) -> AsyncIterator[None]:
+    """Serve a service access point on a socket, until it is asked to stop."""
+    listening = unix_socket(path)
+    server = HttpServer(point.application, [listening], http=PeerCredentialsProtocol)
+    serving = asyncio.create_task(server.run_until_stopped())
+    try:
+        yield
+    finally:
+        point.stop()
+        server.stop()
+        await serving
+        listening.close()
+
+
+@pytest.fixture
+def serve_point() -> Callable[[ServicePoint, Path], Any]:
+    """Return what serves a service access point as long as its block lasts."""
+    return served
+
+
+@pytest.fixture
+async def socket_path(point: ServicePoint, tmp_path: Path) -> AsyncIterator[Path]:
+    """The path of a socket on which the service access point is served."""
+    path = tmp_path / "cai.sock"
+    async with served(point, path):
+        yield path
+
+
+@pytest.fixture
+async def application(socket_path: Path) -> AsyncIterator[ServiceClient]:
+    async with ServiceClient(socket_path) as connected:
+        yield connected

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,47 +16,21 @@ from starlette.types import Message
 
 from omapush.cai.model import Reason, RegistrationRequest
 from omapush.client.agent import PushClient
-from omapush.client.peer_credentials import SCOPE_KEY, PeerCredentialsProtocol
+from omapush.client.peer_credentials import SCOPE_KEY
 from omapush.client.service_client import (
     ServiceClient,
     ServicePointAwayError,
     ServicePointError,
 )
-from omapush.client.service_point import MAX_BODY, ServicePoint
+from omapush.client.service_point import ServicePoint
+from omapush.client.service_requests import MAX_BODY
 from omapush.client.store import ClientStoreError
-from omapush.daemon.client import unix_socket
-from omapush.daemon.serving import HttpServer
 from omapush.ota.interface import PoConfirmedPushRes, PushStatus
-from omapush.testing.virtual_clock import VirtualClock
 
 WML = "x-wap-application:wml.ua"
 MMS = "x-wap-application:mms.ua"
 REQUEST = {"push_application_id": WML}
 MEMBERS_OF_ERROR = {"error", "parameter", "detail", "retryable"}
-
-
-@pytest.fixture
-def point(client: PushClient, clock: VirtualClock) -> ServicePoint:
-    return ServicePoint(client, client._store, clock)
-
-
-@pytest.fixture
-async def socket_path(point: ServicePoint, tmp_path: Path) -> AsyncIterator[Path]:
-    """The path of a socket on which the service access point is served."""
-    path = tmp_path / "cai.sock"
-    listening = unix_socket(path)
-    server = HttpServer(point.application, [listening], http=PeerCredentialsProtocol)
-    serving = asyncio.create_task(server.run_until_stopped())
-    yield path
-    server.stop()
-    await serving
-    listening.close()
-
-
-@pytest.fixture
-async def application(socket_path: Path) -> AsyncIterator[ServiceClient]:
-    async with ServiceClient(socket_path) as connected:
-        yield connected
 
 
 def plain(path: Path) -> httpx2.AsyncClient:
@@ -105,8 +79,12 @@ async def test_every_request_is_answered_as_documented(
         assert (await http.post("/v1/events/unknown/accept")).status_code == 409
 
         info = (await http.get("/v1/info")).json()
-        assert info["protocols"]["OTA-HTTP"] is True
-        assert info["protocols"]["OTA-SIP"] is False
+        assert info["protocols"]["OTA-HTTP"] == {
+            "default": True,
+            "bearers": [{"name": "TCP/IP", "available": True}],
+        }
+        assert info["protocols"]["OTA-SIP"] == {"default": False, "bearers": []}
+        assert info["versions"]["cai"] == ["1.0", "1.1"]
 
         ended = await http.delete(own)
         assert (ended.status_code, ended.json()["state"]) == (202, "deregistered")
@@ -377,7 +355,7 @@ async def test_answers_are_json(socket_path: Path) -> None:
     async with plain(socket_path) as http:
         answer = await http.get("/v1/info")
         assert answer.headers["content-type"] == "application/json"
-        assert json.loads(answer.content)["cai"] == ["1.1"]
+        assert json.loads(answer.content)["versions"]["api"] == ["v1"]
 
 
 async def test_application_that_lost_its_token_comes_back_where_its_name_is_trusted(
@@ -391,7 +369,7 @@ async def test_application_that_lost_its_token_comes_back_where_its_name_is_trus
         with pytest.raises(ServicePointError) as caught:
             await again.register(named)
         assert caught.value.cause == "already_registered"
-        point._trust_application_id = True
+        point.registrations._trust_application_id = True
         for refused in (REQUEST, REQUEST | {"application_id": "urn:example:other"}):
             with pytest.raises(ServicePointError) as caught:
                 await again.register(refused)
