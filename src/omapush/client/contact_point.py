@@ -9,10 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from omapush.cai.model import ConnectionProfile, Reason, RegistrationRejected
 from omapush.core.networks import host_and_port, written_host
-
-PUSH_PORT = 4035
-SECURE_PUSH_PORT = 4036
-"""wap-push-http and wap-push-https; for TO-TCP on the gateway (WAP-235, 7.2.4.1)."""
+from omapush.ota.http.ports import SECURE_PUSH_PORT
 
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _SCHEMES = {"http": False, "https": True}

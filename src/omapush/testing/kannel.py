@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from omapush.protocols.wdp import Port
+
 USERNAME = "test"
 PASSWORD = "secret"  # noqa: S105 - of a peer that lives for one test
 
