@@ -20,7 +20,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, cast
 
 import httpx2
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -46,6 +46,7 @@ from omapush.cai.model import (
 from omapush.client.agent import PushClient
 from omapush.client.peer_credentials import SCOPE_KEY, PeerCredentialsProtocol
 from omapush.client.service_client import ServiceClient, ServicePointError
+from omapush.client.service_messages import Changes
 from omapush.client.service_point import ServicePoint
 from omapush.client.store import ClientStore
 from omapush.core.instants import Instant, parse_utc
@@ -53,8 +54,6 @@ from omapush.daemon.client import unix_socket
 from omapush.daemon.serving import HttpServer
 
 WAIT_SECONDS = 30.0
-
-_READ_ONLY = frozenset(("id", "state", "reason", "detail", "created", "updated", "bindings"))
 
 
 class Application(Protocol):
@@ -275,8 +274,8 @@ class _SocketApplication:
 
     async def change(self, registration_id: str, request: RegistrationRequest) -> Registration:
         members = wire.request_members(request)
-        path = f"/v1/registrations/{registration_id}"
-        asked = (await self._cai())._object("PATCH", path, json=members)
+        changes = cast("Changes", {name: members.get(name) for name in Changes.__annotations__})
+        asked = (await self._cai()).change(registration_id, changes)
         return _registration(await _told(asked, RegistrationRejected))
 
     async def settled(self, registration_id: str) -> Registration:
@@ -322,7 +321,7 @@ async def _told(asked: Awaitable[Any], kind: type[CaiError]) -> Any:  # noqa: AN
 
 
 def _registration(members: Mapping[str, Any]) -> Registration:
-    request = {name: value for name, value in members.items() if name not in _READ_ONLY}
+    request = {name: value for name, value in members.items() if name in wire.REQUEST_MEMBERS}
     return Registration(
         registration_id=members["id"],
         owner="",
