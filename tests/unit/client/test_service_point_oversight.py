@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import aclosing
+from dataclasses import asdict
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from starlette.types import Message
 
 from omapush.client.peer_credentials import SCOPE_KEY
 from omapush.client.service_client import ServiceClient, ServicePointError
+from omapush.client.service_messages import StatusMessage
 from omapush.client.service_point import ServicePoint
 from omapush.content.message import PushMessage
 from omapush.ota.interface import PoUnitPushInd, PushSource
@@ -112,3 +116,36 @@ async def test_info_tells_kinds_of_event_handlers_and_limits(
     assert info["event_handlers"] == ["none", "http", "unix"]
     assert info["limits"]["registrations_per_user"] == client.limits.per_user
     assert info["schema"] == "/v1/schema"
+
+
+async def test_real_answers_are_of_the_schema(application: ServiceClient, link: Any) -> None:
+    """The schema is the one that the service access point gives."""
+    schema = await application.schema()
+
+    def check(name: str, value: object) -> None:
+        wanted = {"$ref": f"#/$defs/{name}", "$defs": schema["$defs"]}
+        Draft202012Validator(wanted).validate(value)
+
+    check("info", await application.info())
+    registration = await application.register(
+        {"push_application_id": WML, "accept": ["text/plain"], "profiles": [{}]}
+    )
+    check("registrations", await application.registrations())
+    push = link.push(push_id="7")
+    events = await application.next_events(registration["id"], 1, 10)
+    check("events", events)
+    check(
+        "events_1_0",
+        await application._list("/cai/1.0/events", {"registration": registration["id"]}),
+    )
+    await application.accept(events[0]["id"])
+    await push
+    await link.push("x-wap-application:nobody")
+    check("quarantine", await application.quarantine())
+    check("applications", await application.applications())
+    check("registrations_1_0", await application._list("/cai/1.0/registrations"))
+    async with aclosing(application.stream(registration["id"])) as messages:
+        message = await anext(messages)
+    assert isinstance(message, StatusMessage)
+    check("status", asdict(message))
+    check("registration", await application.deregister(registration["id"]))
