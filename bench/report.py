@@ -32,6 +32,7 @@ def render(results: dict[str, Any]) -> str:
         ("many", _many),
         ("codecs", _codecs),
         ("memory", _memory),
+        ("farm", _farm),
     ):
         if part in results:
             lines += [*render_part(results[part]), ""]
@@ -254,3 +255,24 @@ def _memory(found: list[tuple[int, float]]) -> list[str]:
         "|---:|---:|",
     ]
     return [*lines, *(f"| {accepted:,} | {mib:.1f} |" for accepted, mib in found)]
+
+
+def _farm(rows: list[Any]) -> list[str]:
+    lines = [
+        "## Simulated clients",
+        "",
+        "`omapush farm`: clients that dial a bare gateway (no ledger) in another process, each with an "
+        "open, registered OTA-HTTP connection; then two pushes of 1 KiB to each. Memory is the farm's "
+        "resident one; the last column but two is what is beyond that of the first row. The aim is "
+        "10,000 clients in 1,024 MiB.",
+        "",
+        "| clients | all registered after, s | connected MiB | pushed MiB | KiB a client | pushes/s "
+        "| farm CPU-s per 1,000 |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    measured = (
+        f"| {row.clients:,} | {row.seconds:.1f} | {row.connected:.1f} | {row.pushed:.1f} "
+        f"| {(row.pushed - rows[0].pushed) * 1024 / row.clients:.1f} | {row.pushes:,.0f} | {row.cpu:.3f} |"
+        for row in rows
+    )
+    return [*lines, *measured]

@@ -26,6 +26,7 @@ import gateway
 import kannel
 import report
 from authenticated import authenticated
+from client_farm import client_farm
 from gateway import ADDRESS, LATER, OMAPUSH, ROOT, Cell, measure, one_client, ppg_settings
 from group import group_push
 from history import histories
@@ -177,6 +178,9 @@ PARTS: dict[str, Callable[[float], object]] = {
     ],
     "codecs": lambda scale: codecs(max(50, int(1_000 * scale))),
     "memory": lambda scale: memory(max(1_000, int(100_000 * scale))),
+    "farm": lambda scale: [
+        client_farm(max(1, int(clients * scale))) for clients in (1, 1_000, 10_000)
+    ],
 }
 
 

@@ -12,6 +12,12 @@ peers() {
 		kannel /usr/sbin/bearerbox the initiator's tests and the benchmark beside Kannel's gateway
 		tshark /usr/bin/tshark the tests that another decoder agrees with what goes over the air
 		libwbxml2-utils /usr/bin/xml2wbxml the tests and benchmarks of WBXML beside libwbxml
+		dbus /usr/bin/dbus-daemon the tests of ModemManager and of the client on a D-Bus
+		libglib2.0-bin /usr/bin/gdbus the tests of the client on a D-Bus with other programs
+		systemd /usr/bin/busctl the tests of the client on a D-Bus with other programs
+		python3-dbus /usr/lib/python3/dist-packages/dbus/__init__.py an application by another D-Bus library
+		python3-gi /usr/lib/python3/dist-packages/gi/__init__.py the main loop of that library
+		ofono-scripts /usr/share/ofono/scripts/test-push-notification oFono's own push notification agent
 		nodejs /usr/bin/node the tests with an SMSC that is not ours
 		npm /usr/bin/npm installing that SMSC
 	LIST

@@ -17,8 +17,10 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from omapush.daemon.cai_settings import HandlersTable, RuleTable
 from omapush.daemon.client_settings import ContactTable
 from omapush.daemon.permission_settings import ToleranceTable
+from omapush.daemon.service_registration_settings import ServiceCredentialsTable
 from omapush.daemon.settings import ClientSettings, PpgSettings
 from omapush.daemon.settings_table import Endpoint
 
@@ -39,6 +41,9 @@ def main() -> int:
             *_keys("`tolerance`, within other tables", ToleranceTable),
             *_keys("`[[clients.contacts]]`", ContactTable),
             *_kind("The client: `omapush client`", ClientSettings),
+            *_keys("`[[service_registration.credentials]]`", ServiceCredentialsTable),
+            *_keys("`[[cai.rules]]`", RuleTable),
+            *_keys("`[cai.handlers]`", HandlersTable),
         ]
     )
     wanted = wanted.rstrip() + "\n"
@@ -91,7 +96,7 @@ def _default(value: object) -> str:
             return "none"
         case bool():
             return f"`{str(value).lower()}`"
-        case ToleranceTable():
+        case ToleranceTable() | HandlersTable():
             return "`{}`"
         case str() | Endpoint() | Path():
             return f'`"{value}"`'
@@ -125,7 +130,7 @@ def _value(annotation: object) -> str:
 def _type_name(kind: type) -> str:
     if kind is Endpoint:
         return "`host:port`"
-    if kind in (ToleranceTable, ContactTable):
+    if kind in (ToleranceTable, ContactTable, ServiceCredentialsTable, RuleTable, HandlersTable):
         return "table, see below"
     names = {str: "text", int: "number", float: "number", bool: "true or false", SecretStr: "text"}
     if kind in names:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from omapush.bearers.tcp_link import Clock, OnTrace, TcpLink, no_trace
+from omapush.bearers.tcp_link import TURN, Clock, OnTrace, TcpLink, no_trace
 from omapush.core.trace import TraceRecord
 from omapush.ota.interface import (
     BearerUnavailable,
@@ -33,7 +33,7 @@ MAX_ADDRESSES = 8
 
 
 class TcpBearer:
-    """Dials and listens. Implements ``ota.interface.StreamBearer``.
+    """Dials and listens, in one event loop. Implements ``ota.interface.StreamBearer``.
 
     :param on_trace: is told when connections open, close and are turned away; never content.
     """
@@ -41,6 +41,8 @@ class TcpBearer:
     def __init__(self, clock: Clock, on_trace: OnTrace | None = None) -> None:
         self._clock = clock
         self._on_trace = on_trace or no_trace
+        # One for all connections: with ten thousand of them, most of the memory would be buffers.
+        self._incoming = bytearray(TURN)
 
     async def connect(
         self,
@@ -66,7 +68,9 @@ class TcpBearer:
         if not 0 < port < 65_536:  # uvloop would dial what is left after division
             raise BearerUnavailable(f"not a port: {port}")
         loop = asyncio.get_running_loop()
-        link = TcpLink(session, on_indication, on_closed, self._clock, self._on_trace)
+        link = TcpLink(
+            session, on_indication, on_closed, self._clock, self._on_trace, self._incoming
+        )
         try:
             async with asyncio.timeout(timeout_ms / 1000):
                 await loop.create_connection(
@@ -141,7 +145,7 @@ class TcpBearer:
         :raises BearerUnavailable: the address cannot be listened on.
         """
         gate = _Gate(limits or ListenLimits())
-        entrance = _Entrance(gate, open_session, on_indication, on_closed)
+        entrance = _Entrance(gate, open_session, on_indication, on_closed, self._incoming)
 
         def link() -> asyncio.Protocol:
             return _AcceptedLink(entrance, self._clock, self._on_trace)
@@ -227,6 +231,7 @@ class _Entrance(Generic[RequestT, IndicationT]):
     open_session: Callable[[str], StreamSession[RequestT, IndicationT]]
     on_indication: Callable[[StreamLink[RequestT], IndicationT], None]
     on_closed: Callable[[StreamLink[RequestT], str], None] | None
+    incoming: bytearray
 
     def link(self, address: str, clock: Clock, on_trace: OnTrace) -> TcpLink[RequestT, IndicationT]:
         """Return a link for a peer that was admitted."""
@@ -242,6 +247,7 @@ class _Entrance(Generic[RequestT, IndicationT]):
             closed,
             clock,
             on_trace,
+            self.incoming,
         )
         self.gate.enter(link, address)
         return link

@@ -35,7 +35,11 @@ def no_trace(record: TraceRecord) -> None:
 
 
 class TcpLink(asyncio.BufferedProtocol, Generic[RequestT, IndicationT]):
-    """One connection with its session."""
+    """One connection with its session.
+
+    :param incoming: where octets are read to, by one connection at a time: the loop hands them over
+        before it reads again. Links of one event loop may share it.
+    """
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class TcpLink(asyncio.BufferedProtocol, Generic[RequestT, IndicationT]):
         on_closed: Callable[[str], None],
         clock: Clock,
         on_trace: OnTrace = no_trace,
+        incoming: bytearray | None = None,
     ) -> None:
         self._session = session
         self._on_indication = on_indication
@@ -59,7 +64,7 @@ class TcpLink(asyncio.BufferedProtocol, Generic[RequestT, IndicationT]):
         self._deaf = False
         self._pumping = False
         self._peer = "not connected"
-        self._incoming = bytearray(TURN)
+        self._incoming = bytearray(TURN) if incoming is None else incoming
 
     @property
     def peer(self) -> str:

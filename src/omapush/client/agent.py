@@ -85,20 +85,24 @@ class ClientLimits:
     in_all: int = 256
 
 
+def _no_profiles(_: ApplicationId) -> Sequence[ConnectionProfile]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class ClientRules:
     """What the client asks before it does something; each is a port with a default.
 
     :ivar judge: whose pushes are taken. :ivar policy: who may register what (CAI 6).
     :ivar activation: how applications are reached that do not ask for their events.
-    :ivar default_profiles: returns those that the device is provisioned with.
+    :ivar default_profiles: returns those that the device is provisioned with for an application.
     :ivar own: applications that are part of the client; nobody else gets their ids.
     """
 
     judge: SourceJudge = field(default_factory=FixedList)
     policy: RegistrationPolicy = field(default_factory=TrustedApplications)
     activation: Activation = field(default_factory=NoActivation)
-    default_profiles: Callable[[], Sequence[ConnectionProfile]] = tuple
+    default_profiles: Callable[[ApplicationId], Sequence[ConnectionProfile]] = _no_profiles
     own: Sequence[OwnApplication] = ()
 
 
@@ -144,6 +148,7 @@ class PushClient:
         self._registering = asyncio.Lock()
         self._listeners = StatusListeners()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writing: set[asyncio.Task[None]] = set()
         self._announced: ClientCapabilities | None = None
         self.quarantine = Quarantine(store.file, clock)
         self._withdrawal = Withdrawal(lambda: self._ways.all)
@@ -159,10 +164,6 @@ class PushClient:
         )
 
     # -- life --
-
-    async def open(self) -> None:
-        """Open the file: what is in it may be read by others from then on."""
-        await self._store.open()
 
     async def start(self, ways: Ways | None = None) -> None:
         """Take up the registrations of an earlier life.
@@ -198,6 +199,8 @@ class PushClient:
             entry.stop_waiting()
             if entry.bindings is not None:
                 await entry.bindings.close()
+        # What bindings have had kept is what ends them at their servers (CAI-44).
+        await asyncio.gather(*self._writing)
         tasks = [*self._tasks, *(one.ending for one in self._registry if one.ending is not None)]
         for task in tasks:
             task.cancel()
@@ -250,7 +253,7 @@ class PushClient:
         """Register or update; see ``cai.service``."""
         application = self._checked(owner, request)
         async with self._registering:
-            wanted = self._ways.bindings_for(request, self._rules.default_profiles())
+            wanted = self._ways.bindings_for(request, self._rules.default_profiles(application))
             scopes = [one.scope for one in wanted]
             existing = self._registry.own(owner, application, request.instance, scopes)
             if existing is not None:
@@ -296,7 +299,7 @@ class PushClient:
                     "a registration keeps its application",
                     "push_application_id",
                 )
-            wanted = self._ways.bindings_for(request, self._rules.default_profiles())
+            wanted = self._ways.bindings_for(request, self._rules.default_profiles(application))
             scopes = [one.scope for one in wanted]
             self._registry.own(owner, application, request.instance, scopes)
             return await self._update(entry, request, wanted)
@@ -549,7 +552,7 @@ class PushClient:
         """
         application = check_request(request)
         self._rules.policy.check(owner, request)  # CAI-61
-        self._rules.activation.check(request)
+        self._rules.activation.check(owner, request)
         if application.canonical in self._own_applications:
             raise RegistrationRejected(
                 Reason.ALREADY_REGISTERED,
@@ -564,6 +567,7 @@ class PushClient:
         """Replace the request of a registration (CAI-21); bind it anew if its ways are others."""
         now = self._clock()
         before = entry.wanted
+        had_handler = entry.registration.request.event_handler
         is_same = [_way(one) for one in wanted] == [_way(one) for one in before]
         changed = replace(entry.registration, request=request, updated=now)
         await self._store.keep(changed, None if is_same else wanted)
@@ -574,7 +578,8 @@ class PushClient:
         entry.seen_at = now
         entry.mailbox.max_outstanding = request.max_outstanding
         self._registry.note(entry)
-        if request.event_handler is not None:
+        if request.event_handler != had_handler:
+            entry.handler = None
             self._activate(entry)
         if is_same and entry.bindings is not None:
             entry.bindings.refresh(entry.registration)
@@ -649,7 +654,7 @@ class PushClient:
             return
         self._change(entry, state, standing.reason, standing.detail)
         if state is RegistrationState.REGISTERED:
-            self._spawn(self._note_state(entry.registration))
+            self._write(self._note_state(entry.registration))
 
     def _change(
         self,
@@ -683,7 +688,7 @@ class PushClient:
             log.error("state_not_kept", reason=str(error))
 
     def _note_binding(self, registration_id: str, number: int, wanted: WantedBinding) -> None:
-        self._spawn(self._keep_binding(registration_id, number, wanted))
+        self._write(self._keep_binding(registration_id, number, wanted))
 
     async def _keep_binding(self, registration_id: str, number: int, wanted: WantedBinding) -> None:
         try:
@@ -758,6 +763,13 @@ class PushClient:
             entry.ending.cancel()
         self._change(entry, RegistrationState.DEREGISTERED, None, detail)
         self._registry.remove(entry.registration.registration_id)
+
+    def _write(self, work: Awaitable[None]) -> None:
+        """Write to the file beside what goes on; it is done before the client has closed."""
+        task = self._spawn(work)
+        self._tasks.discard(task)
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
 
     def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)

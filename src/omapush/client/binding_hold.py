@@ -9,20 +9,17 @@ from omapush.client.binder import BindingListener
 
 
 class Hold:
-    """Implements ``client.binder.BindingHold`` for variants that announce all at once.
+    """Implements ``client.binder.BindingHold`` where a server knows nothing of one registration.
 
-    :param on_refresh: is called when what is announced may have changed.
     :param on_close: is called once, when the binding is left off.
     """
 
     def __init__(
         self,
         listener: BindingListener,
-        on_refresh: Callable[[], None],
         on_close: Callable[[Hold], None],
     ) -> None:
         self._listener = listener
-        self._on_refresh = on_refresh
         self._on_close = on_close
         self._told: Binding | None = None
         self._closed = False
@@ -55,8 +52,7 @@ class Hold:
             self._listener.trust(contact_point)
 
     def refresh(self, registration: Registration) -> None:
-        """Have the change announced."""
-        self._on_refresh()
+        """Do nothing: what the client takes in all is announced by ``Binder.announce``."""
 
     async def close(self) -> None:
         """Leave off; a second time changes nothing."""

@@ -238,16 +238,17 @@ class Confirmation:
         registration = accepted.registration
         message = accepted.push.message
         mailbox = self._applications.mailbox_of(registration.registration_id)
-        delegated = registration.request.delegated_storage
-        if mailbox is None and not delegated:
+        is_kept = self._applications.is_registered(registration.registration_id) and (
+            registration.request.delegated_storage or not accepted.confirmed
+        )
+        if mailbox is None and not is_kept:
             return Refusal(PushStatus.USERPND, "the application is not running")
         try:
             message = for_application(message, registration.request)
         except ConversionError as failure:
             return Refusal(PushStatus.USERDCU, f"the content cannot be converted: {failure}")
         event = self._event(accepted, message)
-        is_registered = self._applications.is_registered(registration.registration_id)
-        if is_registered and (delegated or not accepted.confirmed):
+        if is_kept:
             return await self._keep(accepted, event)
         handed = _handed_key(accepted)
         if handed is not None and await self._store.has_seen(handed, self._clock()):

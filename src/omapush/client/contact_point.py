@@ -13,7 +13,7 @@ PUSH_PORT = 4035
 SECURE_PUSH_PORT = 4036
 """wap-push-http and wap-push-https; for TO-TCP on the gateway (WAP-235, 7.2.4.1)."""
 
-_HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}\.?)+")
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _SCHEMES = {"http": False, "https": True}
 
 

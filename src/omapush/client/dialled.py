@@ -113,14 +113,10 @@ class DialPorts:
 
 
 class DialledConnections:
-    """Keeps a connection to each destination that somebody holds.
+    """Keeps a connection to each destination that somebody holds."""
 
-    :param announce: is called when what is announced may have changed.
-    """
-
-    def __init__(self, ports: DialPorts, announce: Callable[[], None]) -> None:
+    def __init__(self, ports: DialPorts) -> None:
         self._ports = ports
-        self._announce = announce
         self._connections: dict[Destination, _Kept] = {}
 
     def begin(self, to: Destination, listener: BindingListener, server_data: str) -> Hold:
@@ -128,9 +124,8 @@ class DialledConnections:
         kept = self._connections.get(to)
         if kept is None:
             kept = self._connections[to] = _Kept(to, self._ports, self._forget)
-        hold = Hold(listener, self._announce, kept.leave)
+        hold = Hold(listener, kept.leave)
         kept.join(hold, was_up=bool(server_data))
-        self._announce()
         return hold
 
     def announce(self) -> None:
@@ -278,7 +273,7 @@ class _Kept:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("contact_point_failed", to=str(self.to.contact), exc_info=error)
             for hold in list(self._holds):
-                hold.fail(OTA_HTTP, self.to.bearer, Reason.INTERNAL_ERROR, str(error))
+                hold.fail(OTA_HTTP, self.to.bearer, Reason.INTERNAL_ERROR, "a fault of the client")
             self._holds.clear()
             self._forget(self)
 

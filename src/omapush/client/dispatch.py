@@ -51,10 +51,12 @@ class Receiver:
         """Whether pushes that came this way are for it (CAI-11, CAI-23 to CAI-25).
 
         Connection profiles name the ways over which the application takes pushes; without any, it
-        takes them over all that are shared.
+        takes them over all that are shared. A push service may have told a registration to wait
+        on those, too.
         """
         if source.binding not in self.scopes:
-            return False
+            arranged = self.registration.request.registration_uri is not None
+            return arranged and source.binding == SHARED
         profiles = self.registration.request.profiles
         if source.binding != SHARED or not profiles:
             return True
@@ -89,6 +91,7 @@ def receiver_of(
     application goes to the first that takes its type.
     """
     reached = [one for one in receivers if one.is_reached_by(push.source)]
+    reached.sort(key=lambda one: push.source.binding not in one.scopes)  # who has that way first
     live = [one.registration for one in reached if one.registration.state.is_live]
     if application.canonical == ANYBODY:
         media_type = push.message.media_type

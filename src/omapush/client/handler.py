@@ -36,8 +36,8 @@ Handler = Callable[[PushEvent], Awaitable[Answer | None]]
 class Activation(Protocol):
     """Reaches applications by what they registered as their Event Handler (CAI-8)."""
 
-    def check(self, request: RegistrationRequest) -> None:
-        """Check the event handler of a registration.
+    def check(self, owner: str, request: RegistrationRequest) -> None:
+        """Check the event handler of a registration, and whether its owner may have it.
 
         :raises RegistrationRejected: not of a form that is known, or not allowed here.
         """
@@ -49,7 +49,7 @@ class Activation(Protocol):
 class NoActivation:
     """Knows no event handlers: every application asks for its events."""
 
-    def check(self, request: RegistrationRequest) -> None:
+    def check(self, owner: str, request: RegistrationRequest) -> None:
         """Refuse any event handler."""
         if request.event_handler not in (None, "", "none"):
             detail = f"the handler {request.event_handler!r:.80} is not supported"

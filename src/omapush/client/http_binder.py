@@ -123,6 +123,7 @@ class OtaHttpBinder:
 
     def announce(self) -> None:
         self._shared.announce()
+        self._connections.announce()
 
     async def withdraw(self, server_data: str) -> None:
         """Do nothing: OTA-HTTP has no message for it, the id is missing from what is told next."""
@@ -130,7 +131,7 @@ class OtaHttpBinder:
     def _failed(
         self, profile: ConnectionProfile, listener: BindingListener, cause: Reason, detail: str
     ) -> BindingHold:
-        hold = Hold(listener, lambda: None, lambda _: None)
+        hold = Hold(listener, lambda _: None)
         hold.fail(self.protocol, profile.bearer_type or ANY, cause, detail)
         return hold
 

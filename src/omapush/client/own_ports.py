@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
 
 import structlog
 
@@ -32,20 +31,12 @@ class OwnPorts:
     """Opens and closes ports.
 
     :param host: the terminal's own address that they are opened at.
-    :param announce: is called when what is announced may have changed.
     """
 
-    def __init__(
-        self,
-        bearer: DatagramBearer,
-        host: str,
-        receiver: PushReceiver,
-        announce: Callable[[], None],
-    ) -> None:
+    def __init__(self, bearer: DatagramBearer, host: str, receiver: PushReceiver) -> None:
         self._bearer = bearer
         self._host = host
         self._receiver = receiver
-        self._announce = announce
         self._ports: dict[Key, _Port] = {}
 
     def begin(self, port: int, scope: str, listener: BindingListener) -> Hold:
@@ -55,9 +46,8 @@ class OwnPorts:
             at = Peer(self._host, port)
             one = self._ports[(port, scope)] = _Port(self._bearer, at, scope, self._receiver)
             one.opening.add_done_callback(functools.partial(self._opened, (port, scope), one))
-        hold = Hold(listener, self._announce, lambda hold: self._leave((port, scope), hold))
+        hold = Hold(listener, lambda hold: self._leave((port, scope), hold))
         one.join(hold)
-        self._announce()
         return hold
 
     async def close(self) -> None:
@@ -73,7 +63,6 @@ class OwnPorts:
         one = self._ports.get(key)
         if one is not None and one.leave(hold):
             del self._ports[key]
-        self._announce()
 
 
 class _Port:

@@ -21,7 +21,7 @@ import structlog
 
 from omapush.cai.model import Binding, Protocol
 from omapush.client.agent import PushClient
-from omapush.client.shared_binder import BearerReports
+from omapush.client.shared_binder import SharedBearers
 from omapush.core.errors import EncodeError
 from omapush.core.instants import MINUTE_MS, SECOND_MS, Instant
 from omapush.ota.datagrams import DatagramMachine, MachineHost, Peer
@@ -88,7 +88,8 @@ class SessionLimits:
 class ClientPushSessions:
     """Opens and keeps sessions.
 
-    :param reports: is told when there are sessions and when not.
+    :param bearers: is told when there are sessions and when not; it says when what the client takes
+        has changed.
     :param bearer_indication: WDP's code of the network, in two hexadecimal digits.
     :param first_transaction_id: gives 0 to 0x7FFF, better not the same after every start.
     """
@@ -96,7 +97,7 @@ class ClientPushSessions:
     def __init__(
         self,
         agent: PushClient,
-        reports: BearerReports,
+        bearers: SharedBearers,
         open_port: OpenPort,
         bearer_indication: str | None,
         first_transaction_id: Callable[[], int],
@@ -104,7 +105,7 @@ class ClientPushSessions:
         limits: SessionLimits | None = None,
     ) -> None:
         self._agent = agent
-        self._reports = reports
+        self._bearers = bearers
         self._open_port = open_port
         self._bearer_indication = bearer_indication
         self._first_transaction_id = first_transaction_id
@@ -115,7 +116,7 @@ class ClientPushSessions:
         self._wanted: dict[Peer, asyncio.Event] = {}
         self._sessions: dict[Peer, _Session] = {}
         self._applications: dict[Peer, tuple[str, ...]] = {}
-        self._watching: asyncio.Task[None] | None = None
+        bearers.announce_to(self.announce)
 
     @property
     def gateways(self) -> frozenset[Peer]:
@@ -156,15 +157,11 @@ class ClientPushSessions:
     async def close(self) -> None:
         """End every session."""
         tasks = list(self._tasks.values())
-        if self._watching is not None:
-            tasks.append(self._watching)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(self, gateway: Peer) -> None:
-        if self._watching is None:
-            self._watching = asyncio.create_task(self._watch())
         task = asyncio.create_task(self._run(gateway))
         self._tasks[gateway] = task
         self._wanted[gateway] = asyncio.Event()
@@ -186,11 +183,6 @@ class ClientPushSessions:
         session = self._sessions.get(gateway)
         if session is not None and session.age_ms >= self._limits.steady_ms:
             session.renew()
-
-    async def _watch(self) -> None:
-        async with contextlib.aclosing(self._agent.status_changes()) as changes:
-            async for _ in changes:
-                self.announce()
 
     async def _run(self, gateway: Peer) -> None:
         failures = 0
@@ -252,9 +244,9 @@ class ClientPushSessions:
         """Tell with whom there are sessions now."""
         names = ", ".join(sorted(str(peer) for peer in self.gateways))
         if names:
-            self._reports.binding_up(Binding(Protocol.OTA_WSP.value, BEARER, names))
+            self._bearers.binding_up(Binding(Protocol.OTA_WSP.value, BEARER, names))
         else:
-            self._reports.binding_down(Protocol.OTA_WSP.value, BEARER)
+            self._bearers.binding_down(Protocol.OTA_WSP.value, BEARER)
 
 
 class _Session:

@@ -55,15 +55,12 @@ class SharedBearers:
     """A variant's shared bearers. Implements ``client.binder.Binder`` and :class:`BearerReports`.
 
     :param names: the bearers that are set up, as in UAProf or the variant's own.
-    :param announce: is called when what is announced may have changed.
     """
 
-    def __init__(
-        self, protocol: str, names: Iterable[str], announce: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, protocol: str, names: Iterable[str]) -> None:
         self._protocol = protocol
         self._bearers = {_key(name): _Bearer(name) for name in names}
-        self._announce = announce
+        self._gateways: list[Callable[[], None]] = []
         self._holds: dict[Hold, tuple[str, ...]] = {}
 
     # -- how the bearers fare --
@@ -90,6 +87,13 @@ class SharedBearers:
     def binding_down(self, protocol: str, bearer: str) -> None:
         """See :class:`BearerReports`."""
         self.down(bearer)
+
+    def announce_to(self, tell: Callable[[], None]) -> None:
+        """Have ``tell`` called when gateways are to learn anew what the client takes.
+
+        For those who have connections on these bearers and know what was told on them.
+        """
+        self._gateways.append(tell)
 
     # -- client.binder.Binder --
 
@@ -124,8 +128,8 @@ class SharedBearers:
         return self.begin_with(self.named(profile.bearer_type), profile.bearer_type, listener)
 
     def announce(self) -> None:
-        """Have the gateways of these bearers told what the client takes."""
-        self._announce()
+        for tell in self._gateways:
+            tell()
 
     async def withdraw(self, server_data: str) -> None:
         """There is no server to tell."""
@@ -168,19 +172,17 @@ class SharedBearers:
 
         :param bearer_type: what was asked for, for whoever is told of the failure.
         """
-        hold = Hold(listener, self._announce, self._leave)
+        hold = Hold(listener, self._leave)
         if names:
             self._holds[hold] = names
             self._tell(hold, names)
         else:
             detail = f"{self._protocol} is not set up for it"
             hold.fail(self._protocol, bearer_type or ANY, Reason.UNSUPPORTED_OPTION, detail)
-        self._announce()
         return hold
 
     def _leave(self, hold: Hold) -> None:
         self._holds.pop(hold, None)
-        self._announce()
 
     def _tell_all(self) -> None:
         for hold, names in list(self._holds.items()):

@@ -60,8 +60,9 @@ class SqliteFile:
         )
 
     async def open(self) -> None:
-        """Open or make the file. :raises OmapushError: it cannot be, or is not ours."""
-        await self._in_thread(self._open)
+        """Open or make the file, unless it is open. :raises OmapushError: it cannot be done."""
+        if self._connection is None:
+            await self._in_thread(self._open)
 
     async def close(self) -> None:
         """Close the file. Safe to call twice."""

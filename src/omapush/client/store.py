@@ -79,10 +79,11 @@ CREATE TABLE trusted_source (
     PRIMARY KEY (origin, position)
 ) WITHOUT ROWID;
 CREATE TABLE management_object (
-    path TEXT PRIMARY KEY,
+    number INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
     format TEXT NOT NULL,
-    value TEXT
-) WITHOUT ROWID;
+    value TEXT NOT NULL
+);
 CREATE TABLE quarantine (
     number INTEGER PRIMARY KEY,
     refused INTEGER NOT NULL,
@@ -90,7 +91,8 @@ CREATE TABLE quarantine (
     octets INTEGER NOT NULL
 );
 """
-"""``trusted_source`` and ``management_object`` hold device lists by origin, and the Push MO."""
+"""``trusted_source`` and ``management_object`` hold device lists by origin, and the Push MO, its
+nodes in the order of the tree."""
 
 
 class ClientStoreError(OmapushError):

@@ -82,7 +82,11 @@ class OtaWspBinder:
         return self.begin_in_scope(profile, listener, scope)
 
     def begin_in_scope(
-        self, profile: ConnectionProfile, listener: BindingListener, scope: str
+        self,
+        profile: ConnectionProfile,
+        listener: BindingListener,
+        scope: str,
+        server_data: str = "",
     ) -> BindingHold:
         """Begin a binding whose pushes say that they come by ``scope``.
 

@@ -12,7 +12,8 @@
   asked to open.
 * ``client_binders``: the ways over which a client's registrations get their pushes;
   ``http_listeners`` and ``wsp_client`` open those that all share.
-* ``ppg``, ``client``: the two daemons.
+* ``ppg``, ``client``: the two daemons. ``farm``: many simulated clients, by the plan and the groups
+  of ``farm_settings``, over the ways of ``farm_ways``.
 
 On failure: what cannot start ends the process with one line that says why. What fails while
 running ends the process too, after the other parts were stopped; a service manager starts it again,

@@ -3,37 +3,64 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
-from omapush.cai.model import WhitelistEntry
+from omapush.cai.model import Registration, WhitelistEntry
 from omapush.client.agent import ClientLimits, ClientRules, PushClient
 from omapush.client.choice_of_binders import Ways
 from omapush.client.content_routes import ClientContent
 from omapush.client.peer_credentials import PeerCredentialsProtocol
 from omapush.client.service_point import ServicePoint
+from omapush.client.service_requests import guarded, read_body
 from omapush.client.sia import SessionInitiationApplication
-from omapush.client.source_trust import FixedList
+from omapush.client.static_registrations import StaticRegistrations
 from omapush.client.store import ClientStore
-from omapush.client.whitelist import Source, read_entries
+from omapush.client.trust import SourceTrust
+from omapush.client.trust_routes import trust_routes
 from omapush.core.instants import SECOND_MS
 from omapush.daemon.built_in import built_in_application
 from omapush.daemon.client_binders import ClientBinders
+from omapush.daemon.client_dbus import applications_on_dbus, offering_on_dbus
 from omapush.daemon.client_sessions import holding_sessions
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.modem_client import receiving_short_messages
+from omapush.daemon.reloading import keep_loaded
+from omapush.daemon.service_registration import registering_at_services
 from omapush.daemon.serving import HttpServer, ListenError
 from omapush.daemon.session_initiation import WspSessionOpener, sia_settings
-from omapush.daemon.settings import ClientSettings
+from omapush.daemon.settings import ClientSettings, WhitelistTable
 from omapush.daemon.supervise import Part, stop_on_signals, supervise
+from omapush.daemon.system_users import SystemUsers
 from omapush.ota.interface import ClientCapabilities
+
+if TYPE_CHECKING:
+    from omapush.client.dbus.applications import Applications
 
 log = structlog.get_logger(__name__)
 
 SOCKET_MODE = 0o660
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """The parts of a client that others talk to."""
+
+    settings: ClientSettings
+    clock: SystemClock
+    store: ClientStore
+    trust: SourceTrust
+    agent: PushClient
+    binders: ClientBinders
+    opener: WspSessionOpener
+    applications: Applications | None
 
 
 async def run_client(settings: ClientSettings) -> None:
@@ -41,74 +68,138 @@ async def run_client(settings: ClientSettings) -> None:
 
     :raises OmapushError: it cannot start, or a part of it failed.
     """
+    async with (
+        _agent(settings) as running,
+        built_in_application(settings, running.clock, running.agent) as content,
+    ):
+        await _run(running, content)
+
+
+@contextlib.asynccontextmanager
+async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
+    """Start the client itself: its file, its rules, and the ways that it binds by."""
     clock = SystemClock()
     store = ClientStore(settings.store.path)
-
-    def registered() -> set[str]:
-        return agent.applications()
-
-    opener = WspSessionOpener()
-    sia = SessionInitiationApplication(sia_settings(settings.sia), opener, clock, registered)
-    binders = ClientBinders(settings, clock)
-    rules = ClientRules(judge=FixedList(device_list(settings)), own=[sia])
-    agent = PushClient(store, clock, _limits(settings), rules, Ways(binders.binders))
-    binders.give_pushes_to(agent)
-    await agent.start()
+    await store.open()
     try:
-        async with built_in_application(settings, clock, agent) as content:
-            await _run(settings, clock, store, agent, opener, binders, content)
+        async with _trust(settings.whitelist, store, clock) as trust:
+            opener = WspSessionOpener()
+            binders = ClientBinders(settings, clock)
+            limits = _limits(settings)
+
+            applications = applications_on_dbus(settings.dbus)
+            on_bus = applications.handler_at if applications is not None else None
+
+            def registered() -> set[str]:
+                return agent.applications()
+
+            def live() -> list[Registration]:
+                return agent.live_registrations()
+
+            rules = ClientRules(
+                judge=trust,
+                policy=settings.cai.registration_policy(SystemUsers(), live),
+                activation=settings.cai.handlers.activation(on_bus),
+                default_profiles=trust.profiles,
+                own=[
+                    SessionInitiationApplication(
+                        sia_settings(settings.sia), opener, clock, registered
+                    )
+                ],
+            )
+            agent = PushClient(store, clock, limits, rules)
+            binders.give_pushes_to(agent)
+            async with registering_at_services(
+                settings.service_registration,
+                settings.terminal.id,
+                limits.capabilities,
+                binders.binders,
+                clock,
+            ) as registrar:
+                await agent.start(Ways(binders.binders, registrar))
+                try:
+                    yield _Running(
+                        settings, clock, store, trust, agent, binders, opener, applications
+                    )
+                finally:
+                    await agent.close()
     finally:
-        await agent.close()
+        await store.close()
 
 
-async def _run(
-    settings: ClientSettings,
-    clock: SystemClock,
-    store: ClientStore,
-    agent: PushClient,
-    opener: WspSessionOpener,
-    binders: ClientBinders,
-    content: ClientContent,
-) -> None:
+@contextlib.asynccontextmanager
+async def _trust(
+    table: WhitelistTable, store: ClientStore, clock: SystemClock
+) -> AsyncIterator[SourceTrust]:
+    """Judge sources by the settings' lists and those that the file keeps."""
+    trust = SourceTrust(
+        store.file,
+        clock,
+        config=device_list(table),
+        believe_gateways=table.believe_gateways,
+        country_code=table.country_code,
+    )
+    await trust.load()
+    try:
+        yield trust
+    finally:
+        await trust.close()
+
+
+async def _run(running: _Running, content: ClientContent) -> None:
+    settings, agent, bearers = running.settings, running.agent, running.binders.wsp_bearers
     stopping = asyncio.Event()
     stop_on_signals(stopping)
     parts: dict[str, Part] = {}
     servers: list[HttpServer] = []
+    points: list[ServicePoint] = []
     async with (
-        binders.open(),
-        receiving_short_messages(settings.modem, clock, agent, binders.wsp_bearers) as modem_parts,
-        holding_sessions(settings, clock, agent, binders.wsp_bearers) as opener.sessions,
+        offering_on_dbus(settings.dbus, agent, running.applications) as dbus_parts,
+        running.binders.open(),
+        receiving_short_messages(settings.modem, running.clock, agent, bearers) as modem_parts,
+        holding_sessions(settings, running.clock, agent, bearers) as running.opener.sessions,
     ):
-        parts |= modem_parts
+        parts |= dbus_parts | modem_parts
+        static = StaticRegistrations(agent, settings.cai.static_registrations)
+        parts["static registrations"] = keep_loaded(static)
         if settings.cai.socket is not None:
             point = ServicePoint(
                 agent,
-                store,
-                clock,
+                running.store,
+                running.clock,
                 trust_application_id=settings.cai.trust_application_id,
                 content=content,
+                event_handlers=settings.cai.handlers.schemes,
+                more=trust_routes(running.trust, guarded, read_body),
             )
             listening = unix_socket(settings.cai.socket)
             server = HttpServer(point.application, [listening], http=PeerCredentialsProtocol)
             servers.append(server)
+            points.append(point)
             parts["service access point"] = server.run_until_stopped()
-        log.info(
-            "client_started",
-            terminal=settings.terminal.id,
-            ota_http=str(settings.ota_http.listen),
-            ota_wsp_udp=str(settings.ota_wsp.udp_listen) if settings.ota_wsp.udp_listen else None,
-            modem=settings.modem.kind,
-            cai=str(settings.cai.socket) if settings.cai.socket else None,
-            registrations=len(agent.live_registrations()),
-            built_in=settings.built_in.enabled,
-        )
+        _log_start(settings, len(agent.live_registrations()))
 
         async def stop() -> None:
+            for point in points:
+                point.stop()
             for server in servers:
                 server.stop()
 
         await supervise(parts, stop, stopping)
     log.info("client_stopped", terminal=settings.terminal.id)
+
+
+def _log_start(settings: ClientSettings, registrations: int) -> None:
+    log.info(
+        "client_started",
+        terminal=settings.terminal.id,
+        ota_http=str(settings.ota_http.listen),
+        ota_wsp_udp=str(settings.ota_wsp.udp_listen) if settings.ota_wsp.udp_listen else None,
+        modem=settings.modem.kind,
+        cai=str(settings.cai.socket) if settings.cai.socket else None,
+        registrations=registrations,
+        built_in=settings.built_in.enabled,
+    )
 
 
 def unix_socket(path: Path) -> socket.socket:
@@ -154,12 +245,14 @@ def _limits(settings: ClientSettings) -> ClientLimits:
             max_push_requests=settings.ota_http.max_push_requests,
         ),
         acceptance_ms=round(settings.cai.acceptance_seconds * SECOND_MS),
+        registration_timeout_ms=round(settings.cai.registration_seconds * SECOND_MS),
+        per_user=settings.cai.max_registrations_per_user,
+        in_all=settings.cai.max_registrations,
     )
 
 
-def device_list(settings: ClientSettings) -> tuple[Source, ...] | None:
+def device_list(table: WhitelistTable) -> list[WhitelistEntry] | None:
     """Return the device's whitelist, or ``None`` if the settings have none of its lists."""
-    table = settings.whitelist
     lists = (
         (None, table.addresses),
         ("E164", table.originators),
@@ -168,4 +261,4 @@ def device_list(settings: ClientSettings) -> tuple[Source, ...] | None:
     )
     if all(entries is None for _, entries in lists):
         return None
-    return read_entries(WhitelistEntry(entry, kind) for kind, one in lists for entry in one or ())
+    return [WhitelistEntry(entry, kind) for kind, one in lists for entry in one or ()]

@@ -20,7 +20,6 @@ from collections.abc import AsyncIterator, Callable
 from omapush.bearers.tcp import TcpBearer
 from omapush.bearers.udp import UdpBearer
 from omapush.cai.model import Protocol
-from omapush.client.announcement import Announcement
 from omapush.client.binder import Binder
 from omapush.client.dialled import Destination, Dial, DialledConnections, DialPorts
 from omapush.client.http_binder import TCP_IP, HttpPlaces, OtaHttpBinder
@@ -71,7 +70,6 @@ class ClientBinders:
     :ivar http: OTA-HTTP; ``wsp``: OTA-WSP. Both can begin bindings in a scope of their own, for
         registrations whose profiles a server has given.
     :ivar wsp_bearers: is told how short messages and sessions fare.
-    :ivar announcement: tells gateways what has changed; those who hold sessions add themselves.
     :param spread: gives a number from 0 to 1, by which waits are cut so that not all wait alike.
     :raises SettingsError: a file with certificates cannot be used.
     """
@@ -86,8 +84,6 @@ class ClientBinders:
         self._clock = clock
         self._receiver = ReceiverToCome()
         self._listeners = HttpListeners(settings, clock, self._receiver, spread)
-        self.announcement = Announcement([self._listeners.announce])
-        announcement = self.announcement
         ports = DialPorts(
             dial_by_tcp(settings, clock),
             wait,
@@ -96,20 +92,17 @@ class ClientBinders:
             terminal_settings(settings),
             self._receiver,
         )
-        self._connections = DialledConnections(ports, announcement.soon)
-        announcement.tell.append(self._connections.announce)
+        self._connections = DialledConnections(ports)
         self._http_bearers = SharedBearers(
             Protocol.OTA_HTTP.value,
             [TCP_IP, *(one.name for one in settings.bearers)],
-            announcement.soon,
         )
+        self._http_bearers.announce_to(self._listeners.announce)
         addresses = {one.name: one.address for one in settings.bearers}
         places = HttpPlaces(settings.ota_http.listen.port, addresses)
         self.http = OtaHttpBinder(self._http_bearers, self._connections, places)
-        self.wsp_bearers = SharedBearers(
-            Protocol.OTA_WSP.value, shared_wsp_bearers(settings), announcement.soon
-        )
-        self._own_ports = self._new_own_ports(announcement.soon)
+        self.wsp_bearers = SharedBearers(Protocol.OTA_WSP.value, shared_wsp_bearers(settings))
+        self._own_ports = self._new_own_ports()
         udp = settings.ota_wsp.udp_listen
         self.wsp = OtaWspBinder(self.wsp_bearers, udp.port if udp else None, self._own_ports)
 
@@ -141,12 +134,12 @@ class ClientBinders:
             if self._own_ports is not None:
                 await self._own_ports.close()
 
-    def _new_own_ports(self, announce: Callable[[], None]) -> OwnPorts | None:
+    def _new_own_ports(self) -> OwnPorts | None:
         table = self._settings.ota_wsp
         host = table.own_ports_at or (table.udp_listen.host if table.udp_listen else None)
         if host is None:
             return None
-        return OwnPorts(UdpBearer(self._clock), host, self._receiver, announce)
+        return OwnPorts(UdpBearer(self._clock), host, self._receiver)
 
 
 def shared_wsp_bearers(settings: ClientSettings) -> list[str]:

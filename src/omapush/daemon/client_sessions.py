@@ -10,7 +10,7 @@ from omapush.bearers.udp import UdpBearer
 from omapush.bearers.udp_machine import UdpMachine
 from omapush.client.agent import PushClient
 from omapush.client.push_sessions import ClientPushSessions
-from omapush.client.shared_binder import BearerReports
+from omapush.client.shared_binder import SharedBearers
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.settings import ClientSettings
 from omapush.ota.datagrams import DatagramMachine, MachineHost
@@ -21,11 +21,11 @@ RESOLVE_MS = 5_000
 
 @contextlib.asynccontextmanager
 async def holding_sessions(
-    settings: ClientSettings, clock: SystemClock, agent: PushClient, reports: BearerReports
+    settings: ClientSettings, clock: SystemClock, agent: PushClient, bearers: SharedBearers
 ) -> AsyncIterator[ClientPushSessions]:
     """Open the sessions that the settings name, and others when they are asked for.
 
-    :param reports: is told when there are sessions and when not.
+    :param bearers: is told when there are sessions and when not.
     :raises BearerUnavailable: a gateway's name cannot be resolved.
     """
 
@@ -39,7 +39,7 @@ async def holding_sessions(
 
     sessions = ClientPushSessions(
         agent,
-        reports,
+        bearers,
         open_port,
         settings.terminal.bearer_indication,
         lambda: secrets.randbelow(0x8000),

@@ -110,18 +110,26 @@ class HttpListeners:
             except BearerUnavailable as error:
                 log.warning("bearer_down", bearer=table.name, reason=error.reason)
                 bearers.down(table.name, Reason.UNAVAILABLE, error.reason)
-                await self._wait(backoff.wait_ms())
-                continue
-            backoff.reset()
-            log.info("bearer_up", bearer=table.name, address=str(at))
-            self._listeners[table.name] = listener
-            bearers.up(table.name, str(at))
-            try:
-                while self._has_address(table.address):
-                    await self._wait(LOOK_MS)
-            finally:
-                bearers.down(table.name, Reason.BEARER_LOST, f"{table.address} is gone")
-                await self._listeners.pop(table.name).close("the bearer is gone")
+            else:
+                backoff.reset()
+                await self._while_there(table, listener, bearers)
+            await self._wait(backoff.wait_ms())
+
+    async def _while_there(
+        self, table: BearerTable, listener: TcpListener, bearers: SharedBearers
+    ) -> None:
+        """Have the bearer up until its address is gone; then close the listener."""
+        address = str(Endpoint(table.address, listener.port))
+        log.info("bearer_up", bearer=table.name, address=address)
+        self._listeners[table.name] = listener
+        bearers.up(table.name, address)
+        try:
+            while self._has_address(table.address):
+                await self._wait(LOOK_MS)
+            log.warning("bearer_down", bearer=table.name, reason="its address is gone")
+        finally:
+            bearers.down(table.name, Reason.BEARER_LOST, f"{table.address} is gone")
+            await self._listeners.pop(table.name).close("the bearer is gone")
 
     async def _listen(self, bearer: str, at: Endpoint) -> TcpListener:
         table = self._settings.ota_http

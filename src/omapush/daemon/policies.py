@@ -22,10 +22,10 @@ from omapush.ppg.credentials import Initiator
 from omapush.ppg.lockout import LockoutSettings
 from omapush.ppg.notification_sender import ListenerCredentials
 from omapush.ppg.patterns import PatternError
-from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.resolution.port import Resolver
 from omapush.ppg.subscribers import Subscribers
+from omapush.web.policy import OutboundPolicy
 
 
 @dataclass(frozen=True, slots=True)

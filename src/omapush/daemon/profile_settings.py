@@ -10,8 +10,8 @@ from pydantic import Field
 from omapush.content.uaprof import MAX_OCTETS
 from omapush.core.instants import HOUR_MS, SECOND_MS, Instant
 from omapush.daemon.settings_table import NetworkSetting, Table
-from omapush.ppg.policy import DEFAULT_FORBIDDEN_TARGETS, OutboundPolicy
 from omapush.ppg.profiles import Profiles, ProfileSettings
+from omapush.web.policy import DEFAULT_FORBIDDEN_TARGETS, OutboundPolicy
 
 _PRIVATE = (
     "127.0.0.0/8",

@@ -19,7 +19,6 @@ from omapush.daemon.settings_table import NetworkSetting
 from omapush.daemon.settings_table import Table as _Table
 from omapush.pap import address as addressing
 from omapush.pap.address import Address, AddressError
-from omapush.ppg.policy import DEFAULT_FORBIDDEN_TARGETS, OutboundPolicy
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.resolution.bounded import LookUpLimits
 from omapush.ppg.resolution.cache import CacheLimits, CachingResolver
@@ -37,6 +36,7 @@ from omapush.ppg.resolution.port import (
 )
 from omapush.ppg.resolution.sql import Queries, SqlResolver
 from omapush.ppg.resolution.static import Group, StaticResolver
+from omapush.web.policy import DEFAULT_FORBIDDEN_TARGETS, OutboundPolicy
 
 _DNS_PORT = 53
 _ZONE = r"^[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$"

@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from omapush.daemon.built_in_settings import BuiltInTable, InboxTable
+from omapush.daemon.cai_settings import CaiTable
 from omapush.daemon.client_settings import ClientTable, RouteTable, SubscribersTable
 from omapush.daemon.credential_settings import (
     CertificateNames,
@@ -25,12 +26,14 @@ from omapush.daemon.credential_settings import (
     PasswordHash,
     Sha256List,
 )
+from omapush.daemon.dbus_settings import DbusTable
 from omapush.daemon.logs import LogFormat, LogLevel
 from omapush.daemon.modem_settings import ModemTable, NumberSetting, SiaTable
 from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
 from omapush.daemon.profile_settings import ProfilesTable
 from omapush.daemon.push_sessions import PushSessionsTable
 from omapush.daemon.resolution import GroupTable, ResolverTable
+from omapush.daemon.service_registration_settings import ServiceRegistrationTable
 from omapush.daemon.settings_table import (
     AddressSetting,
     Endpoint,
@@ -44,7 +47,7 @@ from omapush.daemon.wsp_settings import HeaderProfileTable, OtaWspTable
 from omapush.ppg.authentication import ANONYMOUS
 from omapush.ppg.credentials import Scheme
 from omapush.ppg.lifecycle import InDoubtPolicy
-from omapush.ppg.policy import DEFAULT_FORBIDDEN_TARGETS
+from omapush.web.policy import DEFAULT_FORBIDDEN_TARGETS
 
 
 class LogTable(_Table):
@@ -416,22 +419,6 @@ class ClientOtaWspTable(_Table):
     )
 
 
-class CaiTable(_Table):
-    """[cai]"""
-
-    socket: Path | None = Field(
-        None, description="Unix socket of the service access point; default: none is opened"
-    )
-    trust_application_id: bool = Field(
-        default=False,
-        description="a process of the same user that names the same Application ID is the same "
-        "application, even without its token",
-    )
-    acceptance_seconds: float = Field(
-        20, gt=0, le=120, description="how long an application may take to accept a push"
-    )
-
-
 class ClientStoreTable(_Table):
     """[store]"""
 
@@ -455,6 +442,15 @@ class WhitelistTable(_Table):
     service_centres: list[NumberSetting] | None = Field(
         None, description="service centres whose short messages may all bring pushes"
     )
+    believe_gateways: bool = Field(
+        default=True,
+        description="where no list is in force, believe what any gateway says of the initiator",
+    )
+    country_code: str | None = Field(
+        None,
+        pattern=r"^[0-9]{1,3}$",
+        description="of the device, to compare numbers in their national form",
+    )
 
 
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - they are to be told apart
@@ -470,10 +466,12 @@ class ClientSettings(FileSettings):
     ota_wsp: ClientOtaWspTable = ClientOtaWspTable()
     bearers: list[BearerTable] = []
     cai: CaiTable = CaiTable()
+    dbus: DbusTable = DbusTable()
     store: ClientStoreTable = ClientStoreTable()
     modem: ModemTable = ModemTable()
     sia: SiaTable = SiaTable()
     whitelist: WhitelistTable = WhitelistTable()
+    service_registration: ServiceRegistrationTable = ServiceRegistrationTable()
     built_in: BuiltInTable = BuiltInTable()
     inbox: InboxTable = InboxTable()
     log: LogTable = LogTable()

@@ -20,9 +20,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings.exceptions import SettingsError as EnvironmentSettingsError
 
 from omapush.daemon.settings import ClientSettings, FileSettings, PpgSettings
-from omapush.daemon.settings_table import SettingsError
+from omapush.daemon.settings_table import SettingsError, Table
 
 Settings = TypeVar("Settings", PpgSettings, ClientSettings)
+Tables = TypeVar("Tables", bound=Table)
 
 
 def load_settings(kind: type[Settings], path: Path | None) -> Settings:
@@ -35,12 +36,21 @@ def load_settings(kind: type[Settings], path: Path | None) -> Settings:
     try:
         return kind(**content)  # type: ignore[arg-type]  # judging them is what pydantic does
     except ValidationError as error:
-        lines = [_fault(kind, dict(fault)) for fault in error.errors()]
-        where = f"{path}: " if path is not None else ""
-        raise SettingsError("\n".join(f"{where}{line}" for line in lines)) from error
+        raise _faults(kind, path, error) from error
     except EnvironmentSettingsError as error:
         # Its text names the table but not the value, which may be a secret.
         raise SettingsError(f"environment: {error}") from error
+
+
+def load_tables(kind: type[Tables], path: Path) -> Tables:
+    """Read a file that is not the settings of a daemon; the environment says nothing of it.
+
+    :raises SettingsError: not readable, not TOML, or not these tables.
+    """
+    try:
+        return kind(**read_toml(path))
+    except ValidationError as error:
+        raise _faults(kind, path, error) from error
 
 
 def read_toml(path: Path) -> dict[str, object]:
@@ -57,6 +67,12 @@ def kind_of(content: Mapping[str, object]) -> type[PpgSettings | ClientSettings]
     """Tell by its tables whether a file holds settings of a gateway or of a client."""
     only_client = set(ClientSettings.model_fields) - set(PpgSettings.model_fields)
     return ClientSettings if only_client & set(content) else PpgSettings
+
+
+def _faults(kind: type[BaseModel], path: Path | None, error: ValidationError) -> SettingsError:
+    lines = [_fault(kind, dict(fault)) for fault in error.errors()]
+    where = f"{path}: " if path is not None else ""
+    return SettingsError("\n".join(f"{where}{line}" for line in lines))
 
 
 def _fault(kind: type[BaseModel], fault: dict[str, object]) -> str:

@@ -18,7 +18,7 @@ from omapush.content.uaprof import PushCharacteristics, profile_of, write_profil
 from omapush.core.errors import EncodeError
 from omapush.core.instants import Instant
 from omapush.initiator import tls
-from omapush.initiator.credentials import CredentialsError, authentication
+from omapush.initiator.credentials import authentication
 from omapush.initiator.exchange import (
     BadAnswerError,
     BadUrlError,
@@ -57,6 +57,7 @@ from omapush.pap.model import (
     StatusQueryResult,
 )
 from omapush.pap.versions import PapVersion
+from omapush.web.authentication import CredentialsError
 
 __all__ = [
     "BadAnswerError",

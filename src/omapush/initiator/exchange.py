@@ -14,13 +14,13 @@ import httpx2
 from omapush import __version__
 from omapush.content.message import PushMessage as ContentMessage
 from omapush.core.errors import OmapushError
-from omapush.initiator.credentials import UnusableChallengeError
 from omapush.pap import entity, xml
 from omapush.pap.bad_message import BadMessage
 from omapush.pap.codes import StatusCode
 from omapush.pap.model import BadMessageResponse, Message, Pap, PushResponse, ResponseResult
 from omapush.pap.tolerance import Tolerance
 from omapush.pap.versions import PAP_1_0, PapVersion, VersionRange
+from omapush.web.authentication import UnusableChallengeError
 
 SPOKEN = tuple(PapVersion.parse(text) for text in ("2.3", "2.2", "2.1", "2.0", "1.0"))
 """The versions that an initiator of ours can speak, best first."""

@@ -161,6 +161,7 @@ class PushSource:
     :ivar service_centre: the number of the service centre that short messages came through.
     :ivar binding: an application's own way by which it came, such as a port that was opened for it
         or its instance tag; empty: by one that all share.
+    :ivar access_point: the name of the network's access point (APN), where the bearer knows it.
     """
 
     protocol: str
@@ -170,6 +171,7 @@ class PushSource:
     kind: AddressKind = AddressKind.IP
     service_centre: str | None = None
     binding: str = ""
+    access_point: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,6 @@ from omapush.ppg.documents import (
 from omapush.ppg.finding import Finder
 from omapush.ppg.large_work import LARGE_OCTETS, LargeWork
 from omapush.ppg.permissions import judge_operation
-from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.status_query import failed, query_status
 from omapush.ppg.store.contract import (
@@ -60,6 +59,7 @@ from omapush.ppg.store.contract import (
     StoreUnavailable,
 )
 from omapush.ppg.submission import RejectionError, SubmissionLimits
+from omapush.web.policy import OutboundPolicy
 
 log = structlog.get_logger(__name__)
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 from omapush.core.errors import DecodeError
 from omapush.core.instants import Instant
+from omapush.core.networks import Network, contains
 from omapush.ppg import digest
 from omapush.ppg.credentials import (
     ClientCertificate,
@@ -32,7 +33,6 @@ from omapush.ppg.credentials import (
 )
 from omapush.ppg.digest import Algorithm, DigestCredentials, Nonces
 from omapush.ppg.lockout import DEFAULT_LOCKOUT, Lockout, LockoutSettings
-from omapush.ppg.networks import Network, contains
 from omapush.ppg.passwords import Passwords, Verification
 
 ANONYMOUS = "anonymous"

@@ -26,10 +26,10 @@ from omapush.ppg.finding import Finder
 from omapush.ppg.large_work import LARGE_NUMBER, LargeWork
 from omapush.ppg.matching import assumptions, match
 from omapush.ppg.permissions import Permissions, flags_of, granted
-from omapush.ppg.policy import OutboundPolicy, TargetForbiddenError
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.store.contract import NewDelivery, NewPush, Store, StoreUnavailable
 from omapush.ppg.submission import Found, RejectionError, SubmissionLimits, examine, judge
+from omapush.web.policy import OutboundPolicy, TargetForbiddenError
 
 log = structlog.get_logger(__name__)
 

@@ -6,9 +6,9 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from omapush.core.networks import Network
 from omapush.ppg import digest
 from omapush.ppg.digest import Algorithm
-from omapush.ppg.networks import Network
 from omapush.ppg.passwords import is_password_hash
 
 Mark = tuple[str, str]

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from omapush.core.instants import MINUTE_MS, Instant, later
-from omapush.ppg.networks import inner_address, ip_address
+from omapush.core.networks import inner_address, ip_address
 
 
 @dataclass(frozen=True, slots=True)

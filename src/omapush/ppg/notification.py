@@ -25,7 +25,6 @@ from omapush.ppg.notification_sender import (
     NotificationFailedError,
     NotificationSender,
 )
-from omapush.ppg.policy import OutboundPolicy, TargetForbiddenError
 from omapush.ppg.store.contract import (
     ClaimedNotification,
     NotificationSettlement,
@@ -33,6 +32,7 @@ from omapush.ppg.store.contract import (
     Store,
     StoreUnavailable,
 )
+from omapush.web.policy import OutboundPolicy, TargetForbiddenError
 
 log = structlog.get_logger(__name__)
 

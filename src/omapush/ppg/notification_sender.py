@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from omapush.ppg.outbound import OutboundClient, OutboundError, OutboundLimits, OutboundRequest
-from omapush.ppg.policy import OutboundPolicy, Target
+from omapush.web.outbound import OutboundClient, OutboundError, OutboundLimits, OutboundRequest
+from omapush.web.policy import OutboundPolicy, Target
 
 MAX_ANSWER_OCTETS = 65_536
 """An initiator's answer is a few hundred octets; more than this is not read."""

@@ -29,9 +29,9 @@ from omapush.ppg.capabilities import (
     remembered_cpi,
     with_profile,
 )
-from omapush.ppg.outbound import OutboundClient, OutboundError, OutboundLimits, OutboundRequest
-from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.store.contract import RegistrationRecord
+from omapush.web.outbound import OutboundClient, OutboundError, OutboundLimits, OutboundRequest
+from omapush.web.policy import OutboundPolicy
 
 log = structlog.get_logger(__name__)
 

@@ -146,7 +146,8 @@ class HttpServerEnd:
     def __init__(self, max_body: int, max_unanswered: int) -> None:
         self._max_body = max_body
         self._max_unanswered = max_unanswered
-        self._reading = self._new()
+        # Made when octets come: a terminal may hold very many connections on which nothing happens.
+        self._reading: _Reading | None = None
         self._unanswered: deque[h11.Connection] = deque()
         self._held = b""
         self._no_more = False
@@ -161,7 +162,7 @@ class HttpServerEnd:
     @property
     def is_idle(self) -> bool:
         """Whether no request is unanswered, nor begun."""
-        return not (self._unanswered or self._held or self._no_more or self._reading.has_begun)
+        return not (self._unanswered or self._held or self._no_more or self._reading is not None)
 
     @property
     def failure(self) -> HttpError | None:
@@ -181,18 +182,18 @@ class HttpServerEnd:
             if len(self._unanswered) >= self._max_unanswered:
                 self._hold(octets)
                 break
-            reading = self._reading
+            reading = self._reading = self._reading or self._new()
             try:
                 if not reading.feed(octets):
                     break
             except HttpError as error:
-                self._fail(error)
+                self._fail(error, reading)
                 break
             requests.append(reading.request())
             self._unanswered.append(reading.connection)
             self._no_more = reading.is_last
             octets = reading.left_over
-            self._reading = self._new()
+            self._reading = None
         return requests
 
     def respond(self, response: Response) -> tuple[bytes, list[Request]]:
@@ -226,21 +227,25 @@ class HttpServerEnd:
 
     def interim(self) -> bytes:
         """Return the go-ahead for a body, if the peer waits for it now (RFC 9110, 10.1.1)."""
+        if self._reading is None or self._unanswered or self._no_more:
+            return b""
         connection = self._reading.connection
-        if self._unanswered or self._no_more or not connection.they_are_waiting_for_100_continue:
+        if not connection.they_are_waiting_for_100_continue:
             return b""
         return connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
 
     def _hold(self, octets: bytes) -> None:
         if len(octets) > MAX_HELD:
-            self._fail(HttpLimitError("too many requests before the first was answered", 503))
+            error = HttpLimitError("too many requests before the first was answered", 503)
+            self._fail(error, self._reading or self._new())
         else:
             self._held = octets
 
-    def _fail(self, error: HttpError) -> None:
+    def _fail(self, error: HttpError, reading: _Reading) -> None:
         self._failure = error
         self._no_more = True
-        self._unanswered.append(self._reading.connection)
+        self._reading = None
+        self._unanswered.append(reading.connection)
 
     def _new(self) -> _Reading:
         return _Reading(
@@ -257,11 +262,6 @@ class _Reading:
         self._head: h11.Request | h11.Response | None = None
         self._headers: tuple[Header, ...] = ()
         self._body = bytearray()
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether some of it was read."""
-        return self._head is not None or bool(self.left_over)
 
     @property
     def left_over(self) -> bytes:

@@ -12,7 +12,9 @@
   ``memory_short_messages``: one in memory.
 * ``smsc_simulator``: an SMSC, with ``smsc_behaviour`` what it does wrong, ``smsc_esmes`` its
   clients, ``smsc_messages`` what it keeps, and ``smsc_phones`` the phones that it serves.
-* ``scripted_binder``: a Push-OTA variant that does as a test tells it.
+* ``scripted_binder``: a Push-OTA variant that does as a test tells it; ``binding_notes``: who is
+  told of its bindings, and ``dialled_gateway``: one that terminals dial.
+* ``registration_server``: a push service that registers clients, for tests and for labs.
 * ``authority``: certificates that an authority of its own has signed.
 * ``postgresql``: a throw-away PostgreSQL cluster.
 * ``kannel``, ``tshark`` and ``libwbxml``: peers of other makes, to compare octets with.

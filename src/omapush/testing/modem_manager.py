@@ -24,6 +24,7 @@ _CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Co
 <busconfig>
   <listen>unix:path={path}</listen>
   <auth>EXTERNAL</auth>
+  <servicedir>{services}</servicedir>
   <policy context="default">
     <allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/><allow user="*"/>
   </policy>
@@ -33,9 +34,14 @@ _CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Co
 
 @contextlib.asynccontextmanager
 async def private_bus(directory: Path) -> AsyncIterator[str]:
-    """Run a ``dbus-daemon`` in ``directory``; yields its address."""
+    """Run a ``dbus-daemon`` in ``directory``; yields its address, the same each time but for an id.
+
+    Programs that it is to start have their service files in ``services`` there.
+    """
     configuration, path = directory / "bus.xml", directory / "bus"
-    configuration.write_text(_CONFIGURATION.format(path=path))
+    services = directory / "services"
+    services.mkdir(exist_ok=True)
+    configuration.write_text(_CONFIGURATION.format(path=path, services=services))
     process = await asyncio.create_subprocess_exec(
         "dbus-daemon", f"--config-file={configuration}", "--nofork", "--nopidfile",
         "--print-address=1", stdout=asyncio.subprocess.PIPE,

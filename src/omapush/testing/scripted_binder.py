@@ -97,8 +97,8 @@ Withdrawal = LetGo | Refused | Hangs
 class Announced:
     """What a server was told.
 
-    :ivar occasion: ``begin``, ``refresh`` or ``withdraw``.
-    :ivar registration_id: for which it was told; empty when a binding was withdrawn.
+    :ivar occasion: ``begin``, ``refresh``, ``announce`` or ``withdraw``.
+    :ivar registration_id: for which it was told; empty where it was for none in particular.
     :ivar application_ids: the union over all applications at that moment; ``types`` likewise.
     """
 
@@ -131,6 +131,10 @@ class ScriptedBinding:
     def up(self, expires: Instant | None = None) -> None:
         """The binding is up."""
         self._tell(BindingState.UP, expires=expires)
+
+    def warned(self, reason: Reason, detail: str = "") -> None:
+        """The binding is up, but its server does not give all that was asked for."""
+        self._tell(BindingState.UP, reason, detail)
 
     def lost(self, reason: Reason = Reason.BEARER_LOST, detail: str = "") -> None:
         """The binding is lost and may come back."""
@@ -260,6 +264,10 @@ class ScriptedBinder:
             case Nothing():
                 pass
         return binding
+
+    def announce(self) -> None:
+        """Note what servers are told now."""
+        self.note("announce", "")
 
     async def withdraw(self, server_data: str) -> None:
         self.withdrawn.append(server_data)

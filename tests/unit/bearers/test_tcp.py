@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import uvloop
@@ -128,6 +129,26 @@ async def test_listener_reads_no_more_from_peer_that_does_not_read() -> None:
             received += len(await reader.read(1 << 20))
         writer.close()
         await server.one_ended.wait()
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+def test_connections_of_a_bearer_do_not_mix_their_octets(runner: Any) -> None:
+    """They share the buffer that octets are read to."""
+
+    async def echoed(listener: TcpListener, number: int) -> bool:
+        reader, writer = await dial(listener)
+        sent = bytes([number]) * (3 * tcp_link.TURN + number)
+        writer.write(sent)
+        received = await reader.readexactly(len(sent))
+        writer.close()
+        await writer.wait_closed()
+        return received == sent
+
+    async def run() -> list[bool]:
+        async with Server().listening() as listener:
+            return await asyncio.gather(*(echoed(listener, number) for number in range(16)))
+
+    assert runner(run()) == [True] * 16
 
 
 async def test_link_is_cut_when_peer_does_not_take_the_last_octets(

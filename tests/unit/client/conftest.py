@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,67 +21,12 @@ from omapush.client.shared_binder import SharedBearers
 from omapush.client.source_trust import FixedList
 from omapush.client.store import ClientStore
 from omapush.client.whitelist import Source
-from omapush.content.message import Header, PushMessage
 from omapush.daemon.client import unix_socket
 from omapush.daemon.serving import HttpServer
-from omapush.ota.interface import (
-    ClientRequest,
-    PoConfirmedPushInd,
-    PushFlag,
-    PushSource,
-)
+from omapush.testing.noting_link import NotingLink
 from omapush.testing.virtual_clock import VirtualClock
 
 BINDING = Binding("OTA-HTTP", "TCP/IP", "127.0.0.1:4035")
-
-
-class NotingLink:
-    """A connection to a gateway: pushes go in, answers are noted under their reference."""
-
-    peer = "192.0.2.10:4035"
-
-    def __init__(self, client: PushClient) -> None:
-        self._client = client
-        self._numbers = count(1)
-        self._answers: dict[str, asyncio.Future[ClientRequest]] = {}
-
-    def request(self, primitive: ClientRequest) -> None:
-        self._answers[primitive.reference].set_result(primitive)
-
-    def close(self, reason: str) -> None:
-        raise AssertionError(reason)
-
-    def push(
-        self,
-        application: str | None = "x-wap-application:wml.ua",
-        body: bytes = b"hello",
-        content_type: str | None = "text/plain",
-        *,
-        source: str = "192.0.2.10",
-        push_id: str | None = None,
-        headers: tuple[Header, ...] = (),
-        flags: PushFlag = PushFlag.NONE,
-    ) -> asyncio.Future[ClientRequest]:
-        """Let a push arrive; the result is what the gateway is answered."""
-        given = headers
-        if content_type is not None:
-            given = (("Content-Type", content_type), *given)
-        if application is not None:
-            given = (("X-Wap-Application-Id", application), *given)
-        reference = str(next(self._numbers))
-        answer: asyncio.Future[ClientRequest] = asyncio.get_running_loop().create_future()
-        self._answers[reference] = answer
-        self._client.indication(
-            self,
-            PoConfirmedPushInd(
-                reference=reference,
-                message=PushMessage(given, body),
-                source=PushSource("OTA-HTTP", "TCP/IP", source),
-                flags=flags,
-                push_id=push_id,
-            ),
-        )
-        return answer
 
 
 NewClient = Callable[..., Awaitable[PushClient]]

@@ -92,14 +92,8 @@ async def test_application_that_fetches_events_needs_no_handler(client: PushClie
         ("profiles", (ConnectionProfile(protocol="OTA-FOO"),), "profiles[0].protocol"),
         ("profiles", (ConnectionProfile(bearer_type="GPRS"),), "profiles[0].bearer_type"),
         ("profiles", (ConnectionProfile(port=2950),), "profiles[0].port"),
-        (
-            "profiles",
-            (ConnectionProfile(), ConnectionProfile(contact_point="ppg.example.com")),
-            "profiles[1].contact_point",
-        ),
         ("profiles", (ConnectionProfile(cb_message_id="50"),), "profiles[0].cb_message_id"),
-        ("whitelist", (WhitelistEntry("ppg.example.com"),), "whitelist[0].addr"),
-        ("whitelist", (WhitelistEntry("ppg.example.net", "FQDN"),), "whitelist[0].type"),
+        ("whitelist", (WhitelistEntry("26201", "IMSI"),), "whitelist[0].type"),
     ],
 )
 async def test_client_rejects_option_by_name_that_it_does_not_support(
@@ -108,6 +102,14 @@ async def test_client_rejects_option_by_name_that_it_does_not_support(
     """T-06, T-15, T-17, CAI-26"""
     error = await rejection_of(client, **{member: value})
     assert (error.cause, error.parameter) == (Reason.UNSUPPORTED_OPTION, parameter)
+
+
+async def test_client_rejects_contact_point_that_names_no_host(client: PushClient) -> None:
+    """CAI-15"""
+    profiles = (ConnectionProfile(), ConnectionProfile(contact_point="the gateway"))
+    error = await rejection_of(client, profiles=profiles)
+    assert error.cause is Reason.INVALID_PARAMETER
+    assert error.parameter == "profiles[1].contact_point"
 
 
 async def test_client_rejects_registration_uri_beside_profiles(client: PushClient) -> None:

@@ -122,9 +122,9 @@ def test_entry_holds_for_its_types_only() -> None:
     ("entry", "cause"),
     [
         (WhitelistEntry("2001:db8::1", "IPV4"), Reason.INVALID_PARAMETER),
-        (WhitelistEntry("192.0.2.1", "FQDN"), Reason.UNSUPPORTED_OPTION),
-        (WhitelistEntry("192.0.2.1/33"), Reason.UNSUPPORTED_OPTION),
-        (WhitelistEntry("ppg.example.net"), Reason.UNSUPPORTED_OPTION),
+        (WhitelistEntry("192.0.2.1", "FQDN"), Reason.INVALID_PARAMETER),
+        (WhitelistEntry("192.0.2.1/33"), Reason.INVALID_PARAMETER),
+        (WhitelistEntry("192.0.2.1", "IMSI"), Reason.UNSUPPORTED_OPTION),
         (WhitelistEntry("+49 171 zero"), Reason.INVALID_PARAMETER),
         (WhitelistEntry("", "ALPHA"), Reason.INVALID_PARAMETER),
     ],

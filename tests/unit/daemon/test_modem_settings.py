@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from omapush.bearers.modem_line import LineModem
-from omapush.client.whitelist import Name, Number, ServiceCentre
+from omapush.client.source_addresses import Name, Number, ServiceCentre
+from omapush.client.whitelist import read_entries
 from omapush.daemon.client import device_list
 from omapush.daemon.modem_client import modem_of
 from omapush.daemon.modem_settings import ModemTable
@@ -28,7 +29,7 @@ def test_default_is_no_modem_no_gateway_and_no_whitelist(tmp_path: Path) -> None
     read = settings(tmp_path, "")
     assert read.modem.kind is None
     assert sia_settings(read.sia).gateways == ()
-    assert device_list(read) is None
+    assert device_list(read.whitelist) is None
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_whitelists_of_all_kinds_are_one(tmp_path: Path) -> None:
         '[whitelist]\naddresses = ["192.0.2.0/24"]\noriginators = ["+358401", "16400"]\n'
         'originator_names = ["Operator"]\nservice_centres = ["+358501"]\n',
     )
-    parties = [source.party for source in device_list(read) or ()]
+    parties = [source.party for source in read_entries(device_list(read.whitelist) or ())]
     assert parties[1:] == [
         Number("358401"),
         Number("16400"),
@@ -84,7 +85,7 @@ def test_whitelists_of_all_kinds_are_one(tmp_path: Path) -> None:
         ServiceCentre(Number("358501")),
     ]
     # A list that is there and empty trusts nobody.
-    assert device_list(settings(tmp_path, "whitelist.originators = []\n")) == ()
+    assert device_list(settings(tmp_path, "whitelist.originators = []\n").whitelist) == []
 
 
 @pytest.mark.parametrize("text", ['originators = ["Operator"]', 'originator_names = [""]'])

@@ -28,11 +28,11 @@ from omapush.ppg.documents import Identity
 from omapush.ppg.finding import Finder
 from omapush.ppg.http import PapHttpSettings, PapOverHttp
 from omapush.ppg.metrics import Metrics
-from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.resolution.static import StaticResolver
 from omapush.ppg.submission import SubmissionLimits
 from omapush.testing.memory_store import MemoryStore
+from omapush.web.policy import OutboundPolicy
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/pap.md"
 NOW = Instant(1_700_000_000_000)

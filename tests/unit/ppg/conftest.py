@@ -16,12 +16,12 @@ from omapush.ppg.client import Client
 from omapush.ppg.contacts import Contact, HttpContact
 from omapush.ppg.documents import Identity
 from omapush.ppg.finding import Finder
-from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.resolution.static import Group, StaticResolver
 from omapush.ppg.submission import SubmissionLimits
 from omapush.testing.memory_store import MemoryStore
+from omapush.web.policy import OutboundPolicy
 
 NOW = parse_utc("2026-11-21T12:00:00Z")
 PLMN = "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"

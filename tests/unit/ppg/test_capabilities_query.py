@@ -20,10 +20,10 @@ from omapush.pap import entity, model, xml
 from omapush.pap.versions import PapVersion
 from omapush.ppg.acceptance import Acceptance, PapRequest
 from omapush.ppg.authentication import Identified
-from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.profiles import Profiles, ProfileSettings
 from omapush.ppg.store.contract import RegistrationRecord
 from omapush.testing.memory_store import MemoryStore
+from omapush.web.policy import OutboundPolicy
 
 PLMN = "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"
 NOW = parse_utc("2026-11-21T12:00:00Z")

@@ -37,7 +37,6 @@ from omapush.ppg.delivery import DeliveryLoop, DeliverySettings
 from omapush.ppg.lane import LaneSettings
 from omapush.ppg.lifecycle import InDoubtPolicy, RetryPolicy
 from omapush.ppg.metrics import Metrics
-from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.profiles import Profiles, ProfileSettings
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.store.contract import (
@@ -54,6 +53,7 @@ from omapush.ppg.terminals import Terminals
 from omapush.ppg.ways import Ways
 from omapush.testing.memory_store import MemoryStore
 from omapush.testing.virtual_clock import VirtualClock
+from omapush.web.policy import OutboundPolicy
 
 ANNA, BERTA = "192.0.2.1", "192.0.2.2"
 OWNER = "ppg-1/a"

@@ -17,13 +17,13 @@ from omapush.ppg.authentication import Identified
 from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
 from omapush.ppg.patterns import Filter
 from omapush.ppg.permissions import Permissions
-from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.profiles import Profiles, ProfileSettings
 from omapush.ppg.resolution.port import ClientFound
 from omapush.ppg.resolution.static import Group
 from omapush.ppg.store.contract import DeliveryState, RegistrationRecord
 from omapush.ppg.submission import SubmissionLimits
 from omapush.testing.memory_store import MemoryStore
+from omapush.web.policy import OutboundPolicy
 
 PLMN = "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"
 OTHER = "WAPPUSH=+447700900123/TYPE=PLMN@ppg.example.net"

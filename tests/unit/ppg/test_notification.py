@@ -16,7 +16,6 @@ from omapush.ppg.documents import Identity
 from omapush.ppg.metrics import Metrics
 from omapush.ppg.notification import NotificationLoop, NotificationSettings, judge
 from omapush.ppg.notification_sender import NotificationAnswer, NotificationFailedError
-from omapush.ppg.policy import OutboundPolicy, Target, TargetForbiddenError
 from omapush.ppg.store.contract import (
     ClaimedNotification,
     DeliveryState,
@@ -28,6 +27,7 @@ from omapush.ppg.store.contract import (
 )
 from omapush.testing.memory_store import MemoryStore
 from omapush.testing.virtual_clock import VirtualClock
+from omapush.web.policy import OutboundPolicy, Target, TargetForbiddenError
 
 URL = "http://pi.example.net/notify"
 ADDRESS = "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"

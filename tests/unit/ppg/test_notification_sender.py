@@ -18,7 +18,7 @@ from omapush.ppg.notification_sender import (
     ListenerCredentials,
     NotificationFailedError,
 )
-from omapush.ppg.policy import OutboundPolicy, TargetForbiddenError
+from omapush.web.policy import OutboundPolicy, TargetForbiddenError
 
 LOOPBACK = OutboundPolicy(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
 DOCUMENT = b"<?xml version='1.0'?><pap/>"

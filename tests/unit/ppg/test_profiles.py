@@ -21,10 +21,10 @@ from omapush.core.instants import HOUR_MS, Instant
 from omapush.ota.http import cpi
 from omapush.ota.interface import ClientCapabilities
 from omapush.ppg import profiles as module
-from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.profiles import Profiles, ProfileSettings, known_capabilities
 from omapush.ppg.store.contract import RegistrationRecord
 from omapush.testing.virtual_clock import VirtualClock
+from omapush.web.policy import OutboundPolicy
 
 PICTURES = write_profile(profile_of(PushCharacteristics(accept=("image/png",), msg_size=9_000)))
 LARGER = write_profile(profile_of(PushCharacteristics(msg_size=70_000)))

@@ -254,6 +254,10 @@ def test_server_gives_peer_that_asks_the_go_ahead_for_its_body_once() -> None:
     assert server.interim() == b""
 
 
+def test_server_gives_no_go_ahead_where_nothing_came() -> None:
+    assert HttpServerEnd(max_body=10, max_unanswered=1).interim() == b""
+
+
 def test_server_gives_no_go_ahead_for_a_body_that_it_refuses() -> None:
     server = HttpServerEnd(100, 4)
     server.receive(asked(more="Expect: 100-continue\r\nContent-Length: 101\r\n"))

@@ -10,6 +10,7 @@ which others were told, and the gateway asks again on the next.
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -231,8 +232,7 @@ class HttpTerminalSession:
         """Return the CPI headers and their tag, computed again only after a change."""
         capabilities = self._capabilities()
         if self._cpi is None or self._cpi[0] != capabilities:
-            given = cpi.to_headers(capabilities)
-            self._cpi = capabilities, given, cpi.tag(given)
+            self._cpi = capabilities, *_announcement(capabilities)
         return self._cpi[1], self._cpi[2]
 
     # -- registration (WAP-235, 7.2.5) --
@@ -346,6 +346,13 @@ class HttpTerminalSession:
         if not self._ended:
             self._effects.append(CloseConnection(reason))
         self._ended = True
+
+
+@functools.lru_cache(maxsize=64)
+def _announcement(capabilities: ClientCapabilities) -> tuple[tuple[Header, ...], str]:
+    """Return the CPI headers and their tag; connections of clients alike share them."""
+    given = cpi.to_headers(capabilities)
+    return given, cpi.tag(given)
 
 
 def _answer(primitive: ClientRequest, *, response_allowed: bool) -> Response:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from omapush.content.message import Header, PushMessage
 from omapush.core.errors import DecodeError
 from omapush.ota.interface import PoUnitPushInd, PushFlag, PushSource
-from omapush.protocols.wsp.headers import RawHeader
+from omapush.protocols.wsp.assigned_numbers import HEADER_FIELDS
+from omapush.protocols.wsp.headers import DEFAULT_PAGE, RawHeader
 from omapush.protocols.wsp.pdu import Push
 from omapush.protocols.wsp.pdu_codec import decode_unit_pdu, encode_unit_pdu
 from omapush.protocols.wsp.profile import DEFAULT_PROFILE, HeaderProfile
@@ -90,7 +92,29 @@ def unit_push_indication(octets: bytes, source: PushSource) -> PoUnitPushInd:
     # A bearer may deliver a datagram twice. One octet is not much, so the source goes with it, and
     # whoever compares adds the content.
     push_id = f"{source.address} {push.transaction_id:02x}"
-    return PoUnitPushInd(push.message, source, push.flags, push_id)
+    headers = (*push.message.headers, *unassigned_headers(push.left_out))
+    message = PushMessage(headers, push.message.body)
+    return PoUnitPushInd(message, source, push.flags, push_id)
+
+
+def unassigned_headers(left_out: Iterable[RawHeader]) -> tuple[Header, ...]:
+    """Return headers whose number WSP has not assigned as ``x-wsp-0xNN`` (CAI-60).
+
+    Their value is the text that they carry, or else its octets in hexadecimal digits. Of a number
+    that is assigned, with a value that makes no sense, there is nothing to be told.
+    """
+    return tuple(
+        (f"x-wsp-0x{one.field:02X}", _text_or_digits(one.octets))
+        for one in left_out
+        if one.page == DEFAULT_PAGE and isinstance(one.field, int)
+        if one.field not in HEADER_FIELDS
+    )
+
+
+def _text_or_digits(octets: bytes) -> str:
+    text = octets[:-1]
+    is_text = octets[-1:] == b"\0" and text.isascii() and text.decode("ascii").isprintable()
+    return text.decode("ascii") if is_text else octets.hex()
 
 
 def headers_for_the_air(message: PushMessage, flags: PushFlag) -> tuple[Header, ...]:

@@ -23,14 +23,6 @@ from typing import Any
 from urllib.parse import quote
 
 from omapush.pap.address import Address
-from omapush.ppg.outbound import (
-    OutboundAnswer,
-    OutboundClient,
-    OutboundError,
-    OutboundLimits,
-    OutboundRequest,
-)
-from omapush.ppg.policy import OutboundPolicy, Target, TargetForbiddenError
 from omapush.ppg.resolution.bounded import BoundedLookUps, LookUpLimits
 from omapush.ppg.resolution.members import member_of
 from omapush.ppg.resolution.port import (
@@ -43,6 +35,14 @@ from omapush.ppg.resolution.port import (
     ResolverMisconfigured,
     ResolverUnavailable,
 )
+from omapush.web.outbound import (
+    OutboundAnswer,
+    OutboundClient,
+    OutboundError,
+    OutboundLimits,
+    OutboundRequest,
+)
+from omapush.web.policy import OutboundPolicy, Target, TargetForbiddenError
 
 MAX_ANSWER_OCTETS = 4 << 20
 """Enough for ten thousand members; more is no answer."""

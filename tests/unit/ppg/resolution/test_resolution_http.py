@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omapush.pap import address as addressing
-from omapush.ppg.policy import OutboundPolicy
 from omapush.ppg.resolution.bounded import LookUpLimits
 from omapush.ppg.resolution.http import MAX_ANSWER_OCTETS, HttpResolver, Service, read_answer
 from omapush.ppg.resolution.port import (
@@ -25,6 +24,7 @@ from omapush.ppg.resolution.port import (
     ResolverMisconfigured,
     ResolverUnavailable,
 )
+from omapush.web.policy import OutboundPolicy
 
 LOOPBACK = OutboundPolicy()
 NO_LOOPBACK = OutboundPolicy((ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")))

@@ -1,7 +1,8 @@
-"""Where the gateway itself may connect to over HTTP. Pure decisions.
+"""Where we ourselves may connect to over HTTP. Pure decisions.
 
-An initiator names the URL of its result notifications, and a terminal that of its profile. Without
-these rules either could make the gateway call anything in the operator's network.
+An initiator names the URL of its result notifications, a terminal that of its profile, and an
+application that where it wants to be registered. Without these rules each could make us call
+anything in the operator's network.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from omapush.core.errors import OmapushError
-from omapush.ppg.networks import IpAddress, Network, inner_address, ip_address
+from omapush.core.networks import IpAddress, Network, inner_address, ip_address
 
 DEFAULT_FORBIDDEN_TARGETS: tuple[Network, ...] = tuple(
     ipaddress.ip_network(text)
@@ -28,11 +29,11 @@ DEFAULT_FORBIDDEN_TARGETS: tuple[Network, ...] = tuple(
         "ff00::/8",  # multicast
     )
 )
-"""Where the gateway never connects to unless the settings say otherwise."""
+"""Where we never connect to unless the settings say otherwise."""
 
 
 class TargetForbiddenError(OmapushError):
-    """Policy does not let the gateway connect to there."""
+    """Policy does not let us connect to there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class OutboundPolicy:
-    """Which targets may be called; ``allowed`` are exceptions from ``forbidden``."""
+    """Which targets may be called; ``allowed`` are exceptions from ``forbidden``.
+
+    :ivar hosts: names that may be called, in lower case; ``.example.net`` stands for every name
+        below it. Empty: any name. The addresses of each are judged all the same.
+    :ivar tls_only: whether only https may be called.
+    """
 
     forbidden: tuple[Network, ...] = DEFAULT_FORBIDDEN_TARGETS
     allowed: tuple[Network, ...] = ()
+    hosts: tuple[str, ...] = ()
+    tls_only: bool = False
 
     def parse(self, url: str) -> Target:
         """Take ``url`` apart.
@@ -76,6 +84,10 @@ class OutboundPolicy:
         literal = ip_address(target.host)
         if literal is not None:
             self.check(literal)
+        if self.tls_only and target.scheme != "https":
+            raise TargetForbiddenError("policy allows calls by https only")
+        if self.hosts and not any(_is_below(target.host, name) for name in self.hosts):
+            raise TargetForbiddenError(f"policy forbids calling {target.host[:80]}")
         return target
 
     def check(self, address: IpAddress) -> None:
@@ -86,3 +98,7 @@ class OutboundPolicy:
         for network in self.forbidden:
             if address in network:
                 raise TargetForbiddenError(f"policy forbids calling {address} ({network})")
+
+
+def _is_below(host: str, name: str) -> bool:
+    return host.endswith(name) if name.startswith(".") else host == name

@@ -1,18 +1,20 @@
-"""HTTP calls that the gateway itself makes: bounded in time and size, to allowed addresses only.
+"""HTTP calls: bounded in time and size, to allowed addresses only.
 
 The host name is resolved here, every address it has is judged, and the connection goes to the very
 address that was judged: a name that resolves differently a moment later changes nothing. Proxies
 and credentials of the environment are not used.
 
-``notification_sender``, ``profiles`` and ``resolution.http`` call this; what an answer means is
-their business. Without an answer they get an :class:`OutboundError`, or
-:class:`~omapush.ppg.policy.TargetForbiddenError` where policy decided.
+In the gateway ``notification_sender``, ``profiles`` and ``resolution.http`` call this, and in the
+client ``service_registration``; what an answer means is their business. Without an answer they get
+an :class:`OutboundError`, or a :class:`~omapush.web.policy.TargetForbiddenError` where policy
+decided.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import ipaddress
 import socket
 import ssl
@@ -25,13 +27,29 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import httpx2
 
 from omapush.core.errors import OmapushError
-from omapush.ppg.policy import OutboundPolicy, Target
+from omapush.web.authentication import CredentialsByHost, UnusableChallengeError
+from omapush.web.policy import OutboundPolicy, Target
 
 MAX_IDLE_NAMES = 32
 """Names of TLS servers whose connections are kept open while nobody uses them."""
 
 _Found = Sequence[tuple[Any, Any, Any, Any, Any]]
-_MOVED = {"GET": (301, 302, 303, 307, 308), "POST": (307, 308)}
+_MOVED = {"GET": (301, 302, 303, 307, 308), "POST": (307, 308), "DELETE": (307, 308)}
+
+
+class OutboundFault(enum.Enum):
+    """What kept an answer from coming."""
+
+    NETWORK = "network"
+    """The server cannot be found or reached, or the connection broke."""
+    SECURITY = "security"
+    """The server does not prove who it is, or asks for a proof that cannot be given."""
+    TIME = "time"
+    """It took too long."""
+    ANSWER = "answer"
+    """What came is not HTTP, or leads where it may not."""
+    REQUEST = "request"
+    """The request cannot be written."""
 
 
 class OutboundError(OmapushError):
@@ -40,9 +58,12 @@ class OutboundError(OmapushError):
     :ivar written: the request had been written completely, so the server may have acted on it.
     """
 
-    def __init__(self, reason: str, *, written: bool) -> None:
+    def __init__(
+        self, reason: str, *, written: bool, fault: OutboundFault = OutboundFault.NETWORK
+    ) -> None:
         super().__init__(reason)
         self.written = written
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +88,7 @@ class OutboundRequest:
     """One call. ``headers`` may hold a secret: their ``Authorization`` stays with the origin."""
 
     target: Target
-    method: Literal["GET", "POST"] = "GET"
+    method: Literal["GET", "POST", "DELETE"] = "GET"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
 
@@ -78,18 +99,27 @@ class OutboundAnswer:
 
     :ivar whole: whether ``body`` is all of it; otherwise it is cut at ``max_octets``.
     :ivar location: where it redirects to; ``None``: it does not.
+    :ivar headers: as sent, names in lower case.
+    :ivar url: what was called when it answered: after redirections, another than was asked for.
     """
 
     status: int
     body: bytes
     whole: bool
     location: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    url: str = ""
+
+    def get(self, name: str) -> str | None:
+        """Return the value of the first header called ``name``."""
+        return next((value for known, value in self.headers if known == name.lower()), None)
 
 
 class OutboundClient:
     """Makes calls for one caller. Belongs to one event loop.
 
     :param context: for TLS; default: the authorities that the system believes.
+    :param credentials: for servers that ask for some, each for its own host.
     """
 
     def __init__(
@@ -97,9 +127,11 @@ class OutboundClient:
         policy: OutboundPolicy,
         limits: OutboundLimits,
         context: ssl.SSLContext | None = None,
+        credentials: CredentialsByHost | None = None,
     ) -> None:
         self._policy = policy
         self._limits = limits
+        self._credentials = credentials or CredentialsByHost()
         self._connections = _Connections(limits, context or ssl.create_default_context())
         self._look_ups = asyncio.Semaphore(limits.look_ups)
         self._looking_up: set[asyncio.Task[_Found]] = set()
@@ -126,7 +158,9 @@ class OutboundClient:
                     request = self._moved(request, answer.location, elsewhere=elsewhere)
         except TimeoutError as error:
             reason = "no answer in time" if progress.written else "no connection in time"
-            raise OutboundError(reason, written=progress.written) from error
+            raise OutboundError(
+                reason, written=progress.written, fault=OutboundFault.TIME
+            ) from error
 
     async def judged_address(self, target: Target) -> str:
         """Return the IP address to connect to. The caller bounds the time.
@@ -172,19 +206,37 @@ class OutboundClient:
         try:
             async with self._connections.to(request.target) as client:
                 prepared = _prepared(client, address, request, progress)
-                response = await client.send(prepared, stream=True)
-                try:
-                    return await self._read(request, response)
-                finally:
-                    await response.aclose()
+                return await self._exchange(client, prepared, request)
+        except UnusableChallengeError as error:
+            raise OutboundError(error.reason, written=True, fault=OutboundFault.SECURITY) from error
         except (httpx2.LocalProtocolError, UnicodeError):
             # Its own words repeat the header, which may be a secret.
-            raise OutboundError("the request cannot be written", written=False) from None
-        except httpx2.ReadTimeout as error:
-            raise OutboundError("no answer in time", written=True) from error
+            raise OutboundError(
+                "the request cannot be written", written=False, fault=OutboundFault.REQUEST
+            ) from None
+        except httpx2.TimeoutException as error:
+            written = isinstance(error, httpx2.ReadTimeout)
+            reason = "no answer in time" if written else "no connection in time"
+            raise OutboundError(reason, written=written, fault=OutboundFault.TIME) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError) as error:
             reason = f"{type(error).__name__}: {error}".strip(": ")
-            raise OutboundError(reason, written=False) from error
+            raise OutboundError(reason, written=False, fault=_fault_of(error)) from error
+
+    async def _exchange(
+        self, client: httpx2.AsyncClient, prepared: httpx2.Request, request: OutboundRequest
+    ) -> OutboundAnswer:
+        """Send, once more with credentials if the server asks for those that it may have."""
+        authentication = self._credentials.of(request.target) or httpx2.Auth()
+        flow = authentication.auth_flow(prepared)
+        sending = next(flow)
+        while True:
+            response = await client.send(sending, stream=True)
+            try:
+                sending = flow.send(response)
+            except StopIteration:
+                return await self._read(request, response)
+            finally:
+                await response.aclose()
 
     async def close(self) -> None:
         """Close connections."""
@@ -203,6 +255,8 @@ class OutboundClient:
             bytes(body[:limit]),
             len(body) <= limit,
             response.headers.get("Location") if moved else None,
+            tuple(response.headers.items()),
+            request.target.url,
         )
 
     def _moved(
@@ -211,12 +265,15 @@ class OutboundClient:
         try:
             url = urljoin(request.target.url, location)
         except ValueError as error:
-            raise OutboundError("redirected to what is no URL", written=True) from error
+            raise OutboundError(
+                "redirected to what is no URL", written=True, fault=OutboundFault.ANSWER
+            ) from error
         moved = self._policy.parse(url)
         if moved.origin == request.target.origin:
             return replace(request, target=moved)
         if not elsewhere:
-            raise OutboundError("redirected to another host", written=True)
+            reason = "redirected to another host"
+            raise OutboundError(reason, written=True, fault=OutboundFault.ANSWER)
         headers = {
             name: value
             for name, value in request.headers.items()
@@ -234,6 +291,18 @@ class _Progress:
     async def __call__(self, event: str, _facts: object) -> None:
         if event.endswith("send_request_body.complete"):
             self.written = True
+
+
+def _fault_of(error: BaseException) -> OutboundFault:
+    """Look for what the library has wrapped."""
+    if isinstance(error, httpx2.RemoteProtocolError):
+        return OutboundFault.ANSWER
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, ssl.SSLError):
+            return OutboundFault.SECURITY
+        inner = inner.__cause__ or inner.__context__
+    return OutboundFault.NETWORK
 
 
 async def _look_up(target: Target) -> _Found:

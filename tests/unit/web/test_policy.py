@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from omapush.ppg.policy import OutboundPolicy, TargetForbiddenError
+from omapush.web.policy import OutboundPolicy, TargetForbiddenError
 
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 
@@ -71,3 +71,19 @@ def test_exception_opens_one_network_and_not_its_neighbours() -> None:
 def test_operator_can_forbid_loopback_too() -> None:
     with pytest.raises(TargetForbiddenError):
         OutboundPolicy(forbidden=(LOOPBACK,)).parse("http://127.0.0.1/")
+
+
+def test_only_listed_names_are_called_where_some_are_listed() -> None:
+    policy = OutboundPolicy(hosts=("psr.example.net", ".ppg.example.com"))
+    for host in ("psr.example.net", "PSR.Example.net", "a.ppg.example.com"):
+        assert policy.parse(f"http://{host}/").host == host.lower()
+    for host in ("x.psr.example.net", "ppg.example.com", "192.0.2.1", "xppg.example.com"):
+        with pytest.raises(TargetForbiddenError, match="policy forbids calling"):
+            policy.parse(f"http://{host}/")
+
+
+def test_only_https_is_called_where_tls_is_demanded() -> None:
+    policy = OutboundPolicy(tls_only=True)
+    assert policy.parse("https://psr.example.net/").port == 443
+    with pytest.raises(TargetForbiddenError, match="https only"):
+        policy.parse("http://psr.example.net/")

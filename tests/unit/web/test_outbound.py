@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from omapush.ppg import outbound
-from omapush.ppg.outbound import OutboundClient, OutboundError, OutboundLimits, OutboundRequest
-from omapush.ppg.policy import OutboundPolicy, TargetForbiddenError
+from omapush.web import outbound
+from omapush.web.outbound import OutboundClient, OutboundError, OutboundLimits, OutboundRequest
+from omapush.web.policy import OutboundPolicy, TargetForbiddenError
 
 POLICY = OutboundPolicy()
 LIMITS = OutboundLimits(timeout_ms=10_000, max_octets=64)
