@@ -275,8 +275,8 @@ class _SocketApplication:
 
     async def change(self, registration_id: str, request: RegistrationRequest) -> Registration:
         members = wire.request_members(request)
-        path = f"/v1/registrations/{registration_id}"
-        asked = (await self._cai())._object("PATCH", path, json=members)
+        changes = {name: members.get(name) for name in wire.CHANGEABLE_MEMBERS}
+        asked = (await self._cai()).change(registration_id, cast("Changes", changes))
         return _registration(await _told(asked, RegistrationRejected))
 
     async def settled(self, registration_id: str) -> Registration:

@@ -114,7 +114,7 @@ async def test_event_handler_that_is_taken_away_is_called_no_more(
     called: list[bytes] = []
 
     class OneHandler:
-        def check(self, request: Any) -> None:
+        def check(self, owner: str, request: Any) -> None:
             pass
 
         def handler_for(self, registration: Any) -> Any:
