@@ -16,7 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from omapush.bearers.tcp_link import TURN, Clock, OnTrace, TcpLink, no_trace
+from omapush.bearers.driving import Clock, OnTrace, no_trace
+from omapush.bearers.tcp_link import TURN, TcpLink
 from omapush.core.trace import TraceRecord
 from omapush.ota.interface import (
     BearerUnavailable,
