@@ -288,6 +288,7 @@ async def test_t25_gateway_that_asks_is_told_the_types(
     gateway = DialledGateway(clock)
     await gateway.dial(LOOPBACK, terminal.settings.ota_http.listen.port)
     told = (await gateway.registered()).capabilities
+    gateway.drop()
     assert told.accept == ("application/vnd.wap.sic", "text/vnd.wap.si")
     assert told.accept_app_id == (WML,)
 
@@ -330,6 +331,7 @@ async def test_t35_gateway_learns_of_second_application_by_changed_tag(
     await gateway.until(lambda: not gateway.links)  # the terminal makes it ask again
     await gateway.dial(LOOPBACK, port)
     after = await gateway.registered(2)
+    gateway.drop()
     assert after.capabilities.accept_app_id == (MMS, WML)
     assert after.capabilities.accept == ("text/a", "text/b")
     assert after.cpi_tag != before.cpi_tag
