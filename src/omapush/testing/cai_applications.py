@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
@@ -31,6 +32,7 @@ from omapush.cai.model import (
     Binding,
     BindingState,
     CaiError,
+    CaiVersion,
     DeregistrationRejected,
     EventGone,
     PushEvent,
@@ -54,6 +56,20 @@ from omapush.daemon.client import unix_socket
 from omapush.daemon.serving import HttpServer
 
 WAIT_SECONDS = 30.0
+
+_READ_ONLY = frozenset(
+    (
+        "id",
+        "state",
+        "reason",
+        "detail",
+        "created",
+        "updated",
+        "cai_version",
+        "bindings",
+        "warnings",
+    )
+)
 
 
 class Application(Protocol):
@@ -234,7 +250,10 @@ class SocketWayIn:
         server = HttpServer(served, [listening], http=PeerCredentialsProtocol)
         running = asyncio.create_task(server.run_until_stopped())
 
+        point = self._point
+
         async def stop() -> None:
+            point.stop()
             server.stop()
             await running
             listening.close()
@@ -274,8 +293,8 @@ class _SocketApplication:
 
     async def change(self, registration_id: str, request: RegistrationRequest) -> Registration:
         members = wire.request_members(request)
-        changes = cast("Changes", {name: members.get(name) for name in Changes.__annotations__})
-        asked = (await self._cai()).change(registration_id, changes)
+        changes = {name: members.get(name) for name in wire.CHANGEABLE_MEMBERS}
+        asked = (await self._cai()).change(registration_id, cast("Changes", changes))
         return _registration(await _told(asked, RegistrationRejected))
 
     async def settled(self, registration_id: str) -> Registration:
@@ -321,12 +340,14 @@ async def _told(asked: Awaitable[Any], kind: type[CaiError]) -> Any:  # noqa: AN
 
 
 def _registration(members: Mapping[str, Any]) -> Registration:
-    request = {name: value for name, value in members.items() if name in wire.REQUEST_MEMBERS}
+    request = {name: value for name, value in members.items() if name not in _READ_ONLY}
     return Registration(
         registration_id=members["id"],
         owner="",
         push_application_id=members["push_application_id"],
-        request=wire.registration_request(request),
+        request=replace(
+            wire.registration_request(request), cai_version=CaiVersion(members["cai_version"])
+        ),
         state=RegistrationState(members["state"]),
         created=parse_utc(members["created"]),
         updated=parse_utc(members["updated"]),
