@@ -200,7 +200,7 @@ async def test_t14_registration_by_id_alone_uses_default_profile(
     """The device is provisioned with a gateway to dial (CAI-33)."""
     async with DialledGateway(clock).listening() as gateway:
         profile = ConnectionProfile("OTA-HTTP", port=gateway.port, contact_point=LOOPBACK)
-        rules = ClientRules(default_profiles=lambda: (profile,))
+        rules = ClientRules(default_profiles=lambda _: (profile,))
         terminal = await connected_terminal(rules)
         held = await terminal.registered("P", WML)
         assert (await gateway.registered()).capabilities.accept_app_id == (WML,)
