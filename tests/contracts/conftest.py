@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from omapush.cai.model import Binding, Registration, RegistrationRequest, RegistrationState
@@ -27,6 +29,7 @@ from omapush.testing.virtual_clock import VirtualClock
 
 BINDING = Binding("OTA-HTTP", "TCP/IP", "127.0.0.1:4035")
 PATIENCE_SECONDS = 20
+READ_SECONDS = 0.2
 
 
 class Terminal:
@@ -68,17 +71,17 @@ class Terminal:
         self, application: Application, registration_id: str, push: Awaitable[ClientRequest]
     ) -> bool:
         """Let the application accept what comes; return whether ``push`` was confirmed."""
-        reading = asyncio.ensure_future(application.next_event(registration_id, PATIENCE_SECONDS))
         answer = asyncio.ensure_future(push)
-        await asyncio.wait({reading, answer}, return_when=asyncio.FIRST_COMPLETED)
-        if not reading.done():
-            reading.cancel()
-            await asyncio.wait({reading})
-        else:
-            event = reading.result()
-            assert event is not None
+        event = None
+        while event is None and not answer.done():
+            event = await application.next_event(registration_id, READ_SECONDS)
+        if event is not None:
             await application.accept(event.event_id)
         return await status_of(answer) is None
+
+    def http(self) -> AbstractAsyncContextManager[httpx2.AsyncClient]:
+        """Connect to the service access point by plain HTTP."""
+        return plain_http(self._way_in)
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until something holds."""
@@ -177,3 +180,21 @@ async def connected_terminal(new_terminal: NewTerminal) -> AsyncIterator[NewTerm
             return terminal
 
         yield start
+
+
+@pytest.fixture
+async def http(way_in: WayIn, terminal: Terminal) -> AsyncIterator[httpx2.AsyncClient]:
+    """An HTTP client at the service access point that knows nothing of the interface."""
+    async with plain_http(way_in) as plain:
+        yield plain
+
+
+@contextlib.asynccontextmanager
+async def plain_http(way_in: WayIn) -> AsyncIterator[httpx2.AsyncClient]:
+    """Connect to the service access point of the terminal that was started last."""
+    assert isinstance(way_in, SocketWayIn)
+    transport = httpx2.AsyncHTTPTransport(uds=str(await way_in.serve()))
+    async with httpx2.AsyncClient(
+        transport=transport, base_url="http://client", trust_env=False
+    ) as plain:
+        yield plain
