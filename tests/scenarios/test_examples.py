@@ -83,5 +83,6 @@ async def test_other_example_applications_take_the_same_push(examples: Path) -> 
                 application.send_signal(signal.SIGINT)
                 await application.wait()
         # The last one has kept its token, so it comes back to its registration.
-        async with running(sys.executable, "applications/standard_library.py", where=examples) as application:
+        last = (sys.executable, "applications/standard_library.py")
+        async with running(*last, where=examples) as application:
             await says(application, "registered")
