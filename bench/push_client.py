@@ -126,7 +126,9 @@ async def _at_each(
     return [
         (
             connections,
-            await _measured(server, port, connections, total, count, f"c{connections}", applications),
+            await _measured(
+                server, port, connections, total, count, f"c{connections}", applications
+            ),
         )
         for connections in CONNECTIONS
     ]

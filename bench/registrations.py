@@ -90,7 +90,9 @@ async def _rates(socket: Path, count: int) -> Rates:
         askings = [await by_unix(socket) for _ in range(callers)]
         registered: list[Registered] = []
 
-        async def one_more(asking: Asking, number: int, kept: list[Registered] = registered) -> None:
+        async def one_more(
+            asking: Asking, number: int, kept: list[Registered] = registered
+        ) -> None:
             kept.append(await register(asking, number))
 
         async def ask(asking: Asking, number: int, kept: list[Registered] = registered) -> None:
