@@ -213,8 +213,8 @@ class ClientStore:
         def keep(connection: sqlite3.Connection) -> None:
             # The owner of a registration names the token, see the service access point.
             connection.execute(
-                "DELETE FROM token WHERE created <= ? AND NOT EXISTS (SELECT 1 FROM registration"
-                " WHERE owner = 'uid:' || token.uid || '/' || substr(token.token_hash, 1, 32))",
+                "DELETE FROM token WHERE created <= ? AND 'uid:' || uid || '/' ||"
+                " substr(token_hash, 1, 32) NOT IN (SELECT owner FROM registration)",
                 (now - DAY_MS,),
             )
             values = (token_hash, uid, now)
