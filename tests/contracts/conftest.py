@@ -27,6 +27,7 @@ from omapush.testing.virtual_clock import VirtualClock
 
 BINDING = Binding("OTA-HTTP", "TCP/IP", "127.0.0.1:4035")
 PATIENCE_SECONDS = 20
+READ_SECONDS = 0.2
 
 
 class Terminal:
@@ -68,15 +69,11 @@ class Terminal:
         self, application: Application, registration_id: str, push: Awaitable[ClientRequest]
     ) -> bool:
         """Let the application accept what comes; return whether ``push`` was confirmed."""
-        reading = asyncio.ensure_future(application.next_event(registration_id, PATIENCE_SECONDS))
         answer = asyncio.ensure_future(push)
-        await asyncio.wait({reading, answer}, return_when=asyncio.FIRST_COMPLETED)
-        if not reading.done():
-            reading.cancel()
-            await asyncio.wait({reading})
-        else:
-            event = reading.result()
-            assert event is not None
+        event = None
+        while event is None and not answer.done():
+            event = await application.next_event(registration_id, READ_SECONDS)
+        if event is not None:
             await application.accept(event.event_id)
         return await status_of(answer) is None
 

@@ -200,7 +200,7 @@ async def test_t14_registration_by_id_alone_uses_default_profile(
     """The device is provisioned with a gateway to dial (CAI-33)."""
     async with DialledGateway(clock).listening() as gateway:
         profile = ConnectionProfile("OTA-HTTP", port=gateway.port, contact_point=LOOPBACK)
-        rules = ClientRules(default_profiles=lambda: (profile,))
+        rules = ClientRules(default_profiles=lambda _: (profile,))
         terminal = await connected_terminal(rules)
         held = await terminal.registered("P", WML)
         assert (await gateway.registered()).capabilities.accept_app_id == (WML,)
@@ -288,6 +288,7 @@ async def test_t25_gateway_that_asks_is_told_the_types(
     gateway = DialledGateway(clock)
     await gateway.dial(LOOPBACK, terminal.settings.ota_http.listen.port)
     told = (await gateway.registered()).capabilities
+    gateway.drop()
     assert told.accept == ("application/vnd.wap.sic", "text/vnd.wap.si")
     assert told.accept_app_id == (WML,)
 
@@ -330,6 +331,7 @@ async def test_t35_gateway_learns_of_second_application_by_changed_tag(
     await gateway.until(lambda: not gateway.links)  # the terminal makes it ask again
     await gateway.dial(LOOPBACK, port)
     after = await gateway.registered(2)
+    gateway.drop()
     assert after.capabilities.accept_app_id == (MMS, WML)
     assert after.capabilities.accept == ("text/a", "text/b")
     assert after.cpi_tag != before.cpi_tag

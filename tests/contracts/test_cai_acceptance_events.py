@@ -108,6 +108,7 @@ async def test_t49_event_carries_what_came_over_ota_http(
     event = await event_of(application, registration_id)
     await application.accept(event.event_id)
     assert (await pushing).kind is OutcomeKind.DONE
+    gateway.drop()
     assert (event.content, event.content_type) == (body, content_type)
     own = [(name, value) for name, value in event.headers if name.lower().startswith("x-")]
     assert [one for one in own if one[0] != "X-Wap-Application-Id"] == list(extra)

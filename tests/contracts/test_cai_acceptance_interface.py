@@ -91,7 +91,7 @@ async def test_if_t1_plain_http_is_answered_as_listed(
         assert (await http.post(address, json=answer)).status_code == 410
     ended = await http.delete("/v1/registrations", params={"push_application_id": "2"})
     assert (ended.status_code, ended.json()["state"]) == (202, "deregistered")
-    assert (await http.get("/v1/info")).json()["api"] == ["v1"]
+    assert (await http.get("/v1/info")).json()["versions"]["api"] == ["v1"]
 
 
 @pytest.mark.parametrize("way_in", ["socket"], indirect=True)

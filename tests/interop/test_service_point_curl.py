@@ -1,20 +1,22 @@
-"""curl, which knows nothing of us, as an application on the service access point (IF-T1)."""
+"""The page on the CAI is all that one needs: its commands for curl, as they stand (IF-T1)."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
+import re
 import shutil
+from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from omapush.cai.model import Binding
+from omapush.cai.model import Binding, RegistrationState
 from omapush.client.agent import PushClient
+from omapush.client.choice_of_binders import Ways
 from omapush.client.peer_credentials import PeerCredentialsProtocol
 from omapush.client.service_point import ServicePoint
+from omapush.client.shared_binder import SharedBearers
 from omapush.client.store import ClientStore
 from omapush.content.message import PushMessage
 from omapush.daemon.client import unix_socket
@@ -27,15 +29,20 @@ from omapush.ota.interface import (
 )
 from omapush.testing.virtual_clock import VirtualClock
 
+PAGE = (Path(__file__).resolve().parents[2] / "docs/cai.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+CONTENT = b"\0\xff not text"
+
 
 @pytest.fixture
-def curl() -> str:
-    found = shutil.which("curl")
-    if found is None:
+def shell() -> str:
+    """Return a shell that has what the commands need."""
+    missing = [name for name in ("bash", "curl", "jq", "base64") if shutil.which(name) is None]
+    if missing:
         if os.environ.get("CI") == "true":
-            pytest.fail("curl is missing")
-        pytest.skip("curl is missing")
-    return found
+            pytest.fail(f"missing: {missing}")
+        pytest.skip(f"missing: {missing}")
+    return str(shutil.which("bash"))
 
 
 class NotingLink:
@@ -53,54 +60,59 @@ class NotingLink:
         raise AssertionError(reason)
 
 
-async def test_curl_registers_takes_a_push_and_deregisters(curl: str, tmp_path: Path) -> None:
+async def push_when_registered(client: PushClient, link: NotingLink) -> None:
+    """Let a push arrive as soon as there is an application for it."""
+    async with asyncio.timeout(20):
+        async for change in client.status_changes():
+            if change.new is RegistrationState.REGISTERED:
+                break
+    headers = (
+        ("X-Wap-Application-Id", "4"),
+        ("Content-Type", "application/vnd.wap.mms-message"),
+    )
+    source = PushSource("OTA-HTTP", "TCP/IP", "192.0.2.1")
+    client.indication(link, PoConfirmedPushInd("1", PushMessage(headers, CONTENT), source))
+
+
+async def test_commands_of_the_page_are_a_whole_session(shell: str, tmp_path: Path) -> None:
+    """IF-T1, T-01, T-41"""
     clock = VirtualClock()
     store = ClientStore(tmp_path / "client.db")
-    client = PushClient(store, clock)
+    bearers = SharedBearers("OTA-HTTP", ["TCP/IP"])
+    client = PushClient(store, clock, ways=Ways((bearers,)))
+    bearers.binding_up(Binding("OTA-HTTP", "TCP/IP", "127.0.0.1:4035"))
     await client.start()
-    client.bearers.binding_up(Binding("OTA-HTTP", "TCP/IP", "127.0.0.1:4035"))
-    path = tmp_path / "cai.sock"
-    application = ServicePoint(client, store, clock).application
-    server = HttpServer(application, [unix_socket(path)], http=PeerCredentialsProtocol)
+    point = ServicePoint(client, store, clock)
+    listening = unix_socket(tmp_path / "cai.sock")
+    server = HttpServer(point.application, [listening], http=PeerCredentialsProtocol)
     serving = asyncio.create_task(server.run_until_stopped())
-    token = ""
-
-    async def ask(method: str, target: str, *more: str) -> tuple[int, Any]:
-        arguments = ["--silent", "--max-time", "20", "--unix-socket", str(path), "-X", method]
-        if token:
-            arguments += ["-H", f"Authorization: Bearer {token}"]
-        arguments += ["--write-out", "\n%{http_code}", *more, f"http://client{target}"]
-        child = await asyncio.create_subprocess_exec(
-            curl, *arguments, stdout=asyncio.subprocess.PIPE
-        )
-        out, _ = await child.communicate()
-        body, _, status = out.rpartition(b"\n")
-        return int(status), json.loads(body) if body else None
-
+    link = NotingLink()
+    pushing = asyncio.create_task(push_when_registered(client, link))
     try:
-        asked = json.dumps({"push_application_id": "x-wap-application:mms.ua"})
-        status, registration = await ask("POST", "/v1/registrations", "--data", asked)
-        assert (status, registration["state"]) == (202, "pending")
-        token = registration["token"]
-        own = f"/v1/registrations/{registration['id']}"
-        assert (await ask("GET", f"{own}?wait=20"))[1]["state"] == "registered"
-
-        link = NotingLink()
-        message = PushMessage(
-            (("X-Wap-Application-Id", "4"), ("Content-Type", "text/plain")), b"\0\1"
+        script = "set -eu\n" + "echo\n".join(COMMANDS)
+        program = await asyncio.create_subprocess_exec(
+            shell, "-c", script, cwd=tmp_path, stdout=PIPE, stderr=STDOUT
         )
-        source = PushSource("OTA-HTTP", "TCP/IP", "192.0.2.1")
-        client.indication(link, PoConfirmedPushInd("1", message, source))
-        query = f"registration={registration['id']}&wait=20"
-        status, (event,) = await ask("GET", f"/v1/events?{query}")
-        assert (status, event["content_b64"]) == (200, "AAE=")
-        assert not link.answer.done()
-        assert (await ask("POST", f"/v1/events/{event['id']}/accept"))[0] == 204
+        async with asyncio.timeout(60):
+            printed, _ = await program.communicate()
+            await pushing
+        assert program.returncode == 0, printed.decode()
+        assert (tmp_path / "content").read_bytes() == CONTENT
         assert await link.answer == PoConfirmedPushRes("1")
-
-        status, ended = await ask("DELETE", own)
-        assert (status, ended["state"]) == (202, "deregistered")
+        told = printed.decode()
+        assert told.startswith("registered\n")
+        assert '"ack_timeout":60' in told
+        assert '"state":"deregistered"' in told
+        assert '"error"' not in told
+        assert client.live_registrations() == []
     finally:
+        point.stop()
         server.stop()
         await serving
         await client.close()
+
+
+def test_page_shows_every_step() -> None:
+    steps = " ".join(COMMANDS)
+    for wanted in ("/v1/registrations?wait=30", "/v1/events?", "/accept", "PATCH", "DELETE"):
+        assert wanted in steps

@@ -9,9 +9,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omapush.cai import wire
+from omapush.cai import wire, wire_1_0
 from omapush.cai.model import (
+    CaiVersion,
     ConnectionProfile,
+    Delivery,
     Reason,
     Registration,
     RegistrationRejected,
@@ -20,7 +22,14 @@ from omapush.cai.model import (
     WhitelistEntry,
 )
 from omapush.client.applications import announced, check_request
-from omapush.client.dispatch import Refusal, choose
+from omapush.client.dispatch import (
+    Receiver,
+    Refusal,
+    application_of,
+    misfit,
+    receiver_of,
+    stranger,
+)
 from omapush.client.whitelist import admits, read_entries
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
@@ -52,6 +61,9 @@ GOOD = st.builds(
     profiles=st.lists(PROFILES, max_size=2).map(tuple),
     accept=st.lists(MEDIA, max_size=3).map(tuple),
     ack_timeout_ms=st.none() | st.integers(1_000, 120_000),
+    delegated_storage=st.booleans(),
+    delivery=st.sampled_from(Delivery),
+    max_outstanding=st.integers(1, wire.MAX_OUTSTANDING),
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
@@ -60,19 +72,23 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
-MEMBERS = st.sampled_from(
+MEMBERS = st.sampled_from(sorted(wire.REQUEST_MEMBERS))
+MEMBERS_1_0 = st.sampled_from(
     [
-        "push_application_id",
-        "application_id",
-        "event_handler",
+        "pushApplicationID",
+        "applicationID",
+        "eventHandler",
         "whitelist",
-        "registration_uri",
+        "connectionProfile",
+        "Accept",
+        "contactPoint",
         "profiles",
-        "accept",
-        "instance",
-        "delegated_storage",
-        "ack_timeout",
     ]
+)
+NESTED = st.dictionaries(
+    st.sampled_from(["protocol", "bearerType", "port", "addr", "contentTypes", "contact_point"]),
+    JSON,
+    max_size=2,
 )
 
 
@@ -109,12 +125,47 @@ def test_any_members_are_a_request_or_rejected(members: dict[str, Any]) -> None:
     assert cause in (None, Reason.INVALID_PARAMETER, Reason.UNSUPPORTED_OPTION)
 
 
+@given(GOOD, st.dictionaries(MEMBERS, JSON, max_size=3))
+@settings(max_examples=100, deadline=None)
+def test_any_change_is_made_or_rejected_and_leaves_the_rest(
+    request: RegistrationRequest, members: dict[str, Any]
+) -> None:
+    given_members = json.loads(json.dumps(members))
+    rejected = rejection_of(lambda: wire.changed_request(request, given_members))
+    if rejected is not None:
+        assert rejected.cause is Reason.INVALID_PARAMETER
+        return
+    changed = wire.changed_request(request, given_members)
+    assert set(members) <= wire.CHANGEABLE_MEMBERS
+    before, after = wire.request_members(request), wire.request_members(changed)
+    assert {name for name in before | after if before.get(name) != after.get(name)} <= set(members)
+
+
+@given(st.dictionaries(MEMBERS_1_0, JSON | NESTED | st.lists(NESTED, max_size=2), max_size=4))
+@settings(max_examples=150, deadline=None)
+def test_any_members_are_a_request_of_1_0_or_rejected_by_its_names(members: dict[str, Any]) -> None:
+    value = json.loads(json.dumps(members))
+    rejected = rejection_of(lambda: wire_1_0.registration_request(value))
+    if rejected is None:
+        assert wire_1_0.registration_request(value).cai_version is CaiVersion.V1_0
+        return
+    assert rejected.cause in (Reason.INVALID_PARAMETER, Reason.UNSUPPORTED_OPTION)
+    assert rejected.parameter is not None
+    assert rejected.parameter.partition(".")[0].partition("[")[0] in members
+
+
 def cause_of(read: Callable[[], object]) -> Reason | None:
     """Return why something was rejected, or ``None`` if it was not; nothing else is caught."""
+    rejected = rejection_of(read)
+    return rejected.cause if rejected is not None else None
+
+
+def rejection_of(read: Callable[[], object]) -> RegistrationRejected | None:
+    """Return the rejection, or ``None`` if there was none; nothing else is caught."""
     try:
         read()
     except RegistrationRejected as error:
-        return error.cause
+        return error
     return None
 
 
@@ -155,10 +206,16 @@ def test_every_push_is_decided_within_the_rules(
 ) -> None:
     message = PushMessage(headers, b"")
     push = PoConfirmedPushInd("1", message, PushSource("OTA-HTTP", "TCP/IP", address))
-    chosen = choose(push, registrations, device_list)
-    if isinstance(chosen, Refusal):
-        assert 234 <= chosen.status <= 238
-        assert chosen.reason
+    application = application_of(push)
+    if isinstance(application, Refusal):
+        assert 234 <= application.status <= 238
+        assert application.reason
+        return
+    chosen = receiver_of(application, push, [Receiver(one) for one in registrations])
+    refusal = stranger(push, chosen, device_list) or misfit(chosen, application, push)
+    if refusal is not None:
+        assert 234 <= refusal.status <= 238
+        assert refusal.reason
         return
     assert chosen in registrations
     assert chosen.state.is_live

@@ -60,3 +60,28 @@ async def test_push_of_the_example_initiator_is_taken_by_the_example_application
         # It gave its id back, so it can be started again.
         async with running(sys.executable, "application.py", where=examples) as application:
             await says(application, "registered")
+
+
+async def test_other_example_applications_take_the_same_push(examples: Path) -> None:
+    """With a stream, and with nothing but the standard library."""
+    ppg = (*OMAPUSH, "ppg", "--config", "gateway.toml")
+    client = (*OMAPUSH, "client", "--config", "client.toml")
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        running(*ppg, where=examples) as gateway,
+        running(*client, where=examples) as terminal,
+    ):
+        await says(gateway, "gateway_started")
+        await says(terminal, "client_started")
+        for name in ("application_stream.py", "application_plain.py"):
+            async with running(sys.executable, name, where=examples) as application:
+                await says(application, "registered")
+                async with running(sys.executable, "initiator.py", where=examples) as initiator:
+                    assert "delivered 1000" in await says(initiator, "delivered 1000")
+                taken = await says(application, "Storm")
+                assert "text/vnd.wap.si " in taken
+                application.send_signal(signal.SIGINT)
+                await application.wait()
+        # The last one has kept its token, so it comes back to its registration.
+        async with running(sys.executable, "application_plain.py", where=examples) as application:
+            await says(application, "registered")

@@ -2,6 +2,7 @@
 
 * ``udp``: datagrams, from and to open ports.
 * ``tcp``: streams; dials terminals (PO-TCP) and listens for gateways. ``tcp_link``: one connection.
+  ``driving``: what drives the session of a connection, or the machine on a port.
 * ``smsc``: short messages, through SMSCs by SMPP; its own map is there. ``smpp_stream``: a session
   of SMPP on a connection of ``tcp``.
 * ``modem_line``: short messages as TPDUs on a line; ``modem_manager``: those of ModemManager, over

@@ -18,11 +18,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from omapush.bearers.driving import Clock
 from omapush.bearers.smsc_account import SmscAccount
 from omapush.bearers.smsc_pool import SmscPool, SmscStatus
 from omapush.bearers.smsc_receipts import OnMessage, Reporter
 from omapush.bearers.tcp import TcpBearer
-from omapush.bearers.tcp_link import Clock
 from omapush.core.instants import SECOND_MS, later
 from omapush.ota.bearer_reports import BearerReport, OnReports
 from omapush.ota.short_messages import (

@@ -16,10 +16,10 @@ from typing import Protocol
 
 import structlog
 
+from omapush.bearers.driving import Clock
 from omapush.bearers.smpp_stream import SmppStream
 from omapush.bearers.smsc_account import SmscAccount
 from omapush.bearers.tcp import TcpBearer
-from omapush.bearers.tcp_link import Clock
 from omapush.core.backoff import Backoff
 from omapush.core.instants import Instant, later
 from omapush.ota.interface import BearerUnavailable, StreamLink

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from omapush.bearers.driving import Clock
 from omapush.bearers.smsc_account import SmscAccount
 from omapush.bearers.smsc_ids import MessageIds
 from omapush.bearers.smsc_link import Connection, SmscLink
@@ -26,7 +27,6 @@ from omapush.bearers.smsc_rate import Throttle
 from omapush.bearers.smsc_receipts import VERDICTS, Inbox, OnMessage, Reporter
 from omapush.bearers.smsc_writing import Writer
 from omapush.bearers.tcp import TcpBearer
-from omapush.bearers.tcp_link import Clock
 from omapush.core.errors import EncodeError
 from omapush.core.instants import Instant
 from omapush.ota.bearer_reports import BearerReport

@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from omapush.bearers.driving import Clock
 from omapush.bearers.smsc_account import Pace
 from omapush.bearers.smsc_link import SmscLink
 from omapush.bearers.smsc_rate import Throttle, TokenBucket
-from omapush.bearers.tcp_link import Clock
 from omapush.core.instants import Instant
 from omapush.protocols.smpp.codec import PreparedPdu
 from omapush.protocols.smpp.pdu import Pdu

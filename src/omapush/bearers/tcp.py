@@ -16,7 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from omapush.bearers.tcp_link import TURN, Clock, OnTrace, TcpLink, no_trace
+from omapush.bearers.driving import Clock, OnTrace, no_trace
+from omapush.bearers.tcp_link import TURN, TcpLink
 from omapush.core.trace import TraceRecord
 from omapush.ota.interface import (
     BearerUnavailable,
@@ -190,10 +191,14 @@ class TcpListener:
             link.request(primitive)
 
     async def close(self, reason: str) -> None:
-        """Stop listening and close every connection."""
+        """Stop listening and close every connection; returns when the last one has ended.
+
+        That is at the latest when those are cut whose peers do not read, see ``tcp_link``.
+        """
         self._server.close()
         for link in list(self._gate.links):
             link.close(reason)
+        await self._gate.emptied()
         await self._server.wait_closed()
 
 
@@ -204,6 +209,12 @@ class _Gate:
         self._limits = limits
         self._by_address: Counter[str] = Counter()
         self.links: set[TcpLink[Any, Any]] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    async def emptied(self) -> None:
+        """Wait until no connection is open."""
+        await self._empty.wait()
 
     def admits(self, address: str) -> bool:
         """Whether one more connection from ``address`` may come in."""
@@ -214,10 +225,13 @@ class _Gate:
 
     def enter(self, link: TcpLink[Any, Any], address: str) -> None:
         self.links.add(link)
+        self._empty.clear()
         self._by_address[address] += 1
 
     def leave(self, link: TcpLink[Any, Any], address: str) -> None:
         self.links.discard(link)
+        if not self.links:
+            self._empty.set()
         self._by_address[address] -= 1
         if not self._by_address[address]:
             del self._by_address[address]

@@ -13,15 +13,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
-from omapush.core.instants import Instant
+from omapush.bearers.driving import Clock, Driver, OnTrace, no_trace
+from omapush.core.networks import host_and_port
 from omapush.core.trace import TraceRecord
-from omapush.ota.interface import CloseConnection, SendOctets, StreamSession
+from omapush.ota.interface import CloseConnection, Effect, SendOctets, StreamSession
 
 RequestT = TypeVar("RequestT")
 IndicationT = TypeVar("IndicationT")
-
-Clock = Callable[[], Instant]
-OnTrace = Callable[[TraceRecord], None]
 
 TURN = 16_384
 """Octets that are read at a time: a peer that sends without end must leave the others their turn,
@@ -30,11 +28,7 @@ CLOSE_TIMEOUT_SECONDS = 5.0
 """How long the last octets of a connection may take."""
 
 
-def no_trace(record: TraceRecord) -> None:
-    """Keep nothing."""
-
-
-class TcpLink(asyncio.BufferedProtocol, Generic[RequestT, IndicationT]):
+class TcpLink(Driver[RequestT], asyncio.BufferedProtocol, Generic[RequestT, IndicationT]):
     """One connection with its session.
 
     :param incoming: where octets are read to, by one connection at a time: the loop hands them over
@@ -50,19 +44,15 @@ class TcpLink(asyncio.BufferedProtocol, Generic[RequestT, IndicationT]):
         on_trace: OnTrace = no_trace,
         incoming: bytearray | None = None,
     ) -> None:
+        super().__init__(session, on_indication, clock)
         self._session = session
-        self._on_indication = on_indication
         self._on_closed = on_closed
-        self._clock = clock
         self._on_trace = on_trace
         self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at: Instant | None = None
         self._cut: asyncio.TimerHandle | None = None
         self._reason = ""
         self._congested = False
         self._deaf = False
-        self._pumping = False
         self._peer = "not connected"
         self._incoming = bytearray(TURN) if incoming is None else incoming
 
@@ -70,11 +60,6 @@ class TcpLink(asyncio.BufferedProtocol, Generic[RequestT, IndicationT]):
     def peer(self) -> str:
         """The peer's address, for people."""
         return self._peer
-
-    def request(self, primitive: RequestT) -> None:
-        """Hand a primitive to the session and carry out what follows."""
-        self._session.request(primitive, self._clock())
-        self._pump()
 
     def close(self, reason: str) -> None:
         """Write what is still to be written, then close."""
@@ -109,10 +94,9 @@ class TcpLink(asyncio.BufferedProtocol, Generic[RequestT, IndicationT]):
         """Tell the session, then whoever waits for the end."""
         reason = self._reason or (str(exc) if exc else "the peer closed the connection")
         self._transport = None
-        for handle in (self._timer, self._cut):
-            if handle is not None:
-                handle.cancel()
-        self._timer = None
+        self._forget_timer()
+        if self._cut is not None:
+            self._cut.cancel()
         try:
             self._session.disconnected(reason, self._clock())
             self._pump()
@@ -141,54 +125,16 @@ class TcpLink(asyncio.BufferedProtocol, Generic[RequestT, IndicationT]):
 
     # -- the session's wishes --
 
-    def _pump(self) -> None:
-        """Carry out effects and tell indications until there are no more."""
-        if self._pumping:
-            return  # an indication's receiver made a request; the outer call goes on
-        self._pumping = True
-        try:
-            while self._carry_out() | self._tell():
-                pass
-        finally:
-            self._pumping = False
-        self._arm()
+    @property
+    def _is_open(self) -> bool:
+        return self._transport is not None
 
-    def _carry_out(self) -> bool:
-        effects = self._session.effects()
-        for effect in effects:
-            match effect:
-                case SendOctets(octets=octets):
-                    self._write(octets)
-                case CloseConnection(reason=reason):
-                    self.close(reason)
-        return bool(effects)
-
-    def _tell(self) -> bool:
-        indications = self._session.indications()
-        for indication in indications:
-            self._on_indication(indication)
-        return bool(indications)
-
-    def _arm(self) -> None:
-        """Have the session woken in time; a timer that is due too early is left to find out."""
-        due = self._session.next_timer() if self._transport is not None else None
-        if due is None:
-            return
-        if self._timer is not None:
-            if self._timer_at is not None and self._timer_at <= due:
-                return
-            self._timer.cancel()
-        self._timer_at = due
-        delay = max(0, due - self._clock()) / 1000
-        self._timer = asyncio.get_running_loop().call_later(delay, self._fire)
-
-    def _fire(self) -> None:
-        self._timer = None
-        now = self._clock()
-        due = self._session.next_timer()
-        if due is not None and due <= now:
-            self._session.handle_timer(now)
-        self._pump()
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case SendOctets(octets=octets):
+                self._write(octets)
+            case CloseConnection(reason=reason):
+                self.close(reason)
 
     def _trace(self, event: str, reason: str | None = None) -> None:
         detail: dict[str, str | int | bool | None] = {"peer": self._peer}
@@ -202,5 +148,4 @@ def peer_name(transport: asyncio.Transport) -> str:
     name = transport.get_extra_info("peername")
     if not name:
         return "unknown"
-    host, port = str(name[0]), int(name[1])
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return host_and_port(str(name[0]), int(name[1]))

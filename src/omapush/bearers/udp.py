@@ -17,7 +17,7 @@ import os
 import socket
 from typing import cast
 
-from omapush.bearers.tcp_link import Clock, OnTrace, no_trace
+from omapush.bearers.driving import Clock, OnTrace, no_trace
 from omapush.core.trace import TraceRecord
 from omapush.ota.datagrams import OnDatagram, Peer
 from omapush.ota.interface import AddressInUse, BearerUnavailable

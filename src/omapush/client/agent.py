@@ -176,6 +176,7 @@ class PushClient:
         await self._store.open()
         self._ways = ways or self._ways
         events = await self._queue.load()
+        taken_up: list[Registered] = []
         for kept in await self._store.registrations():
             if kept.state is RegistrationState.FAILED:
                 await self._store.forget(kept.registration_id)
@@ -191,6 +192,10 @@ class PushClient:
             self._queue.open(entry.mailbox, _current(entry), events.pop(kept.registration_id, None))
             self._activate(entry)
             self._prepare(entry, wanted)
+            taken_up.append(entry)
+        # The first that gateways are told is the union over all of them (CAI-39).
+        self._announce()
+        for entry in taken_up:
             self._bind(entry)
 
     async def close(self) -> None:

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from omapush.cai.model import ConnectionProfile, Reason, RegistrationRejected
-
-PUSH_PORT = 4035
-SECURE_PUSH_PORT = 4036
-"""wap-push-http and wap-push-https; for TO-TCP on the gateway (WAP-235, 7.2.4.1)."""
+from omapush.core.networks import host_and_port, written_host
+from omapush.ota.http.ports import SECURE_PUSH_PORT
 
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _SCHEMES = {"http": False, "https": True}
@@ -31,8 +29,9 @@ class ContactPoint:
     tls: bool
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port is None else f"{host}:{self.port}"
+        if self.port is None:
+            return written_host(self.host)
+        return host_and_port(self.host, self.port)
 
 
 def contact_point_of(profile: ConnectionProfile, where: str) -> ContactPoint | None:

@@ -217,8 +217,8 @@ class _Stream(Response):
         try:
             while True:
                 event = await self._client.next_event(self._owner, registration_id, MINUTE_MS)
-                if event is not None:
-                    await self._hand_over(event)
+                if event is not None and not await self._hand_over(event):
+                    return
         except DeregistrationRejected:
             del self._handing[registration_id]  # it has ended
         except OmapushError as error:
@@ -226,7 +226,8 @@ class _Stream(Response):
             log.error("stream_failed", registration=registration_id, reason=str(error))
             self._failed.set()
 
-    async def _hand_over(self, event: PushEvent) -> None:
+    async def _hand_over(self, event: PushEvent) -> bool:
+        """Write a push; return whether there was still somebody to read it."""
         written = False
         try:
             written = await self._write(
@@ -235,6 +236,7 @@ class _Stream(Response):
         finally:
             if not written:
                 await released(self._client, self._owner, event)
+        return written
 
     async def _write(self, text: str) -> bool:
         """Write a message; return whether there was still somebody to read it."""

@@ -23,7 +23,7 @@ from omapush.cai.model import (
 )
 from omapush.client.binder import SHARED, BearerOffer, BindingHold, BindingListener
 from omapush.client.binding_hold import Hold
-from omapush.client.contact_point import PUSH_PORT, ContactPoint, contact_point_of
+from omapush.client.contact_point import ContactPoint, contact_point_of
 from omapush.client.dialled import Destination, DialledConnections
 from omapush.client.shared_binder import (
     ANY,
@@ -32,6 +32,7 @@ from omapush.client.shared_binder import (
     is_any,
     unsupported,
 )
+from omapush.ota.http.ports import PUSH_PORT
 
 TCP_IP = "TCP/IP"
 """The bearer of connections for which none was asked by name."""

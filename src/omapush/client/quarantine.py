@@ -1,7 +1,8 @@
 """Pushes that were refused, for people to look at: of bounded size, the oldest go first.
 
 A refusal costs its sender nothing, so the log must not cost the client much: refusals wait in
-memory and are written together, and what does not fit there any more is only counted.
+memory and are written together, and what does not fit there any more is only counted. A push that
+is refused again for the same reason, because its gateway tries again, is noted once an hour.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import base64
 import functools
 import json
 import sqlite3
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,10 +22,12 @@ import structlog
 from omapush.cai.model import PushEvent
 from omapush.client.sqlite_file import SqliteFile
 from omapush.core.errors import OmapushError
-from omapush.core.instants import Instant, format_utc
+from omapush.core.instants import HOUR_MS, Instant, format_utc
 from omapush.ota.interface import PoConfirmedPushInd, PushStatus
 
 log = structlog.get_logger(__name__)
+
+_Same = tuple[str | None, str, str, str]
 
 MAX_ENTRIES = 1_000
 MAX_OCTETS = 1 << 20
@@ -33,6 +36,8 @@ MAX_WAITING = 256
 MAX_CONTENT = 256
 """Octets of the content that are kept to be looked at."""
 MAX_TEXT = 200
+MAX_REMEMBERED = 256
+"""Refusals by which a repetition is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +105,31 @@ class Quarantine:
         self._file = file
         self._clock = clock
         self._waiting: deque[Refused] = deque()
+        self._noted: OrderedDict[_Same, Instant] = OrderedDict()
         self._uncounted = 0
         self._writing: asyncio.Task[None] | None = None
 
     def note(self, refused: Refused) -> None:
         """Remember a refusal, soon."""
+        if self._is_repetition(refused):
+            return
         if len(self._waiting) >= MAX_WAITING:
             self._uncounted += 1
             return
         self._waiting.append(refused)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
+
+    def _is_repetition(self, refused: Refused) -> bool:
+        same = (refused.push_id, refused.source, refused.application, refused.reason)
+        noted = self._noted.get(same) if refused.push_id is not None else None
+        if noted is not None and refused.refused - noted < HOUR_MS:
+            return True
+        self._noted[same] = refused.refused
+        self._noted.move_to_end(same)
+        while len(self._noted) > MAX_REMEMBERED:
+            self._noted.popitem(last=False)
+        return False
 
     async def listed(self, limit: int = MAX_ENTRIES) -> list[dict[str, Any]]:
         """Return the newest entries, the newest first, as JSON-able members.

@@ -33,6 +33,8 @@ from omapush.content.session_initiation import (
 )
 from omapush.core.errors import DecodeError
 from omapush.core.instants import MINUTE_MS, Instant, later
+from omapush.core.networks import host_and_port
+from omapush.ota.http.ports import PUSH_PORT, SECURE_PUSH_PORT
 from omapush.ota.interface import PoConfirmedPushInd, PushStatus
 from omapush.protocols.wdp import AddressType, Port
 
@@ -42,9 +44,6 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 ANY = "*"
 """In place of application ids: any."""
-HTTP_PORT = 4035
-HTTP_SECURE_PORT = 4036
-"""Ports of OTA-HTTP at the gateway (IANA: wap-push-http, wap-push-https)."""
 _SECURE_PORTS = frozenset(port for port in Port if port.secure)
 MAX_REMEMBERED = 64
 """Requests and gateways that are remembered at a time."""
@@ -71,8 +70,7 @@ class GatewayAddress:
     secure: bool = False
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.variant.value} {host}:{self.port}"
+        return f"{self.variant.value} {host_and_port(self.host, self.port)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +259,8 @@ class SessionInitiations:
         if not any(address in network for network in self._settings.gateways):
             return f"{address} is none of the gateways that may be contacted"
         if variant is Variant.OTA_HTTP:
-            port = HTTP_PORT if point.port is None else point.port
-            return GatewayAddress(variant, str(address), port, port == HTTP_SECURE_PORT)
+            port = PUSH_PORT if point.port is None else point.port
+            return GatewayAddress(variant, str(address), port, port == SECURE_PUSH_PORT)
         port = Port.SESSION if point.port is None else point.port
         if port in _SECURE_PORTS:
             return f"{address}: port {port} needs WTLS, which this client does not have"

@@ -1,4 +1,4 @@
-"""IP networks as settings name them, and whether an address lies in one."""
+"""IP networks as settings name them, whether an address lies in one, and how hosts are written."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ def ip_address(text: str) -> IpAddress | None:
         return ipaddress.ip_address(text)
     except ValueError:
         return None
+
+
+def written_host(host: str) -> str:
+    """Return ``host`` as it stands before a port: an IPv6 address in brackets (RFC 3986, 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
+def host_and_port(host: str, port: int) -> str:
+    """Return both as one text, as in URLs."""
+    return f"{written_host(host)}:{port}"
 
 
 def inner_address(address: IpAddress) -> IpAddress:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_settings import NoDecode
 
 from omapush.core.errors import OmapushError
+from omapush.core.networks import host_and_port
 
 
 def _network(value: str) -> str:
@@ -37,7 +38,7 @@ class Endpoint(typing.NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return host_and_port(self.host, self.port)
 
 
 def parse_endpoint(text: str) -> Endpoint:

@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from omapush.core.errors import OmapushError
+from omapush.core.networks import written_host
 from omapush.initiator.notifications import NotificationReceiver
 from omapush.initiator.tls import TlsFilesError, of_listener
 
@@ -68,7 +69,7 @@ async def serve(
     )
     running = asyncio.create_task(server.serve([listening]))
     try:
-        name = f"[{host}]" if ":" in host else host
+        name = written_host(host)
         scheme = "http" if context is None else "https"
         yield f"{scheme}://{name}:{listening.getsockname()[1]}/"
     finally:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from omapush.core.instants import Instant
+from omapush.core.networks import host_and_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Peer:
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return host_and_port(self.host, self.port)
 
 
 OnDatagram = Callable[[bytes, Peer], None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from omapush.core.networks import host_and_port
 from omapush.ota.wsp.unit_push import PUSH_PORT
 
 
@@ -24,7 +25,7 @@ class HttpContact:
         return f"OTA-HTTP, PO-TCP to {self}"
 
     def __str__(self) -> str:
-        return _endpoint(self.host, self.port)
+        return host_and_port(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class UdpContact:
         return f"OTA-WSP, connectionless by UDP to {self}"
 
     def __str__(self) -> str:
-        return _endpoint(self.host, self.port)
+        return host_and_port(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,3 @@ class Contact:
     def confirms(self) -> bool:
         """Whether the client's application can confirm what comes this way (PAP 8.2.2)."""
         return isinstance(self.where, HttpContact | SessionContact)
-
-
-def _endpoint(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

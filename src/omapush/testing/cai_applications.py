@@ -18,9 +18,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, cast
 
 import httpx2
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,6 +32,7 @@ from omapush.cai.model import (
     Binding,
     BindingState,
     CaiError,
+    CaiVersion,
     DeregistrationRejected,
     EventGone,
     PushEvent,
@@ -46,6 +48,7 @@ from omapush.cai.model import (
 from omapush.client.agent import PushClient
 from omapush.client.peer_credentials import SCOPE_KEY, PeerCredentialsProtocol
 from omapush.client.service_client import ServiceClient, ServicePointError
+from omapush.client.service_messages import Changes
 from omapush.client.service_point import ServicePoint
 from omapush.client.store import ClientStore
 from omapush.core.instants import Instant, parse_utc
@@ -54,7 +57,19 @@ from omapush.daemon.serving import HttpServer
 
 WAIT_SECONDS = 30.0
 
-_READ_ONLY = frozenset(("id", "state", "reason", "detail", "created", "updated", "bindings"))
+_READ_ONLY = frozenset(
+    (
+        "id",
+        "state",
+        "reason",
+        "detail",
+        "created",
+        "updated",
+        "cai_version",
+        "bindings",
+        "warnings",
+    )
+)
 
 
 class Application(Protocol):
@@ -235,7 +250,10 @@ class SocketWayIn:
         server = HttpServer(served, [listening], http=PeerCredentialsProtocol)
         running = asyncio.create_task(server.run_until_stopped())
 
+        point = self._point
+
         async def stop() -> None:
+            point.stop()
             server.stop()
             await running
             listening.close()
@@ -275,8 +293,8 @@ class _SocketApplication:
 
     async def change(self, registration_id: str, request: RegistrationRequest) -> Registration:
         members = wire.request_members(request)
-        path = f"/v1/registrations/{registration_id}"
-        asked = (await self._cai())._object("PATCH", path, json=members)
+        changes = {name: members.get(name) for name in wire.CHANGEABLE_MEMBERS}
+        asked = (await self._cai()).change(registration_id, cast("Changes", changes))
         return _registration(await _told(asked, RegistrationRejected))
 
     async def settled(self, registration_id: str) -> Registration:
@@ -327,7 +345,9 @@ def _registration(members: Mapping[str, Any]) -> Registration:
         registration_id=members["id"],
         owner="",
         push_application_id=members["push_application_id"],
-        request=wire.registration_request(request),
+        request=replace(
+            wire.registration_request(request), cai_version=CaiVersion(members["cai_version"])
+        ),
         state=RegistrationState(members["state"]),
         created=parse_utc(members["created"]),
         updated=parse_utc(members["updated"]),

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from omapush.protocols.wdp import Port
+
 USERNAME = "test"
 PASSWORD = "secret"  # noqa: S105 - of a peer that lives for one test
 
@@ -71,10 +73,10 @@ text = "none"
 """
 
 
-PUSH_PORT = 2948
+PUSH_PORT = Port.PUSH.value
 """Where Kannel thinks that clients take connectionless pushes."""
-WSP_PORT = 9200
-SESSION_PORT = 9201
+WSP_PORT = Port.CONNECTIONLESS.value
+SESSION_PORT = Port.SESSION.value
 
 # A Connect without capabilities and headers in an Invoke of class 2, the type of its answer, and
 # the Ack of that (WAP-224, 9.2; WSP 8.2.2).

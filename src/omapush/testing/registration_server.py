@@ -36,6 +36,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from omapush.core.errors import DecodeError
+from omapush.core.networks import written_host
 from omapush.daemon.serving import HttpServer
 from omapush.daemon.settings_table import parse_endpoint
 from omapush.ota import service_registration as wire
@@ -228,7 +229,7 @@ async def running_registration_server(
         {"ssl_context_factory": lambda _config, _default: context} if context else {}
     )
     server = HttpServer(made.application(), [listening], **options)
-    name = f"[{host}]" if ":" in host else host
+    name = written_host(host)
     scheme = "https" if context else "http"
     made.url = f"{scheme}://{name}:{listening.getsockname()[1]}/register"
     running = asyncio.create_task(server.run_until_stopped())

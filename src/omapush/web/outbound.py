@@ -27,6 +27,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import httpx2
 
 from omapush.core.errors import OmapushError
+from omapush.core.networks import host_and_port
 from omapush.web.authentication import CredentialsByHost, UnusableChallengeError
 from omapush.web.policy import OutboundPolicy, Target
 
@@ -314,7 +315,7 @@ def _prepared(
     client: httpx2.AsyncClient, address: str, request: OutboundRequest, progress: _Progress
 ) -> httpx2.Request:
     target, parts = request.target, urlsplit(request.target.url)
-    authority = f"[{address}]:{target.port}" if ":" in address else f"{address}:{target.port}"
+    authority = host_and_port(address, target.port)
     return client.build_request(
         request.method,
         urlunsplit((target.scheme, authority, parts.path or "/", parts.query, "")),

@@ -134,9 +134,11 @@ async def test_text_and_other_data_stay_for_others(
     async with listening(modem, taker):
         await taker.messages(1)
         taker.verdict = Taken()
+        deleted = manager.next_call("Delete")
         await manager.receive(b"push")
         # The other data are not shown a second time.
         assert await taker.messages(2) == [b"BEGIN:VCARD", b"push"]
+        await deleted
     assert set(manager.messages) == left
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from omapush.client import quarantine
 from omapush.client.quarantine import MAX_ENTRIES, Quarantine, Refused, refused_push
 from omapush.client.store import ClientStore, ClientStoreError
 from omapush.content.message import PushMessage
-from omapush.core.instants import Instant
+from omapush.core.instants import HOUR_MS, Instant, later
 from omapush.ota.interface import PoConfirmedPushInd, PushSource, PushStatus
 from omapush.testing.virtual_clock import VirtualClock
 
@@ -64,6 +65,27 @@ async def test_newest_come_first_and_the_log_can_be_cleared(kept: Quarantine) ->
     assert [one["push_id"] for one in await kept.listed(1)] == ["2"]
     await kept.clear()
     assert await kept.listed() == []
+
+
+async def test_push_that_comes_again_is_noted_once_an_hour(kept: Quarantine) -> None:
+    first = refused(1)
+    kept.note(first)
+    kept.note(replace(first, refused=later(first.refused, HOUR_MS - 1)))
+    kept.note(replace(first, reason="another"))
+    kept.note(replace(first, push_id=None))
+    kept.note(replace(first, push_id=None))
+    assert len(await kept.listed()) == 4
+    kept.note(replace(first, refused=later(first.refused, HOUR_MS)))
+    assert len(await kept.listed()) == 5
+
+
+async def test_what_tells_repetitions_is_bounded(
+    kept: Quarantine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "MAX_REMEMBERED", 2)
+    for number in (1, 2, 3, 1):
+        kept.note(refused(number))
+    assert len(await kept.listed()) == 4
 
 
 async def test_log_is_of_bounded_length(kept: Quarantine, monkeypatch: pytest.MonkeyPatch) -> None:

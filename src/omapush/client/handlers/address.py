@@ -21,6 +21,7 @@ from typing import ClassVar, NoReturn
 from urllib.parse import urlsplit
 
 from omapush.cai.model import Reason, RegistrationRejected
+from omapush.core.networks import host_and_port
 
 PARAMETER = "event_handler"
 MAX_ARGUMENTS = 64
@@ -67,8 +68,7 @@ class LoopbackAddress:
     @property
     def url(self) -> str:
         """What is requested."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}{self.path}"
+        return f"http://{host_and_port(self.host, self.port)}{self.path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from omapush.content.message import Header
 from omapush.ota.http import cpi
 from omapush.ota.interface import ClientCapabilities, OutcomeKind, PushStatus, RegistrationInd
+from omapush.protocols.wdp import Port
 from omapush.protocols.wsp.assigned_numbers import AbortReason
 from omapush.protocols.wsp.capabilities import DEFAULTS, Capabilities, ProtocolOption
 from omapush.protocols.wsp.session_primitives import reason_name
 
-SESSION_PORT = 9201
+SESSION_PORT = Port.SESSION.value
 """The WAP session service (WAP-259, appendix B)."""
 
 PUSH_OPTIONS = (

@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from omapush.content.message import Header, PushMessage
 from omapush.core.errors import DecodeError
 from omapush.ota.interface import PoUnitPushInd, PushFlag, PushSource
+from omapush.protocols.wdp import Port
 from omapush.protocols.wsp.assigned_numbers import HEADER_FIELDS
 from omapush.protocols.wsp.headers import DEFAULT_PAGE, RawHeader
 from omapush.protocols.wsp.pdu import Push
 from omapush.protocols.wsp.pdu_codec import decode_unit_pdu, encode_unit_pdu
 from omapush.protocols.wsp.profile import DEFAULT_PROFILE, HeaderProfile
 
-PUSH_PORT = 2948
+PUSH_PORT = Port.PUSH.value
 """WAP Push on the client, not secure (WAP-259, appendix B)."""
-GATEWAY_PORT = 9200
+GATEWAY_PORT = Port.CONNECTIONLESS.value
 """What pushes come from: the connectionless session service (WAP-259, appendix B)."""
 PUSH_FLAG = "Push-Flag"
 
