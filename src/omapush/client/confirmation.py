@@ -33,7 +33,6 @@ from omapush.cai.model import (
 from omapush.client.conversion import ConversionError, for_application
 from omapush.client.dispatch import Receiver, Refusal, application_of, misfit, receiver_of
 from omapush.client.event_queue import EventQueue
-from omapush.client.event_store import SeenMark
 from omapush.client.mailbox import Delivery as InMailbox
 from omapush.client.mailbox import Handing, Mailbox
 from omapush.client.own_application import OwnApplication, own_application
@@ -260,7 +259,8 @@ class Confirmation:
     async def _keep(self, accepted: _Accepted, event: PushEvent) -> Refusal | None:
         """Put a push into the queue on disk, which is answerable for it from then on."""
         key = accepted.key
-        seen = SeenMark(key, later(self._clock(), REMEMBERED_MS)) if key is not None else None
+        until = later(self._clock(), REMEMBERED_MS)
+        seen = self._store.seen_mark(key, until) if key is not None else None
         try:
             kept = await self._queue.put(event, seen, make_room=not accepted.confirmed)
         except ClientStoreError as failure:
