@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from omapush.cli.ending import telling
-from omapush.client.service_client import ServiceClient, ServicePointAwayError, Sleep
+from omapush.client.service_client import ServiceClient, ServicePointAwayError
 from omapush.core.errors import OmapushError
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.settings_file import load_settings
@@ -77,15 +77,12 @@ def asking(*, as_json: bool) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def connected(
-    path: Path, token: str | None = None, sleep: Sleep = asyncio.sleep
-) -> AsyncIterator[ServiceClient]:
+async def connected(path: Path) -> AsyncIterator[ServiceClient]:
     """Yield a client of the service access point.
 
-    :param sleep: see :class:`ServiceClient`.
     :raises ClientAwayError: nobody answers there; it says why, as far as that can be seen.
     """
-    async with ServiceClient(path, token, sleep) as cai:
+    async with ServiceClient(path) as cai:
         try:
             yield cai
         except ServicePointAwayError as error:

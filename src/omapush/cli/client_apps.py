@@ -49,7 +49,7 @@ async def _list(path: Path, *, watch: bool, as_json: bool) -> None:
             for one in found:
                 print_json(one)
         else:
-            _show(found)
+            show_applications(found)
         if watch:
             async for change in _changes(cai, path, found):
                 _print_change(change, as_json=as_json)
@@ -98,7 +98,8 @@ def _print_change(change: Members, *, as_json: bool) -> None:
 # ---- for people ---------------------------------------------------------------------------------
 
 
-def _show(found: list[Application]) -> None:
+def show_applications(found: list[Application]) -> None:
+    """Print registrations as a table."""
     if not found:
         typer.echo("no application is registered")
         return

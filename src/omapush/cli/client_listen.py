@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -36,17 +35,17 @@ from omapush.cli.client_tokens import TokenFile
 from omapush.cli.printable_text import printable
 from omapush.cli.push_display import content_lines
 from omapush.client.service_client import (
+    AGAIN_SECONDS,
+    ATTEMPTS,
     ServiceClient,
     ServicePointAwayError,
     ServicePointError,
 )
-from omapush.client.service_messages import Event, PushMessage, Registration, StatusMessage
+from omapush.client.service_messages import Event, Registration
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.supervise import stop_on_signals
 
 _TOO_LATE = (409, 410)
-_PERHAPS_ONLY_A_CONNECTION = 0.2
-"""Seconds between the first attempts, when a client has perhaps only let a connection go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ async def _listen(listener: _Listener, wishes: Members, deregister: bool) -> Non
     """Listen until there are enough, or the process is asked to end."""
     stopping = asyncio.Event()
     stop_on_signals(stopping)
-    async with connected(listener.applicant.path, sleep=listener.wait_for_client) as cai:
+    async with connected(listener.applicant.path) as cai:
         listening = asyncio.create_task(listener.run(cai, wishes))
         ending = asyncio.create_task(stopping.wait())
         try:
@@ -120,7 +119,8 @@ class _Listener:
         self._answerer = answerer
         self._showing = showing
         self._count = count
-        self._is_away = False
+        self._failures = 0
+        self._state = ""
 
     async def run(self, cai: ServiceClient, wishes: Members) -> None:
         """Listen until there are enough pushes.
@@ -128,24 +128,43 @@ class _Listener:
         :raises OmapushError: it cannot be registered, or its registration has ended.
         """
         registration = await self._registration(cai, wishes)
+        self._state = registration["state"]
         answered = 0
-        async with contextlib.aclosing(cai.stream(registration["id"])) as messages:
-            async for message in messages:
-                match message:
-                    case StatusMessage():
-                        self._status(message)
-                    case PushMessage(event=event):
-                        answered += await self._take(cai, event)
-                if answered == self._count:
-                    return
-        raise CannotBeDoneError(f"{self.applicant.canonical} is not registered any more")
+        # One at a time: a push that is fetched and not answered would be held back from others.
+        while answered != self._count:
+            event = await self._next(cai, registration["id"])
+            if event is not None:
+                answered += await self._take(cai, event)
 
-    async def wait_for_client(self, seconds: float) -> None:
-        """Wait before a client that is away is tried again; tell it once."""
-        if not self._is_away and seconds > _PERHAPS_ONLY_A_CONNECTION:
-            self._is_away = True
-            self.note(f"{away(self.applicant.path)}; waiting for it")
-        await asyncio.sleep(seconds)
+    async def _next(self, cai: ServiceClient, registration_id: str) -> Event | None:
+        """Wait for the next push; ``None``: none has come yet, or the client is away.
+
+        :raises ServicePointError: the registration has ended.
+        :raises ServicePointAwayError: the client has been away for long.
+        """
+        try:
+            event = None
+            if not self._failures:
+                event = await cai.next_event(registration_id)
+            if event is None:
+                self._tell_change(await cai.registration(registration_id))
+        except ServicePointAwayError:
+            if self._failures == 0:
+                self.note(f"{away(self.applicant.path)}; waiting for it")
+            elif self._failures >= ATTEMPTS:
+                raise
+            await asyncio.sleep(AGAIN_SECONDS[min(self._failures, len(AGAIN_SECONDS) - 1)])
+            self._failures += 1
+            return None
+        self._failures = 0
+        return event
+
+    def _tell_change(self, registration: Registration) -> None:
+        """Tell how the registration stands, when that has changed or the client was away."""
+        if self._failures or registration["state"] != self._state:
+            self._state = registration["state"]
+            why = reason_of(registration)
+            self.note(f"{self.applicant.canonical}: {self._state}{why and f', {why}'}")
 
     def note(self, text: str) -> None:
         """Tell what is no push."""
@@ -166,13 +185,6 @@ class _Listener:
     def _tell(self, registration: Registration) -> None:
         if not self._showing.as_json:
             show(registration)
-
-    def _status(self, message: StatusMessage) -> None:
-        if message.old is None and not self._is_away:
-            return  # how it stands was told when it was registered
-        self._is_away = False
-        why = reason_of(message.registration)
-        self.note(f"{self.applicant.canonical}: {message.new}{why and f', {why}'}")
 
     async def _take(self, cai: ServiceClient, event: Event) -> bool:
         """Show a push and answer it; return whether that was in time."""

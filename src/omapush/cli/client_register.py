@@ -61,6 +61,8 @@ def show(registration: Registration) -> None:
     why = reason_of(registration)
     said = f"{name_of(registration)}: {registration['state']}{why and f', {why}'}"
     typer.echo(printable(said))
+    if registration["state"] == "deregistered":
+        return
     for binding in registration["bindings"]:
         typer.echo(f"  {printable(binding_of(binding))}")
     for warning in registration["warnings"]:
