@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -31,7 +31,7 @@ from omapush.cai.model import (
     WhitelistEntry,
 )
 from omapush.cai.states import check_transition
-from omapush.client.applications import announced, check_request
+from omapush.client.applications import announced_for, check_request
 from omapush.client.bindings import RegistrationBindings, WantedBinding
 from omapush.client.choice_of_binders import Ways
 from omapush.client.confirmation import Confirmation
@@ -220,9 +220,11 @@ class PushClient:
     def capabilities(self) -> ClientCapabilities:
         """Return what gateways are to be told now (CAI-39, CAI-40)."""
         if self._announced is None:
-            live = self.live_registrations()
-            self._announced = announced(
-                [*live, *self._standing_in(live)],
+            ids, ranges = self._registry.live_ids, self._registry.live_ranges
+            stand_ins = self._standing_in(ids)
+            self._announced = announced_for(
+                (*ids, *(one.push_application_id for one in stand_ins)),
+                (*ranges, *(one.request.accept for one in stand_ins)),
                 self.limits.capabilities,
                 self._own_applications.values(),
             )
@@ -275,7 +277,7 @@ class PushClient:
             )
             # On disk before it is answered (CAI-44).
             await self._store.keep(registration, wanted)
-            for failed in outdated(self._registry, registration, now, self.limits.in_all):
+            for failed in outdated(self._registry.failed, registration, now, self.limits.in_all):
                 self._registry.remove(failed)
             entry = Registered(registration, now)
             self._prepare(entry, wanted)
@@ -402,8 +404,8 @@ class PushClient:
 
     def applications(self) -> set[str]:
         """Return the push application ids that somebody takes pushes for."""
-        live = self.live_registrations()
-        return {one.push_application_id for one in (*live, *self._standing_in(live))}
+        ids = self._registry.live_ids
+        return {*ids, *(one.push_application_id for one in self._standing_in(ids))}
 
     def all_registrations(self) -> list[Registration]:
         """Return every registration that is known, also those that are ending or have failed."""
@@ -423,17 +425,15 @@ class PushClient:
     def receivers(self, application: ApplicationId) -> list[Receiver]:
         """Return what may take a push for ``application``: of applications, then of stand-ins."""
         found = self._registry.candidates(application)
-        live = [one.registration for one in found]
         names = names_of(application)
-        stand_ins = self._standing_in(live)
+        stand_ins = self._standing_in({one.registration.push_application_id for one in found})
         return [
             *found,
             *(Receiver(one) for one in stand_ins if one.push_application_id in names),
         ]
 
-    def _standing_in(self, live: Sequence[Registration]) -> list[Registration]:
+    def _standing_in(self, served: Collection[str]) -> list[Registration]:
         """Return the stand-ins for ids that no application is registered for."""
-        served = {one.push_application_id for one in live}
         entries = (entry.registration for entry in self._stand_ins.values())
         return [one for one in entries if one.push_application_id not in served]
 

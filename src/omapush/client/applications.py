@@ -7,7 +7,7 @@ to gateways is always computed from the live registrations and never stored (CAI
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from omapush.cai.model import (
     CaiVersion,
@@ -108,17 +108,29 @@ def announced(
     :param limits: sizes, counts and codings, which do not depend on registrations.
     """
     live = [one for one in registrations if one.state.is_live]
-    ids, types = with_own(
-        (one.push_application_id for one in live),
-        (accepted for one in live for accepted in _taken(one.request.accept)),
-        own,
-    )
+    ids, ranges = (one.push_application_id for one in live), (one.request.accept for one in live)
+    return announced_for(ids, ranges, limits, own)
+
+
+def announced_for(
+    ids: Iterable[str],
+    ranges: Iterable[tuple[str, ...]],
+    limits: ClientCapabilities,
+    own: Iterable[OwnApplication] = (),
+) -> ClientCapabilities:
+    """Return the same as :func:`announced`, for those who know what is registered.
+
+    :param ids: the push application ids. :param ranges: what each registration accepts, or what
+        any of them does.
+    """
+    accepted = (media for together in dict.fromkeys(ranges) for media in _taken(together))
+    every_id, types = with_own(ids, accepted, own)
     return ClientCapabilities(
         accept=_short_enough(types, "*/*") or ("application/x-nothing",),
         accept_charset=limits.accept_charset,
         accept_encoding=limits.accept_encoding,
         accept_language=limits.accept_language,
-        accept_app_id=_short_enough(ids, "*") or ("x-omapush:no.application",),
+        accept_app_id=_short_enough(every_id, "*") or ("x-omapush:no.application",),
         max_message_size=limits.max_message_size,
         max_push_requests=limits.max_push_requests,
     )
@@ -128,10 +140,12 @@ def _taken(accept: tuple[str, ...]) -> tuple[str, ...]:
     return (*accept, *convertible(accept)) if accept else ("*/*",)
 
 
-def _short_enough(entries: Iterable[str], everything: str) -> tuple[str, ...]:
+def _short_enough(entries: Collection[str], everything: str) -> tuple[str, ...]:
     """Return ``entries`` in one fixed order, so that the CPITag is the same each time."""
-    given = tuple(sorted(entries))
-    return given if len(", ".join(given)) <= MAX_ANNOUNCED else (everything,)
+    separators = len(", ") * (len(entries) - 1)
+    if sum(map(len, entries)) + separators > MAX_ANNOUNCED:
+        return (everything,)
+    return tuple(sorted(entries))
 
 
 def is_media_range(text: str) -> bool:

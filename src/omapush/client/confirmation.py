@@ -33,11 +33,10 @@ from omapush.cai.model import (
 from omapush.client.conversion import ConversionError, for_application
 from omapush.client.dispatch import Receiver, Refusal, application_of, misfit, receiver_of
 from omapush.client.event_queue import EventQueue
-from omapush.client.event_store import SeenMark
 from omapush.client.mailbox import Delivery as InMailbox
 from omapush.client.mailbox import Handing, Mailbox
 from omapush.client.own_application import OwnApplication, own_application
-from omapush.client.quarantine import Quarantine, refused_push
+from omapush.client.quarantine import Quarantine, log_members, refused_push
 from omapush.client.source_trust import SourceJudge
 from omapush.client.store import ClientStore, ClientStoreError
 from omapush.content.application_id import ApplicationId
@@ -135,6 +134,8 @@ class Confirmation:
         """
         if len(self._at_work) >= MAX_AT_WORK:
             reason = "too many pushes at a time"
+            refused = refused_push(push, PushStatus.USERDCR, reason, self._clock())
+            log.warning("push_refused", **log_members(refused))
             link.request(PoPushAbortReq(push.reference, PushStatus.USERDCR, reason))
             return
         task = asyncio.create_task(self._outcome(push, confirmed=confirmed))
@@ -173,8 +174,9 @@ class Confirmation:
         if refusal is None:
             return PoConfirmedPushRes(push.reference)
         status, reason = refusal.status, refusal.reason
-        log.info("push_refused", push_id=push.push_id, status=int(status), reason=reason)
-        self._quarantine.note(refused_push(push, status, reason, self._clock()))
+        refused = refused_push(push, status, reason, self._clock())
+        log.info("push_refused", **log_members(refused))
+        self._quarantine.note(refused)
         return PoPushAbortReq(push.reference, status, reason)
 
     async def _deliver(self, push: PoConfirmedPushInd, *, confirmed: bool) -> Refusal | None:
@@ -260,7 +262,8 @@ class Confirmation:
     async def _keep(self, accepted: _Accepted, event: PushEvent) -> Refusal | None:
         """Put a push into the queue on disk, which is answerable for it from then on."""
         key = accepted.key
-        seen = SeenMark(key, later(self._clock(), REMEMBERED_MS)) if key is not None else None
+        until = later(self._clock(), REMEMBERED_MS)
+        seen = self._store.seen_mark(key, until) if key is not None else None
         try:
             kept = await self._queue.put(event, seen, make_room=not accepted.confirmed)
         except ClientStoreError as failure:

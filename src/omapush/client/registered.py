@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from omapush.cai.model import Registration, RegistrationRequest, RegistrationState
 from omapush.client.applications import check_request
@@ -90,12 +90,14 @@ def unregistered(
     return entry
 
 
-def outdated(known: Iterable[Registered], new: Registration, now: Instant, most: int) -> list[str]:
-    """Return the failed registrations to forget: replaced by ``new``, old, or too many to keep."""
-    failed = [one.registration for one in known if one.state is RegistrationState.FAILED]
+def outdated(failed: Sequence[Registered], new: Registration, now: Instant, most: int) -> list[str]:
+    """Return which failed registrations to forget: replaced by ``new``, old, or too many to keep.
+
+    :param failed: the oldest failure first.
+    """
     return [
         one.registration_id
-        for number, one in enumerate(reversed(failed))
+        for number, one in enumerate(entry.registration for entry in reversed(failed))
         if (one.owner, one.push_application_id) == (new.owner, new.push_application_id)
         or now - one.updated > KEPT_FAILED_MS
         or number >= most

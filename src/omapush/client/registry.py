@@ -8,12 +8,15 @@ exceptions for: an instance tag, a port of its own, a server or session of its o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
+from typing import TypeVar
 
-from omapush.cai.model import Reason, RegistrationRejected
+from omapush.cai.model import Reason, RegistrationRejected, RegistrationState
 from omapush.client.dispatch import ANYBODY, Receiver, names_of
 from omapush.client.registered import Registered
 from omapush.content.application_id import ApplicationId
+
+KeyT = TypeVar("KeyT", bound=Hashable)
 
 
 def user_of(owner: str) -> str:
@@ -33,7 +36,11 @@ class Registry:
         self._by_id: dict[str, Registered] = {}
         self._live: dict[str, dict[str, Registered]] = {}
         self._of_user: Counter[str] = Counter()
-        self._counted: dict[str, tuple[str, str]] = {}
+        self._accepted: Counter[tuple[str, ...]] = Counter()
+        self._counted: dict[str, tuple[str, str, tuple[str, ...]]] = {}
+        self._owners: dict[str, str] = {}
+        self._of_owner: dict[str, dict[str, Registered]] = {}
+        self._failed: dict[str, Registered] = {}
 
     def __iter__(self) -> Iterator[Registered]:
         return iter(list(self._by_id.values()))
@@ -51,17 +58,28 @@ class Registry:
         """Forget a registration."""
         if self._by_id.pop(registration_id, None) is not None:
             self._uncount(registration_id)
+            self._disown(registration_id)
+            self._failed.pop(registration_id, None)
 
     def note(self, entry: Registered) -> None:
-        """Take note of a state or owner that has changed."""
+        """Take note of a state, a request or an owner that has changed."""
         registration = entry.registration
-        self._uncount(registration.registration_id)
+        registration_id, owner = registration.registration_id, registration.owner
+        if self._owners.get(registration_id) != owner:
+            self._disown(registration_id)
+            self._owners[registration_id] = owner
+            self._of_owner.setdefault(owner, {})[registration_id] = entry
+        self._uncount(registration_id)
+        if registration.state is RegistrationState.FAILED:
+            self._failed[registration_id] = entry
         if not registration.state.is_live:
             return
-        identifier, user = registration.push_application_id, user_of(registration.owner)
-        self._live.setdefault(identifier, {})[registration.registration_id] = entry
+        identifier, user = registration.push_application_id, user_of(owner)
+        accepted = registration.request.accept
+        self._live.setdefault(identifier, {})[registration_id] = entry
         self._of_user[user] += 1
-        self._counted[registration.registration_id] = (identifier, user)
+        self._accepted[accepted] += 1
+        self._counted[registration_id] = (identifier, user, accepted)
 
     def live(self) -> list[Registered]:
         """Return every registration that counts."""
@@ -69,7 +87,22 @@ class Registry:
 
     def of_owner(self, owner: str) -> list[Registered]:
         """Return what one application has registered."""
-        return [entry for entry in self._by_id.values() if entry.registration.owner == owner]
+        return list(self._of_owner.get(owner, {}).values())
+
+    @property
+    def failed(self) -> list[Registered]:
+        """Those that have failed, the oldest failure first."""
+        return list(self._failed.values())
+
+    @property
+    def live_ids(self) -> Collection[str]:
+        """The push application ids of registrations that count."""
+        return self._live.keys()
+
+    @property
+    def live_ranges(self) -> Collection[tuple[str, ...]]:
+        """The lists of types that registrations which count accept, each list once."""
+        return self._accepted.keys()
 
     def candidates(self, application: ApplicationId) -> list[Receiver]:
         """Return the live registrations that a push for ``application`` may be for."""
@@ -127,10 +160,23 @@ class Registry:
         counted = self._counted.pop(registration_id, None)
         if counted is None:
             return
-        identifier, user = counted
+        identifier, user, accepted = counted
         del self._live[identifier][registration_id]
         if not self._live[identifier]:
             del self._live[identifier]
-        self._of_user[user] -= 1
-        if not self._of_user[user]:
-            del self._of_user[user]
+        _one_less(self._of_user, user)
+        _one_less(self._accepted, accepted)
+
+    def _disown(self, registration_id: str) -> None:
+        owner = self._owners.pop(registration_id, None)
+        if owner is None:
+            return
+        del self._of_owner[owner][registration_id]
+        if not self._of_owner[owner]:
+            del self._of_owner[owner]
+
+
+def _one_less(counter: Counter[KeyT], key: KeyT) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

@@ -24,6 +24,8 @@ from omapush.cai.model import (
 )
 from omapush.cai.wire import registration_request, request_members
 from omapush.client.bindings import WantedBinding
+from omapush.client.event_store import SeenMark
+from omapush.client.seen_keys import MAX_KEYS, SeenKeys
 from omapush.client.sqlite_file import Schema, SqliteFile
 from omapush.core.errors import OmapushError
 from omapush.core.instants import DAY_MS, Instant
@@ -114,15 +116,19 @@ class ClientStore:
     def __init__(self, path: Path) -> None:
         self.file = SqliteFile(path, SCHEMA)
         self._committing = asyncio.Lock()
+        self._seen_keys: SeenKeys | None = None
         self._together: tuple[list[tuple[str, Instant]], asyncio.Task[None]] | None = None
 
     async def open(self) -> None:
         """Open or make the file. :raises ClientStoreError: it cannot be, or is not ours."""
         await self.file.open()
+        if self._seen_keys is None:
+            self._seen_keys = SeenKeys(await self.file.run(_newest_seen))
 
     async def close(self) -> None:
         """Close the file. Safe to call twice."""
         async with self._committing:
+            self._seen_keys = None
             await self.file.close()
 
     async def registrations(self) -> list[Registration]:
@@ -213,8 +219,8 @@ class ClientStore:
         def keep(connection: sqlite3.Connection) -> None:
             # The owner of a registration names the token, see the service access point.
             connection.execute(
-                "DELETE FROM token WHERE created <= ? AND NOT EXISTS (SELECT 1 FROM registration"
-                " WHERE owner = 'uid:' || token.uid || '/' || substr(token.token_hash, 1, 32))",
+                "DELETE FROM token WHERE created <= ? AND 'uid:' || uid || '/' ||"
+                " substr(token_hash, 1, 32) NOT IN (SELECT owner FROM registration)",
                 (now - DAY_MS,),
             )
             values = (token_hash, uid, now)
@@ -231,8 +237,16 @@ class ClientStore:
 
     async def has_seen(self, key: str, now: Instant) -> bool:
         """Whether a push with this key was accepted not long ago."""
+        if self._seen_keys is not None and not self._seen_keys.may_have(key, now):
+            return False
         row = await self._one("SELECT 1 FROM seen WHERE key = ? AND expires > ?", (key, now))
         return row is not None
+
+    def seen_mark(self, key: str, until: Instant) -> SeenMark:
+        """Return a key for :class:`~omapush.client.event_store.EventStore` to write."""
+        if self._seen_keys is not None:
+            self._seen_keys.note(key, until)
+        return SeenMark(key, until)
 
     async def mark_seen(self, key: str, until: Instant, now: Instant) -> None:
         """Remember that a push was accepted; keys whose time is over are dropped.
@@ -246,7 +260,8 @@ class ClientStore:
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
             self._together = marks, task
         marks, task = self._together
-        marks.append((key, until))
+        mark = self.seen_mark(key, until)
+        marks.append((mark.key, mark.until))
         await asyncio.shield(task)
 
     async def _commit_marks(self, marks: list[tuple[str, Instant]], now: Instant) -> None:
@@ -266,6 +281,12 @@ class ClientStore:
         return await self.file.run(
             lambda connection: connection.execute(statement, values).fetchone()
         )
+
+
+def _newest_seen(connection: sqlite3.Connection) -> list[tuple[str, Instant]]:
+    statement = "SELECT key, expires FROM seen ORDER BY expires DESC LIMIT ?"
+    rows = connection.execute(statement, (MAX_KEYS + 1,)).fetchall()
+    return [(str(key), Instant(expires)) for key, expires in reversed(rows)]
 
 
 def _replace_bindings(

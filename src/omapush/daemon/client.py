@@ -32,6 +32,7 @@ from omapush.daemon.client_binders import ClientBinders
 from omapush.daemon.client_dbus import applications_on_dbus, offering_on_dbus
 from omapush.daemon.client_sessions import holding_sessions
 from omapush.daemon.clock import SystemClock
+from omapush.daemon.garbage_collection import calm_garbage_collection
 from omapush.daemon.modem_client import receiving_short_messages
 from omapush.daemon.reloading import keep_loaded
 from omapush.daemon.service_registration import registering_at_services
@@ -196,6 +197,7 @@ async def _run(running: _Running, content: ClientContent) -> None:
             points.append(point)
             parts["service access point"] = server.run_until_stopped()
         _log_start(settings, len(agent.live_registrations()))
+        calm_garbage_collection()
 
         async def stop() -> None:
             for point in points:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from omapush import __version__
 from omapush.core.instants import HOUR_MS, SECOND_MS, Instant, later
 from omapush.daemon.client_settings import RouteTable
 from omapush.daemon.clock import SystemClock
+from omapush.daemon.garbage_collection import calm_garbage_collection
 from omapush.daemon.policies import Policies, policies
 from omapush.daemon.profile_settings import profiles_of
 from omapush.daemon.serving import HttpServer, listening_socket
@@ -231,17 +231,6 @@ def _acceptance(
         rules.authorisation,
         ground.profiles,
     )
-
-
-def calm_garbage_collection() -> None:
-    """Let the collector look less often, and not at what start-up made.
-
-    A push makes hundreds of objects and hardly a cycle: with Python's default thresholds the
-    collector searches them in vain thousands of times a second.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def new_push_key(now: Instant) -> str:
