@@ -12,6 +12,8 @@
   ``memory_short_messages``: one in memory.
 * ``smsc_simulator``: an SMSC, with ``smsc_behaviour`` what it does wrong, ``smsc_esmes`` its
   clients, ``smsc_messages`` what it keeps, and ``smsc_phones`` the phones that it serves.
+* ``cai_applications``: applications of a client by every way in, written once; ``noting_link``: a
+  gateway's connection to it, without the gateway.
 * ``scripted_binder``: a Push-OTA variant that does as a test tells it; ``binding_notes``: who is
   told of its bindings, and ``dialled_gateway``: one that terminals dial.
 * ``registration_server``: a push service that registers clients, for tests and for labs.
