@@ -9,7 +9,7 @@ each=${SECONDS_EACH:-60}
 stamp=.venv-fuzz/.from-project
 if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
   [ -x .venv-fuzz/bin/python ] || "${PYTHON:-python3}" -m venv .venv-fuzz
-  .venv-fuzz/bin/pip install --quiet --disable-pip-version-check -e '.[dns]' 'atheris>=3.0'
+  .venv-fuzz/bin/pip install --quiet --disable-pip-version-check -e '.[dns,dbus]' 'atheris>=3.0'
   touch "$stamp"
 fi
 [ $# -gt 0 ] || set -- fuzz/fuzz_*.py

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from omapush.cai.model import Binding, Registration, RegistrationRequest, RegistrationState
@@ -76,6 +78,10 @@ class Terminal:
         if event is not None:
             await application.accept(event.event_id)
         return await status_of(answer) is None
+
+    def http(self) -> AbstractAsyncContextManager[httpx2.AsyncClient]:
+        """Connect to the service access point by plain HTTP."""
+        return plain_http(self._way_in)
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until something holds."""
@@ -174,3 +180,21 @@ async def connected_terminal(new_terminal: NewTerminal) -> AsyncIterator[NewTerm
             return terminal
 
         yield start
+
+
+@pytest.fixture
+async def http(way_in: WayIn, terminal: Terminal) -> AsyncIterator[httpx2.AsyncClient]:
+    """An HTTP client at the service access point that knows nothing of the interface."""
+    async with plain_http(way_in) as plain:
+        yield plain
+
+
+@contextlib.asynccontextmanager
+async def plain_http(way_in: WayIn) -> AsyncIterator[httpx2.AsyncClient]:
+    """Connect to the service access point of the terminal that was started last."""
+    assert isinstance(way_in, SocketWayIn)
+    transport = httpx2.AsyncHTTPTransport(uds=str(await way_in.serve()))
+    async with httpx2.AsyncClient(
+        transport=transport, base_url="http://client", trust_env=False
+    ) as plain:
+        yield plain

@@ -6,7 +6,9 @@ Each test runs by every way in, where there is more than one. Its name begins wi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +20,21 @@ from omapush.cai.model import (
     EventGone,
     PushEvent,
     RegistrationRequest,
+    RegistrationState,
     Reject,
 )
-from omapush.client.agent import ClientLimits
+from omapush.client.agent import ClientLimits, ClientRules
+from omapush.client.handlers.activation import Activation, ActivationSettings
+from omapush.client.static_registrations import StaticRegistrations
 from omapush.content.message import PushMessage
 from omapush.ota.interface import (
     PoConfirmedPushRes,
+    PoPushAbortReq,
     PoUnitPushInd,
     PushSource,
     PushStatus,
 )
-from omapush.testing.cai_applications import Application, SocketWayIn, WayIn
+from omapush.testing.cai_applications import Application
 from omapush.testing.virtual_clock import VirtualClock
 
 WML = "x-wap-application:wml.ua"
@@ -48,18 +54,6 @@ def send_unit_push(terminal: Any, body: bytes = b"hello", push_id: str | None = 
     source = PushSource("OTA-WSP", "UDP", "192.0.2.10")
     message = PushMessage(MESSAGE.headers, body)
     return terminal.client.unit_push(PoUnitPushInd(message, source, push_id=push_id))
-
-
-@pytest.fixture
-async def http(way_in: WayIn, terminal: Any) -> AsyncIterator[httpx2.AsyncClient]:
-    """An HTTP client that knows nothing of the interface."""
-    assert isinstance(way_in, SocketWayIn)
-    path: Path = await way_in.serve()
-    transport = httpx2.AsyncHTTPTransport(uds=str(path))
-    async with httpx2.AsyncClient(
-        transport=transport, base_url="http://client", trust_env=False
-    ) as plain:
-        yield plain
 
 
 @pytest.mark.parametrize("way_in", ["socket"], indirect=True)
@@ -89,9 +83,12 @@ async def test_if_t1_plain_http_is_answered_as_listed(
         assert (await http.post(address, json=answer)).status_code == 204
         assert isinstance(await push, PoConfirmedPushRes) is accepted
         assert (await http.post(address, json=answer)).status_code == 410
+    changed = await http.patch(own, json={"accept": ["text/plain"]})
+    assert (changed.status_code, changed.json()["accept"]) == (200, ["text/plain"])
     ended = await http.delete("/v1/registrations", params={"push_application_id": "2"})
     assert (ended.status_code, ended.json()["state"]) == (202, "deregistered")
-    assert (await http.get("/v1/info")).json()["versions"]["api"] == ["v1"]
+    info = (await http.get("/v1/info")).json()
+    assert (info["versions"]["api"], info["versions"]["cai"]) == (["v1"], ["1.0", "1.1"])
 
 
 @pytest.mark.parametrize("way_in", ["socket"], indirect=True)
@@ -278,3 +275,65 @@ async def test_if_t7_push_that_may_come_once_is_handed_over_once(
 
     terminal = await new_terminal()
     assert await terminal.application("P").next_event(registration_id, 0) is None
+
+
+def exec_handler(script: str) -> str:
+    """Return an event handler: a shell script that is started for each push."""
+    return f"exec:{json.dumps(['/bin/sh', '-c', script])}"
+
+
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [
+        ('test "$(cat)" = hello', None),
+        ("exit 1", PushStatus.USERRFS),
+        ("exec sleep 600", PushStatus.USERREQ),
+    ],
+)
+async def test_if_t8_program_accepts_refuses_or_hangs(
+    new_terminal: NewTerminal, script: str, status: PushStatus | None
+) -> None:
+    """IF-T8, and T-60 for what stands for a callback in another process."""
+    uid = os.getuid()
+    activation = Activation(ActivationSettings(frozenset(("exec",))), uid)
+    terminal = await new_terminal(
+        limits=ClientLimits(acceptance_ms=1_000 if status is PushStatus.USERREQ else 20_000),
+        rules=ClientRules(activation=activation),
+    )
+    application = terminal.application("P", uid)
+    request = RegistrationRequest(WML, event_handler=exec_handler(script))
+    first = await application.register(request)
+    await application.settled(first.registration_id)
+    answer = await terminal.link.push(body=b"hello")
+    assert (answer.status if isinstance(answer, PoPushAbortReq) else None) is status
+
+
+@pytest.mark.parametrize("way_in", ["in-process"], indirect=True)
+async def test_if_t9_file_that_is_added_changed_and_removed(
+    new_terminal: NewTerminal, tmp_path: Path
+) -> None:
+    """There is one way in: the file."""
+    activation = Activation(ActivationSettings(frozenset(("unix",))), os.getuid())
+    terminal = await new_terminal(rules=ClientRules(activation=activation))
+    folder = tmp_path / "registrations"
+    folder.mkdir()
+    static = StaticRegistrations(terminal.client, folder)
+
+    def registered() -> list[tuple[str, tuple[str, ...], RegistrationState]]:
+        live = terminal.client.live_registrations()
+        return [(one.push_application_id, one.request.accept, one.state) for one in live]
+
+    file = folder / "weather.toml"
+    text = 'push_application_id = "2"\nevent_handler = "unix:/run/weather.sock"\n'
+    file.write_text(text)
+    await static.load()
+    await terminal.until(lambda: registered() == [(WML, (), RegistrationState.REGISTERED)])
+    (before,) = terminal.client.live_registrations()
+    file.write_text(text + 'accept = ["text/plain"]\n')
+    await static.load()
+    (after,) = terminal.client.live_registrations()
+    assert registered() == [(WML, ("text/plain",), RegistrationState.REGISTERED)]
+    assert (after.registration_id, after.owner) == (before.registration_id, before.owner)
+    file.unlink()
+    await static.load()
+    assert registered() == []

@@ -223,7 +223,7 @@ async def test_t34_in_1_0_single_answer_comes_after_server_side_is_done(
 ) -> None:
     """CAI-28 and CAI-36, as an application sees them that waits for the one answer that 1.0 has.
 
-    The agent is told the version by the way in; none but the in-process one speaks 1.0.
+    Here the application is in the client's own process.
     """
     server = ScriptedBinder("OTA-HTTP", ["TCP/IP"], answers=[Nothing()])
     terminal = await new_terminal([server])
@@ -236,6 +236,42 @@ async def test_t34_in_1_0_single_answer_comes_after_server_side_is_done(
     assert not answer.done()
     server.begun[0].up()
     assert (await answer).state is RegistrationState.REGISTERED
+
+
+@pytest.mark.parametrize("way_in", ["socket"], indirect=True)
+async def test_t34_in_1_0_service_point_gives_one_answer(new_terminal: NewTerminal) -> None:
+    server = ScriptedBinder("OTA-HTTP", ["TCP/IP"], answers=[Nothing()])
+    terminal = await new_terminal([server])
+    members = {"pushApplicationID": WML, "connectionProfile": [{"protocol": "OTA-HTTP"}]}
+    async with terminal.http() as http:
+        asked = asyncio.ensure_future(http.post("/cai/1.0/registrations", json=members))
+        await terminal.until(lambda: server.begun)
+        assert not asked.done()
+        server.begun[0].up()
+        answer = await asked
+    assert (answer.status_code, answer.json()["pushApplicationID"]) == (200, WML)
+
+
+@pytest.mark.parametrize("way_in", ["socket"], indirect=True)
+async def test_t03_and_t04_in_1_0_at_the_service_point(http: httpx2.AsyncClient) -> None:
+    """Unregistered ids are refused, and the Application ID is any string."""
+    path = "/cai/1.0/registrations"
+    refused = await http.post(path, json={"pushApplicationID": "vnd.acme.test:x"})
+    assert (refused.status_code, refused.json()["error"]) == (400, "unregistered_id")
+    taken = await http.post(path, json={"pushApplicationID": WML, "applicationID": "no scheme"})
+    assert taken.status_code == 200
+
+
+async def test_ad3_request_of_a_registration_is_replaced(terminal: Any) -> None:
+    """AD-3, by the registration instead of by its application's id."""
+    application, registration_id = await terminal.registered(
+        "P", RegistrationRequest(WML, accept=("text/a",))
+    )
+    changed = await application.change(
+        registration_id, RegistrationRequest(WML, accept=("text/b",))
+    )
+    assert (changed.registration_id, changed.request.accept) == (registration_id, ("text/b",))
+    assert terminal.client.capabilities().accept == ("text/b",)
 
 
 @dataclass(frozen=True)

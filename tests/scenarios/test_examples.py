@@ -73,7 +73,7 @@ async def test_other_example_applications_take_the_same_push(examples: Path) -> 
     ):
         await says(gateway, "gateway_started")
         await says(terminal, "client_started")
-        for name in ("application_stream.py", "application_plain.py"):
+        for name in ("applications/stream.py", "applications/standard_library.py"):
             async with running(sys.executable, name, where=examples) as application:
                 await says(application, "registered")
                 async with running(sys.executable, "initiator.py", where=examples) as initiator:
@@ -83,5 +83,6 @@ async def test_other_example_applications_take_the_same_push(examples: Path) -> 
                 application.send_signal(signal.SIGINT)
                 await application.wait()
         # The last one has kept its token, so it comes back to its registration.
-        async with running(sys.executable, "application_plain.py", where=examples) as application:
+        last = (sys.executable, "applications/standard_library.py")
+        async with running(*last, where=examples) as application:
             await says(application, "registered")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import typer
 
+from omapush.cli.printable_text import printable_lines
 from omapush.core.errors import OmapushError
 from omapush.initiator.client import CredentialsError, TlsFilesError
 
@@ -32,5 +33,5 @@ def telling(
         if as_json:
             typer.echo(json.dumps({"error": str(error)}))
         else:
-            typer.echo(f"omapush: {error}", err=True)
+            typer.echo(f"omapush: {printable_lines(str(error))}", err=True)
         raise typer.Exit(ASKED_WRONGLY if isinstance(error, asked_wrongly) else FAILED) from error

@@ -10,7 +10,6 @@ import contextlib
 import enum
 import json
 import socket
-import unicodedata
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -22,6 +21,7 @@ from rich.text import Text
 
 from omapush.cli import arguments
 from omapush.cli.ending import telling
+from omapush.cli.printable_text import printable
 from omapush.client.inbox_store import InboxStoreError
 from omapush.client.indications import Indications, entry_members
 from omapush.client.service_client import ServiceClient, ServicePointError
@@ -33,9 +33,6 @@ from omapush.daemon.settings_file import load_settings
 from omapush.daemon.settings_table import SettingsError
 
 Members = dict[str, Any]
-
-_UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
-"""Unicode categories whose characters could do things to a terminal, or turn its text round."""
 
 
 class NotInInboxError(OmapushError):
@@ -232,15 +229,3 @@ def _show_one(entry: Members) -> None:
 
 def _time(text: str | None) -> str:
     return "" if text is None else text[:16].replace("T", " ")
-
-
-def printable(text: str) -> str:
-    """Return ``text`` without what a terminal could take for a command, or people for other text.
-
-    Pushed text may hold control characters of ISO 8859 (which begin escape sequences too) and
-    characters that reverse the direction of writing.
-    """
-    return "".join(
-        "\ufffd" if unicodedata.category(character) in _UNPRINTABLE else character
-        for character in text
-    )

@@ -36,7 +36,7 @@ from omapush.client.event_queue import EventQueue
 from omapush.client.mailbox import Delivery as InMailbox
 from omapush.client.mailbox import Handing, Mailbox
 from omapush.client.own_application import OwnApplication, own_application
-from omapush.client.quarantine import Quarantine, refused_push
+from omapush.client.quarantine import Quarantine, log_members, refused_push
 from omapush.client.source_trust import SourceJudge
 from omapush.client.store import ClientStore, ClientStoreError
 from omapush.content.application_id import ApplicationId
@@ -134,6 +134,8 @@ class Confirmation:
         """
         if len(self._at_work) >= MAX_AT_WORK:
             reason = "too many pushes at a time"
+            refused = refused_push(push, PushStatus.USERDCR, reason, self._clock())
+            log.warning("push_refused", **log_members(refused))
             link.request(PoPushAbortReq(push.reference, PushStatus.USERDCR, reason))
             return
         task = asyncio.create_task(self._outcome(push, confirmed=confirmed))
@@ -172,8 +174,9 @@ class Confirmation:
         if refusal is None:
             return PoConfirmedPushRes(push.reference)
         status, reason = refusal.status, refusal.reason
-        log.info("push_refused", push_id=push.push_id, status=int(status), reason=reason)
-        self._quarantine.note(refused_push(push, status, reason, self._clock()))
+        refused = refused_push(push, status, reason, self._clock())
+        log.info("push_refused", **log_members(refused))
+        self._quarantine.note(refused)
         return PoPushAbortReq(push.reference, status, reason)
 
     async def _deliver(self, push: PoConfirmedPushInd, *, confirmed: bool) -> Refusal | None:

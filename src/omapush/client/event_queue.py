@@ -31,7 +31,7 @@ from omapush.cai.model import (
 from omapush.client.event_store import EventStore, Kept, SeenMark
 from omapush.client.mailbox import MAX_EVENTS, MAX_OCTETS, Handing, Mailbox
 from omapush.client.mailbox import Delivery as InMailbox
-from omapush.client.quarantine import Quarantine, refused_event
+from omapush.client.quarantine import Quarantine, log_members, refused_event
 from omapush.client.store import ClientStoreError
 from omapush.core.instants import DAY_MS, MINUTE_MS, SECOND_MS, Instant, later
 
@@ -266,8 +266,9 @@ class EventQueue:
 
     async def _give_up(self, event: PushEvent, why: str) -> None:
         """Forget a push that its application will not have."""
-        log.info("push_given_up", push_id=event.push_id, event_id=event.event_id, reason=why)
-        self._quarantine.note(refused_event(event, why, self._clock()))
+        refused = refused_event(event, why, self._clock())
+        log.info("push_given_up", event_id=event.event_id, **log_members(refused))
+        self._quarantine.note(refused)
         await self._store.remove(event.event_id)
 
 

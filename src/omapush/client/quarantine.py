@@ -98,6 +98,24 @@ def refused_event(event: PushEvent, reason: str, now: Instant) -> Refused:
     )
 
 
+def log_members(refused: Refused) -> dict[str, Any]:
+    """Return what the log tells of a refusal: who pushed what to whom, and why it was refused.
+
+    Never the content, nor headers, which may hold secrets.
+    """
+    return {
+        "push_id": refused.push_id,
+        "application": refused.application,
+        "content_type": refused.content_type,
+        "octets": refused.octets,
+        "source": refused.source,
+        "protocol": refused.protocol,
+        "bearer": refused.bearer,
+        "status": refused.status,
+        "reason": refused.reason,
+    }
+
+
 class Quarantine:
     """The table ``quarantine`` of the client's file."""
 

@@ -48,12 +48,23 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class ServicePointError(OmapushError):
-    """The service access point refused; ``cause`` is its reason, ``status`` the HTTP status."""
+    """The service access point refused; ``cause`` is its reason, ``status`` the HTTP status.
 
-    def __init__(self, cause: str, detail: str, parameter: str | None, status: int) -> None:
+    :ivar members: the whole answer, such as the status of a command of OMA DM.
+    """
+
+    def __init__(
+        self,
+        cause: str,
+        detail: str,
+        parameter: str | None,
+        status: int,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(f"{cause}: {detail}", parameter)
         self.cause = cause
         self.status = status
+        self.members = members or {}
 
 
 class ServicePointAwayError(OmapushError):
@@ -408,9 +419,11 @@ def _refusal(answer: httpx2.Response) -> ServicePointError:
         fault = answer.json()
     except ValueError:
         fault = {}
+    fault = fault if isinstance(fault, dict) else {}
     return ServicePointError(
         str(fault.get("error", f"HTTP {answer.status_code}")),
         str(fault.get("detail", answer.reason_phrase)),
         fault.get("parameter"),
         answer.status_code,
+        fault,
     )

@@ -119,6 +119,8 @@ class StaticRegistrations:
                 if reason is not None:
                     log.error("static_registration_skipped", path=path, reason=reason)
                     loaded.skipped[path] = reason
+            if self._directory is None and not loaded.deregistered:
+                return loaded  # there are none, which needs no word
             log.info(
                 "static_registrations_loaded",
                 files=len(files),

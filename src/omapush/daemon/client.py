@@ -17,6 +17,7 @@ from omapush.cai.model import Registration, WhitelistEntry
 from omapush.client.agent import ClientLimits, ClientRules, PushClient
 from omapush.client.choice_of_binders import Ways
 from omapush.client.content_routes import ClientContent
+from omapush.client.handlers.activation import Activation
 from omapush.client.peer_credentials import PeerCredentialsProtocol
 from omapush.client.service_point import ServicePoint
 from omapush.client.service_requests import guarded, read_body
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 SOCKET_MODE = 0o660
+MAX_CONNECTIONS = 4_096
+"""Open at a time at the service access point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class _Running:
     binders: ClientBinders
     opener: WspSessionOpener
     applications: Applications | None
+    activation: Activation
 
 
 async def run_client(settings: ClientSettings) -> None:
@@ -90,6 +94,7 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
 
             applications = applications_on_dbus(settings.dbus)
             on_bus = applications.handler_at if applications is not None else None
+            activation = settings.cai.handlers.activation(on_bus)
 
             def registered() -> set[str]:
                 return agent.applications()
@@ -100,7 +105,7 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
             rules = ClientRules(
                 judge=trust,
                 policy=settings.cai.registration_policy(SystemUsers(), live),
-                activation=settings.cai.handlers.activation(on_bus),
+                activation=activation,
                 default_profiles=trust.profiles,
                 own=[
                     SessionInitiationApplication(
@@ -120,7 +125,15 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
                 await agent.start(Ways(binders.binders, registrar))
                 try:
                     yield _Running(
-                        settings, clock, store, trust, agent, binders, opener, applications
+                        settings=settings,
+                        clock=clock,
+                        store=store,
+                        trust=trust,
+                        agent=agent,
+                        binders=binders,
+                        opener=opener,
+                        applications=applications,
+                        activation=activation,
                     )
                 finally:
                     await agent.close()
@@ -170,11 +183,16 @@ async def _run(running: _Running, content: ClientContent) -> None:
                 running.clock,
                 trust_application_id=settings.cai.trust_application_id,
                 content=content,
-                event_handlers=settings.cai.handlers.schemes,
+                event_handlers=running.activation.schemes,
                 more=trust_routes(running.trust, guarded, read_body),
             )
             listening = unix_socket(settings.cai.socket)
-            server = HttpServer(point.application, [listening], http=PeerCredentialsProtocol)
+            server = HttpServer(
+                point.application,
+                [listening],
+                http=PeerCredentialsProtocol,
+                limit_concurrency=MAX_CONNECTIONS,
+            )
             servers.append(server)
             points.append(point)
             parts["service access point"] = server.run_until_stopped()

@@ -24,7 +24,7 @@ def configure_logs(level: LogLevel, log_format: LogFormat) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if console else [structlog.processors.dict_tracebacks]),
+            escaped if console else structlog.processors.dict_tracebacks,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -33,3 +33,18 @@ def configure_logs(level: LogLevel, log_format: LogFormat) -> None:
     )
     # Libraries speak through the standard module: only their warnings, in the same stream.
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)
+
+
+def escaped(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Escape what a terminal could take for a command: peers wrote some of the values.
+
+    JSON escapes such characters itself.
+    """
+    return {
+        name: value
+        if not isinstance(value, str) or value.isprintable()
+        else value.encode("unicode_escape").decode("ascii")
+        for name, value in event.items()
+    }

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from omapush.cli import application
-from omapush.cli.inbox import printable
+from omapush.cli.printable_text import printable
 from omapush.client.inbox_store import InboxStore
 from omapush.client.indications import Indications
 from omapush.content.indication import InfoItem, ServiceIndication, SignalAction

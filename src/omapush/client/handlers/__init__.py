@@ -12,7 +12,7 @@ calls it.
 
 The agent asks ``Activation.check`` before it keeps a registration, and attaches what
 ``Activation.handler_for`` returns. From then on each push is one call of that
-:data:`~omapush.client.handler.Handler`, which returns the answer and is cancelled at the deadline.
+``Handler``, which returns the answer and is cancelled at the deadline.
 An application that is not there, whose program cannot be started or whose socket nobody answers,
 refuses with ``try_later``: the push is not confirmed, or comes again. What exactly went wrong is
 logged; the gateway is told no names of this host.

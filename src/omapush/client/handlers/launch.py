@@ -95,7 +95,7 @@ class Launcher:
             try:
                 status = await process.wait()
             finally:
-                await _end(process)
+                await end_group(process)
             log.info(
                 "handler_ended",
                 program=address.argv[0],
@@ -103,7 +103,7 @@ class Launcher:
                 status=status,
                 output=output.text(),
             )
-            return _answer(status)
+            return answer_of_status(status)
 
     async def _started(
         self,
@@ -132,7 +132,7 @@ class Launcher:
         except asyncio.CancelledError:
             # It may run already, and then its children do, too.
             with contextlib.suppress(OSError, ValueError):
-                await _end(await starting)
+                await end_group(await starting)
             raise
         output.begin()
         return process
@@ -206,7 +206,7 @@ class _Output:
             asyncio.get_running_loop().remove_reader(self._reading)
 
 
-async def _end(process: Process) -> None:
+async def end_group(process: Process) -> None:
     """Kill a program that still runs, with its whole group, and wait until it is gone."""
     if process.returncode is not None:
         return
@@ -219,7 +219,7 @@ async def _end(process: Process) -> None:
         log.error("handler_not_gone", pid=process.pid)
 
 
-def _answer(status: int) -> Answer:
+def answer_of_status(status: int) -> Answer:
     """Return what an exit status says; below 0 it is the signal that ended the program."""
     if status == 0:
         return Accept()
