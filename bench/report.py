@@ -6,6 +6,9 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from push_client import DURABLE
+from registrations import BARE, OURS
+
 MARK = "<!-- Below this line is written by hand; `make bench` replaces only what is above. -->"
 
 
@@ -32,6 +35,8 @@ def render(results: dict[str, Any]) -> str:
         ("many", _many),
         ("codecs", _codecs),
         ("memory", _memory),
+        ("client", _client),
+        ("registrations", _registrations),
         ("farm", _farm),
     ):
         if part in results:
@@ -255,6 +260,68 @@ def _memory(found: list[tuple[int, float]]) -> list[str]:
         "|---:|---:|",
     ]
     return [*lines, *(f"| {accepted:,} | {mib:.1f} |" for accepted, mib in found)]
+
+
+def _client(found: dict[tuple[str, int, int], Any]) -> list[str]:
+    lines = [
+        "## Pushes to applications",
+        "",
+        "`omapush client` between a gateway and applications: 1 KiB pushes over OTA-HTTP, each handed "
+        "to its application, accepted by it, on disk, and confirmed to the gateway, which then sends "
+        "the next on that connection; the applications in turn, one push at a time to each. An "
+        "application asks with `GET /v1/events` and accepts; or reads one stream for all "
+        "registrations; or is called by its event handler `unix:`; or is a function of the client's "
+        "own process. The references have no applications: both answer at once, the second after a "
+        "SQLite commit (`synchronous=FULL`) for each push. Median of three rounds, the slowest and the "
+        "fastest in brackets; gateway and applications run in another process, whose clock measures "
+        "from the request's leaving the gateway.",
+        "",
+        "| connections | applications | they | confirmed/s | against a commit each "
+        "| CPU-s per 1,000 | to the application, ms: median, 99 of 100 "
+        "| confirmed, ms: median, 99 of 100 |",
+        "|---:|---:|---|---:|---:|---:|---:|---:|",
+    ]
+    for (way, applications, connections), case in sorted(found.items(), key=_by_connections):
+        reference = found[DURABLE, 0, connections]
+        handed = " / ".join(f"{wait:.1f}" for wait in case.handed) if any(case.handed) else ""
+        lines.append(
+            f"| {connections} | {f'{applications:,}' if applications else ''} | {way} "
+            f"| {case.per_second:,.0f} ({case.slowest:,.0f} to {case.fastest:,.0f}) "
+            f"| {case.per_second / reference.per_second:.2f} | {case.cpu_per_1000:.3f} | {handed} "
+            f"| {' / '.join(f'{wait:.1f}' for wait in case.confirmed)} |"
+        )
+    return lines
+
+
+def _by_connections(item: tuple[tuple[str, int, int], Any]) -> tuple[int, int]:
+    (_, applications, connections), _ = item
+    return connections, applications
+
+
+def _registrations(found: Any) -> list[str]:
+    reference = found.rates[BARE]
+    lines = [
+        "## Registrations of applications",
+        "",
+        f"{found.count:,} of each over the service access point, on keep-alive connections, each of a "
+        "new application that gets a token, until it is registered; the reference is Starlette behind "
+        "uvicorn on a Unix socket, with one SQLite commit for each registration and deregistration. "
+        "Median of three rounds.",
+        "",
+        f"| a second | callers | omapush | {BARE} | ratio |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for (what, callers), rate in found.rates[OURS].items():
+        bare = reference[what, callers]
+        lines.append(f"| {what} | {callers} | {rate:,.0f} | {bare:,.0f} | {rate / bare:.2f} |")
+    few, many = sorted(found.starts)
+    return [
+        *lines,
+        "",
+        f"From the start of the process until it answers that every registration is up: "
+        f"{found.starts[few]:.2f} s with {few:,} on disk, {found.starts[many]:.2f} s with {many:,}, "
+        f"ratio {found.starts[many] / found.starts[few]:.2f}.",
+    ]
 
 
 def _farm(rows: list[Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """Measures the gateway beside its references, in one run, and writes docs/benchmarks.md.
 
-``python bench/run.py`` runs everything (under twelve minutes); ``--only accept,group`` some
+``python bench/run.py`` runs everything (some fifteen minutes); ``--only accept,group`` some
 :data:`PARTS`, ``--scale 0.1`` with a tenth of the pushes, and then nothing is written unless
 ``--write``.
 """
@@ -33,6 +33,8 @@ from history import histories
 from ledger import group_commit
 from load import Submissions, submit
 from processes import free_ports, running
+from push_client import confirmed_pushes
+from registrations import registrations
 from short_messages import push_to_many, pushes_by_sms, smpp_alone
 from wire_codecs import codecs
 
@@ -178,6 +180,8 @@ PARTS: dict[str, Callable[[float], object]] = {
     ],
     "codecs": lambda scale: codecs(max(50, int(1_000 * scale))),
     "memory": lambda scale: memory(max(1_000, int(100_000 * scale))),
+    "client": lambda scale: confirmed_pushes(max(200, int(1_500 * scale)), 3),
+    "registrations": lambda scale: registrations(max(100, int(1_000 * scale)), 3),
     "farm": lambda scale: [
         client_farm(max(1, int(clients * scale))) for clients in (1, 1_000, 10_000)
     ],

@@ -88,16 +88,17 @@ class Poster:
             url, extensions = address.url, {}
             transport = httpx2.AsyncHTTPTransport(verify=self.context, trust_env=False)
         timeout = httpx2.Timeout(self.seconds, connect=CONNECT_SECONDS)
-        async with (
-            httpx2.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as client,
-            client.stream(
-                "POST",
-                url,
-                content=_body(event),
-                headers={"Content-Type": "application/json", "Connection": "close"},
-                extensions=extensions,
-            ) as response,
-        ):
+        # Without httpx's client around it, which would follow redirections and keep cookies.
+        request = httpx2.Request(
+            "POST",
+            url,
+            content=_body(event),
+            headers={"Content-Type": "application/json", "Connection": "close"},
+            extensions={"timeout": timeout.as_dict(), **extensions},
+        )
+        async with transport:
+            response = await transport.handle_async_request(request)
+            await response.aclose()
             return response.status_code
 
 
