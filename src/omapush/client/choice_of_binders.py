@@ -84,7 +84,7 @@ class Ways:
             return (_wanted(binder, request, profile, where),)
         found, refusal = self._of_defaults(request, profile, where)
         if not found:
-            raise refusal or _unsupported(f"{where}.protocol", "no variant takes that profile, it")
+            raise refusal or _unsupported(f"{where}.protocol", "a profile that no variant takes")
         return found
 
     def _defaults(
@@ -128,8 +128,8 @@ class Ways:
             if binder.protocol == protocol and binder.offers():
                 return binder
         known = protocol in {member.value for member in Protocol}
-        what = f"{protocol} is not set up here, it" if known else "that protocol"
-        raise _unsupported(where, what)
+        what = f"{protocol} is not set up here" if known else "there is no such protocol here"
+        raise RegistrationRejected(Reason.UNSUPPORTED_OPTION, what, where)
 
 
 def _wanted(
