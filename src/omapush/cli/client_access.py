@@ -138,5 +138,5 @@ def _who_may(path: Path) -> str:
         group = grp.getgrgid(status.st_gid).gr_name
     except KeyError:
         group = str(status.st_gid)
-    own = "you are" if status.st_gid in (os.getgid(), *os.getgroups()) else "you are not"
+    own = "you are" if status.st_gid in (os.getegid(), *os.getgroups()) else "you are not"
     return f"it is for group {group}, in which {own}"

@@ -192,7 +192,11 @@ def store_findings(path: Path) -> Iterator[Finding]:
 
 
 def _space_finding(folder: Path) -> Finding:
-    free = shutil.disk_usage(folder).free
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        said = f"how much room there is in {folder} cannot be seen: {error.strerror}"
+        return warning("store", said, "ask as the user whom the client runs as")
     said = f"{free // (1 << 20)} MiB are free beside it"
     if free < NO_SPACE:
         return fault("store", said, "make room: pushes that cannot be kept are refused")
