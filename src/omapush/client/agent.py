@@ -336,6 +336,7 @@ class PushClient:
                     await self._store.forget(registration_id)
             except ClientStoreError as error:
                 # CAI-56. The application is detached all the same; it may ask again.
+                log.error("registration_not_forgotten", reason=str(error))
                 self._change(entry, RegistrationState.DEREGISTER_FAILED, Reason.INTERNAL_ERROR)
                 detail = "the client cannot forget the registration now"
                 raise DeregistrationRejected(Reason.INTERNAL_ERROR, detail) from error
