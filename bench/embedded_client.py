@@ -15,8 +15,8 @@ from client_ends import application_id
 from omapush.bearers.tcp import ListenLimits, TcpBearer
 from omapush.cai.model import PushEvent
 from omapush.client.agent import ClientLimits, PushClient
-from omapush.client.choice_of_binders import Ways
-from omapush.client.shared_binder import SharedBearers
+from omapush.client.binding.choice_of_binders import Ways
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.client.store import ClientStore
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.logs import configure_logs

@@ -5,7 +5,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports():
-    from omapush.client.farm_script import ScriptError, parse_script
+    from omapush.client.farm.script import ScriptError, parse_script
 
 
 def test_one_input(data: bytes) -> None:

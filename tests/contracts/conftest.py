@@ -14,9 +14,9 @@ import pytest
 
 from omapush.cai.model import Binding, Registration, RegistrationRequest, RegistrationState
 from omapush.client.agent import ClientLimits, ClientRules, PushClient
-from omapush.client.binder import Binder
-from omapush.client.choice_of_binders import Ways
-from omapush.client.shared_binder import SharedBearers
+from omapush.client.binding.binder import Binder
+from omapush.client.binding.choice_of_binders import Ways
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.client.store import ClientStore
 from omapush.daemon.client_binders import ClientBinders
 from omapush.daemon.clock import SystemClock

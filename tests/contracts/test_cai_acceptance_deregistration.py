@@ -21,8 +21,8 @@ from omapush.cai.model import (
     WhitelistEntry,
 )
 from omapush.client.agent import ClientRules, PushClient
-from omapush.client.source_trust import FixedList
-from omapush.client.whitelist import read_entries
+from omapush.client.trust.judge import FixedList
+from omapush.client.trust.whitelist import read_entries
 from omapush.ota.interface import PushStatus
 from omapush.testing.scripted_binder import Failed, Refused, Scopes, ScriptedBinder, Up
 

@@ -21,8 +21,8 @@ from omapush.cai.model import (
     WhitelistEntry,
 )
 from omapush.client.agent import ClientLimits, ClientRules
-from omapush.client.source_trust import FixedList
-from omapush.client.whitelist import read_entries
+from omapush.client.trust.judge import FixedList
+from omapush.client.trust.whitelist import read_entries
 from omapush.content.message import PushMessage
 from omapush.ota.interface import (
     ClientRequest,

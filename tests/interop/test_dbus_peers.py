@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from omapush.client.agent import ClientRules, PushClient
-from omapush.client.choice_of_binders import Ways
+from omapush.client.binding.choice_of_binders import Ways
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.client.dbus.applications import Applications
-from omapush.client.shared_binder import SharedBearers
 from omapush.client.store import ClientStore
 from omapush.content.message import PushMessage
 from omapush.daemon.client_dbus import offering_on_dbus

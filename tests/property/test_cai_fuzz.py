@@ -30,7 +30,7 @@ from omapush.client.dispatch import (
     receiver_of,
     stranger,
 )
-from omapush.client.whitelist import admits, read_entries
+from omapush.client.trust.whitelist import admits, read_entries
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
 from omapush.ota.http import cpi

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omapush.cai.model import Accept, Answer, PushEvent, RegistrationRequest, Reject, Trust
-from omapush.client.bootstrap import Bootstrap, ProvisioningOffer
-from omapush.client.built_in import BuiltInApplication
-from omapush.client.cache import MemoryCache
+from omapush.client.built_in.application import BuiltInApplication
+from omapush.client.built_in.bootstrap import Bootstrap, ProvisioningOffer
+from omapush.client.built_in.cache import MemoryCache
+from omapush.client.built_in.inbox import Inbox
+from omapush.client.built_in.indications import Indications
+from omapush.client.built_in.services import Followed, LoadingPolicy, Services
 from omapush.client.conversion import ConversionError, for_application, takes
-from omapush.client.inbox import Inbox
-from omapush.client.indications import Indications
-from omapush.client.services import Followed, LoadingPolicy, Services
 from omapush.content.indication import CacheOperation, ServiceIndication, ServiceLoading
 from omapush.content.message import PushMessage
 from omapush.content.written_forms import other_form

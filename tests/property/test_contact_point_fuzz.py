@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omapush.cai.model import ConnectionProfile, RegistrationRejected
-from omapush.client.contact_point import contact_point_of
+from omapush.client.binding.contact_point import contact_point_of
 
 PORTS = st.none() | st.integers(1, 65_535)
 HOSTS = st.from_regex(r"[a-z0-9-]{1,20}(\.[a-z0-9-]{1,20}){0,3}", fullmatch=True) | st.ip_addresses(

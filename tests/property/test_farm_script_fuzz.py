@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omapush.client.farm_script import MAX_DURATION_MS, ScriptError, parse_script
+from omapush.client.farm.script import MAX_DURATION_MS, ScriptError, parse_script
 
 ACTIONS = ["accept", "refuse", "delay", "vanish"]
 ARGUMENTS = ["(", ")", "busy", "235", ",", "..", "2s", "10ms", "1.5m"]

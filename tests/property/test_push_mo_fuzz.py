@@ -22,7 +22,7 @@ from omapush.client.push_mo.model import (
 from omapush.client.push_mo.node import Format, Node, interior
 from omapush.client.push_mo.node_form import model_of, named_apart, node_of, root_extensions
 from omapush.client.push_mo.tree import ManagementTree, TreeLimits, readable
-from omapush.client.source_addresses import read_party
+from omapush.client.trust.source_addresses import read_party
 from omapush.core.errors import DecodeError
 
 VALUES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"))

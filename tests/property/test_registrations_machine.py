@@ -45,8 +45,8 @@ from omapush.cai.model import (
 )
 from omapush.cai.states import TRANSITIONS
 from omapush.client.agent import ClientLimits, ClientRules, PushClient
-from omapush.client.choice_of_binders import Ways
-from omapush.client.shared_binder import SharedBearers
+from omapush.client.binding.choice_of_binders import Ways
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.client.store import ClientStore
 from omapush.content.message import PushMessage
 from omapush.ota.interface import (

@@ -16,11 +16,11 @@ from jsonschema import Draft202012Validator
 
 from omapush.cai.model import Binding
 from omapush.client.agent import PushClient
-from omapush.client.choice_of_binders import Ways
-from omapush.client.peer_credentials import PeerCredentialsProtocol
+from omapush.client.binding.choice_of_binders import Ways
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.client.service_client import ServiceClient
-from omapush.client.service_point import ServicePoint
-from omapush.client.shared_binder import SharedBearers
+from omapush.client.service_point.peer_credentials import PeerCredentialsProtocol
+from omapush.client.service_point.point import ServicePoint
 from omapush.client.store import ClientStore
 from omapush.content.message import PushMessage
 from omapush.daemon.client import unix_socket

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from omapush.cai.model import PushEvent, RegistrationState
 from omapush.client.agent import PushClient
-from omapush.client.choice_of_binders import Ways
-from omapush.client.shared_binder import SharedBearers
+from omapush.client.binding.choice_of_binders import Ways
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.client.store import ClientStore
 from omapush.content.message import PushMessage
 from omapush.ota.interface import (
@@ -32,8 +32,8 @@ CHILD = textwrap.dedent(
     from pathlib import Path
     from omapush.cai.model import RegistrationRequest
     from omapush.client.agent import PushClient
-    from omapush.client.choice_of_binders import Ways
-    from omapush.client.shared_binder import SharedBearers
+    from omapush.client.binding.choice_of_binders import Ways
+    from omapush.client.binding.shared_binder import SharedBearers
     from omapush.client.store import ClientStore
     from omapush.content.message import PushMessage
     from omapush.ota.interface import PoConfirmedPushInd, PoConfirmedPushRes, PushSource

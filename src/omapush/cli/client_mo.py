@@ -30,7 +30,7 @@ from omapush.cli.printable_text import printable, printable_lines
 from omapush.client.push_mo import json_form, tnds
 from omapush.client.push_mo.tree import Status
 from omapush.client.service_client import ServiceClient, ServicePointError
-from omapush.client.trust import Form, Origin
+from omapush.client.trust.lists import Form, Origin
 from omapush.content.provisioning import documents
 
 ROOT = "./Push"

@@ -15,8 +15,8 @@ from omapush.cli import arguments
 from omapush.cli.client_access import Access, Members, asked, asking, connected, print_json
 from omapush.cli.printable_text import printable
 from omapush.client.push_mo.model import TrustedKind
-from omapush.client.source_addresses import KINDS
-from omapush.client.trust import Origin
+from omapush.client.trust.lists import Origin
+from omapush.client.trust.source_addresses import KINDS
 
 
 class Action(enum.StrEnum):

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from omapush.cli import arguments
 from omapush.cli.ending import telling
-from omapush.client.farm import MAX_CLIENTS, FarmError, FarmFigures, Fates, Group
-from omapush.client.farm_script import ScriptError, parse_script
+from omapush.client.farm.clients import MAX_CLIENTS, FarmError, FarmFigures, Fates, Group
+from omapush.client.farm.script import ScriptError, parse_script
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.daemon.farm import FarmStart, run_farm
 from omapush.daemon.farm_settings import DEFAULT_ID, FarmPlan, GroupTable, load_groups

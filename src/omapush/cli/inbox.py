@@ -22,8 +22,8 @@ from rich.text import Text
 from omapush.cli import arguments
 from omapush.cli.ending import telling
 from omapush.cli.printable_text import printable
-from omapush.client.inbox_store import InboxStoreError
-from omapush.client.indications import Indications, entry_members
+from omapush.client.built_in.inbox_store import InboxStoreError
+from omapush.client.built_in.indications import Indications, entry_members
 from omapush.client.service_client import ServiceClient, ServicePointError
 from omapush.core.errors import OmapushError
 from omapush.daemon.built_in import opened_inbox

@@ -32,8 +32,9 @@ from omapush.cai.model import (
 )
 from omapush.cai.states import check_transition
 from omapush.client.applications import announced_for, check_request
-from omapush.client.bindings import RegistrationBindings, WantedBinding
-from omapush.client.choice_of_binders import Ways
+from omapush.client.binding.bindings import RegistrationBindings, WantedBinding
+from omapush.client.binding.choice_of_binders import Ways
+from omapush.client.binding.withdrawal import WAITS_MS, Withdrawal
 from omapush.client.confirmation import Confirmation
 from omapush.client.dispatch import Receiver, names_of
 from omapush.client.event_queue import EventQueue
@@ -46,10 +47,9 @@ from omapush.client.quarantine import Quarantine
 from omapush.client.registered import IN_PROCESS, Registered, outdated, unregistered
 from omapush.client.registration import ApplicationRegistration
 from omapush.client.registry import Registry
-from omapush.client.source_trust import FixedList, SourceJudge
 from omapush.client.status import StatusListeners
 from omapush.client.store import ClientStore, ClientStoreError
-from omapush.client.withdrawal import WAITS_MS, Withdrawal
+from omapush.client.trust.judge import FixedList, SourceJudge
 from omapush.content.application_id import ApplicationId
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.ota.interface import (

@@ -19,7 +19,7 @@ from omapush.cai.model import (
 )
 from omapush.client.conversion import convertible
 from omapush.client.own_application import OwnApplication, with_own
-from omapush.client.whitelist import contact_points_of, sources_of
+from omapush.client.trust.whitelist import contact_points_of, sources_of
 from omapush.content.application_id import ApplicationId
 from omapush.core.errors import DecodeError
 from omapush.ota.interface import ClientCapabilities

@@ -37,8 +37,8 @@ from omapush.client.mailbox import Delivery as InMailbox
 from omapush.client.mailbox import Handing, Mailbox
 from omapush.client.own_application import OwnApplication, own_application
 from omapush.client.quarantine import Quarantine, log_members, refused_push
-from omapush.client.source_trust import SourceJudge
 from omapush.client.store import ClientStore, ClientStoreError
+from omapush.client.trust.judge import SourceJudge
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.core.errors import OmapushError

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from omapush.cai.model import RegistrationRequest
-from omapush.client.whitelist import type_matches
+from omapush.client.trust.whitelist import type_matches
 from omapush.content.message import PushMessage
 from omapush.content.written_forms import content_type_parameters, in_other_form, other_form
 from omapush.core.errors import DecodeError, EncodeError, OmapushError

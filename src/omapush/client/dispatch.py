@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from omapush.cai.model import ConnectionProfile, Registration
-from omapush.client.binder import SHARED
+from omapush.client.binding.binder import SHARED
 from omapush.client.conversion import takes
-from omapush.client.whitelist import (
+from omapush.client.trust.whitelist import (
     Source,
     admits,
     contact_points_of,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from omapush.cai.model import Registration, RegistrationRequest, RegistrationState
 from omapush.client.applications import check_request
-from omapush.client.bindings import RegistrationBindings, WantedBinding
+from omapush.client.binding.bindings import RegistrationBindings, WantedBinding
 from omapush.client.dispatch import Receiver
 from omapush.client.handler import Handler
 from omapush.client.mailbox import Mailbox

@@ -23,7 +23,7 @@ from omapush.cai.model import (
     RegistrationState,
 )
 from omapush.cai.wire import registration_request, request_members
-from omapush.client.bindings import WantedBinding
+from omapush.client.binding.bindings import WantedBinding
 from omapush.client.event_store import SeenMark
 from omapush.client.seen_keys import MAX_KEYS, SeenKeys
 from omapush.client.sqlite_file import Schema, SqliteFile

@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from omapush.client.agent import PushClient
-from omapush.client.built_in import APPLICATION, BuiltInApplication
-from omapush.client.cache import MemoryCache
-from omapush.client.content_routes import ClientContent
-from omapush.client.inbox_store import InboxStore
-from omapush.client.indications import Indications
-from omapush.client.services import Followed, LoadingPolicy, Services
+from omapush.client.built_in.application import APPLICATION, BuiltInApplication
+from omapush.client.built_in.cache import MemoryCache
+from omapush.client.built_in.inbox_store import InboxStore
+from omapush.client.built_in.indications import Indications
+from omapush.client.built_in.services import Followed, LoadingPolicy, Services
+from omapush.client.service_point.content_routes import ClientContent
 from omapush.core.instants import Instant
 from omapush.daemon.settings import ClientSettings
 

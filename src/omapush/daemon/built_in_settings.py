@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from omapush.client.applications import is_media_range
-from omapush.client.inbox import MAX_INDICATIONS
-from omapush.client.services import Followed
+from omapush.client.built_in.inbox import MAX_INDICATIONS
+from omapush.client.built_in.services import Followed
 from omapush.daemon.settings_table import Table as _Table
 
 

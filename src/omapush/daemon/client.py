@@ -15,17 +15,17 @@ import structlog
 
 from omapush.cai.model import Registration, WhitelistEntry
 from omapush.client.agent import ClientLimits, ClientRules, PushClient
-from omapush.client.choice_of_binders import Ways
-from omapush.client.content_routes import ClientContent
+from omapush.client.binding.choice_of_binders import Ways
 from omapush.client.handlers.activation import Activation
-from omapush.client.peer_credentials import PeerCredentialsProtocol
-from omapush.client.service_point import ServicePoint
-from omapush.client.service_requests import guarded, read_body
+from omapush.client.service_point.content_routes import ClientContent
+from omapush.client.service_point.peer_credentials import PeerCredentialsProtocol
+from omapush.client.service_point.point import ServicePoint
+from omapush.client.service_point.requests import guarded, read_body
+from omapush.client.service_point.trust_routes import trust_routes
 from omapush.client.sia import SessionInitiationApplication
 from omapush.client.static_registrations import StaticRegistrations
 from omapush.client.store import ClientStore
-from omapush.client.trust import SourceTrust
-from omapush.client.trust_routes import trust_routes
+from omapush.client.trust.lists import SourceTrust
 from omapush.core.instants import SECOND_MS
 from omapush.daemon.built_in import built_in_application
 from omapush.daemon.client_binders import ClientBinders

@@ -20,13 +20,13 @@ from collections.abc import AsyncIterator, Callable
 from omapush.bearers.tcp import TcpBearer
 from omapush.bearers.udp import UdpBearer
 from omapush.cai.model import Protocol
-from omapush.client.binder import Binder
-from omapush.client.dialled import Destination, Dial, DialledConnections, DialPorts
-from omapush.client.http_binder import TCP_IP, HttpPlaces, OtaHttpBinder
-from omapush.client.own_ports import UDP, OwnPorts
-from omapush.client.push_receiver import PushReceiver
-from omapush.client.shared_binder import SharedBearers
-from omapush.client.wsp_binder import SMS, WSP_SESSION, OtaWspBinder
+from omapush.client.binding.binder import Binder
+from omapush.client.binding.dialled import Destination, Dial, DialledConnections, DialPorts
+from omapush.client.binding.http_binder import TCP_IP, HttpPlaces, OtaHttpBinder
+from omapush.client.binding.own_ports import UDP, OwnPorts
+from omapush.client.binding.push_receiver import PushReceiver
+from omapush.client.binding.shared_binder import SharedBearers
+from omapush.client.binding.wsp_binder import SMS, WSP_SESSION, OtaWspBinder
 from omapush.core.instants import SECOND_MS
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.http_listeners import HttpListeners, terminal_settings, wait

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from omapush.bearers.udp import UdpBearer
 from omapush.bearers.udp_machine import UdpMachine
 from omapush.client.agent import PushClient
-from omapush.client.push_sessions import ClientPushSessions
-from omapush.client.shared_binder import SharedBearers
+from omapush.client.binding.push_sessions import ClientPushSessions
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.settings import ClientSettings
 from omapush.ota.datagrams import DatagramMachine, MachineHost

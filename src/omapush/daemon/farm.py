@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from omapush.client.farm import Farm, FarmClient, FarmError, FarmFigures, Waiting
-from omapush.client.farm_opening import Opening, OpeningLimits
-from omapush.client.farm_script import seeded_chance
+from omapush.client.farm.clients import Farm, FarmClient, FarmError, FarmFigures, Waiting
+from omapush.client.farm.opening import Opening, OpeningLimits
+from omapush.client.farm.script import seeded_chance
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.farm_settings import FarmPlan, clients_tables, spread

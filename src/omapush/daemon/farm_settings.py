@@ -11,8 +11,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from omapush.client.farm import MAX_CLIENTS, FarmClient, FarmError, Group
-from omapush.client.farm_script import ScriptError, parse_script
+from omapush.client.farm.clients import MAX_CLIENTS, FarmClient, FarmError, Group
+from omapush.client.farm.script import ScriptError, parse_script
 from omapush.content.application_id import ApplicationId
 from omapush.core.errors import DecodeError
 from omapush.daemon.settings_file import load_tables

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
 from omapush.bearers.udp import UdpBearer, UdpEndpoint
-from omapush.client.farm import FarmClient, Link
-from omapush.client.farm_opening import Opening
+from omapush.client.farm.clients import FarmClient, Link
+from omapush.client.farm.opening import Opening
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.daemon.settings_table import Endpoint
 from omapush.ota.datagrams import Peer

@@ -16,10 +16,10 @@ import structlog
 
 from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
 from omapush.cai.model import Protocol, Reason
-from omapush.client.dialled import Wait
-from omapush.client.http_binder import TCP_IP
-from omapush.client.push_receiver import PushReceiver
-from omapush.client.shared_binder import SharedBearers
+from omapush.client.binding.dialled import Wait
+from omapush.client.binding.http_binder import TCP_IP
+from omapush.client.binding.push_receiver import PushReceiver
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.core.backoff import Backoff
 from omapush.core.instants import MINUTE_MS, SECOND_MS
 from omapush.daemon.clock import SystemClock

@@ -11,10 +11,10 @@ import structlog
 from omapush.bearers.modem_line import LineModem, LineSettings
 from omapush.cai.model import Binding, RegistrationState
 from omapush.client.agent import PushClient
-from omapush.client.shared_binder import BearerReports
-from omapush.client.short_message_intake import IntakeLimits, ShortMessageIntake
-from omapush.client.short_message_store import ShortMessageStore
-from omapush.client.short_messages import BEARER, PROTOCOL, ShortMessages
+from omapush.client.binding.shared_binder import BearerReports
+from omapush.client.short_messages.intake import IntakeLimits, ShortMessageIntake
+from omapush.client.short_messages.messages import BEARER, PROTOCOL, ShortMessages
+from omapush.client.short_messages.store import ShortMessageStore
 from omapush.core.instants import HOUR_MS
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.modem_settings import ModemTable

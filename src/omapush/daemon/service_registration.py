@@ -6,12 +6,12 @@ import contextlib
 import ipaddress
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from omapush.client.binder import Binder
-from omapush.client.service_registration import ServiceRegistrationClient
-from omapush.client.service_registration_binder import (
+from omapush.client.binding.binder import Binder
+from omapush.client.service_registration.binder import (
     ServiceRegistrationBinder,
     ServiceRegistrationSettings,
 )
+from omapush.client.service_registration.procedure import ServiceRegistrationClient
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.core.networks import Network
 from omapush.daemon.service_registration_settings import ServiceRegistrationTable

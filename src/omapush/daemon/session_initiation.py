@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from omapush.client.push_sessions import ClientPushSessions
+from omapush.client.binding.push_sessions import ClientPushSessions
 from omapush.client.sia import GatewayAddress, SessionWish, SiaSettings, Variant
 from omapush.core.instants import SECOND_MS
 from omapush.daemon.modem_settings import SiaTable

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 from omapush.bearers.udp import UdpBearer
 from omapush.cai.model import Binding, Protocol
-from omapush.client.own_ports import UDP
-from omapush.client.push_receiver import PushReceiver, take_unit_push
-from omapush.client.shared_binder import BearerReports
+from omapush.client.binding.own_ports import UDP
+from omapush.client.binding.push_receiver import PushReceiver, take_unit_push
+from omapush.client.binding.shared_binder import BearerReports
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.settings import ClientSettings
 from omapush.ota.datagrams import Peer

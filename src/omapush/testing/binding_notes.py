@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 20
 
 
 class BindingNotes:
-    """Implements ``client.binder.BindingListener``.
+    """Implements ``client.binding.binder.BindingListener``.
 
     :ivar told: every binding that was told, in order; ``kept`` and ``trusted`` likewise.
     """

@@ -46,10 +46,10 @@ from omapush.cai.model import (
     Trust,
 )
 from omapush.client.agent import PushClient
-from omapush.client.peer_credentials import SCOPE_KEY, PeerCredentialsProtocol
 from omapush.client.service_client import ServiceClient, ServicePointError
 from omapush.client.service_messages import Changes
-from omapush.client.service_point import ServicePoint
+from omapush.client.service_point.peer_credentials import SCOPE_KEY, PeerCredentialsProtocol
+from omapush.client.service_point.point import ServicePoint
 from omapush.client.store import ClientStore
 from omapush.core.instants import Instant, parse_utc
 from omapush.daemon.client import unix_socket

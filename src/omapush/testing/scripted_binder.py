@@ -30,7 +30,7 @@ from omapush.cai.model import (
     RegistrationRejected,
     RegistrationRequest,
 )
-from omapush.client.binder import SHARED, BearerOffer, BindingFailed, BindingListener
+from omapush.client.binding.binder import SHARED, BearerOffer, BindingFailed, BindingListener
 from omapush.core.instants import Instant
 from omapush.ota.interface import ClientCapabilities, PushSource
 from omapush.protocols.xml import XmlError, parse, refuse_expansion
@@ -188,7 +188,7 @@ class ScriptedBinding:
 
 
 class ScriptedBinder:
-    """See the module. Implements ``client.binder.Binder``.
+    """See the module. Implements ``client.binding.binder.Binder``.
 
     :ivar answers: to the next calls of ``begin``; ``withdrawals`` to those of ``withdraw``.
     :ivar begun: every binding that was begun, in order.
@@ -232,7 +232,7 @@ class ScriptedBinder:
         return self._default
 
     def scope(self, request: RegistrationRequest, profile: ConnectionProfile, where: str) -> str:
-        """See ``client.binder``; a description of no service is refused as that (T-24)."""
+        """See ``client.binding.binder``; a description of no service is refused as that (T-24)."""
         known = {"any", *(name.lower() for name in self._bearers)}
         if (profile.bearer_type or "any").lower() not in known:
             detail = f"{profile.bearer_type} is not supported"

@@ -16,14 +16,14 @@ from typer.testing import CliRunner, Result
 from omapush.cai.model import Binding, RegistrationState
 from omapush.cli import application
 from omapush.client.agent import ClientRules, PushClient
-from omapush.client.choice_of_binders import Ways
-from omapush.client.peer_credentials import PeerCredentialsProtocol
-from omapush.client.service_point import ServicePoint
-from omapush.client.service_requests import guarded, read_body
-from omapush.client.shared_binder import SharedBearers
+from omapush.client.binding.choice_of_binders import Ways
+from omapush.client.binding.shared_binder import SharedBearers
+from omapush.client.service_point.peer_credentials import PeerCredentialsProtocol
+from omapush.client.service_point.point import ServicePoint
+from omapush.client.service_point.requests import guarded, read_body
+from omapush.client.service_point.trust_routes import trust_routes
 from omapush.client.store import ClientStore
-from omapush.client.trust import SourceTrust
-from omapush.client.trust_routes import trust_routes
+from omapush.client.trust.lists import SourceTrust
 from omapush.daemon.client import unix_socket
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.serving import HttpServer

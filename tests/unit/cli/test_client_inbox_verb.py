@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from omapush.cli import application
 from omapush.cli.printable_text import printable
-from omapush.client.inbox_store import InboxStore
-from omapush.client.indications import Indications
+from omapush.client.built_in.inbox_store import InboxStore
+from omapush.client.built_in.indications import Indications
 from omapush.content.indication import InfoItem, ServiceIndication, SignalAction
 from omapush.core.instants import parse_utc
 

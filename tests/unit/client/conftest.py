@@ -12,15 +12,15 @@ import pytest
 
 from omapush.cai.model import Binding
 from omapush.client.agent import ClientLimits, ClientRules, PushClient
-from omapush.client.binder import Binder
-from omapush.client.choice_of_binders import Ways
-from omapush.client.peer_credentials import PeerCredentialsProtocol
+from omapush.client.binding.binder import Binder
+from omapush.client.binding.choice_of_binders import Ways
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.client.service_client import ServiceClient
-from omapush.client.service_point import ServicePoint
-from omapush.client.shared_binder import SharedBearers
-from omapush.client.source_trust import FixedList
+from omapush.client.service_point.peer_credentials import PeerCredentialsProtocol
+from omapush.client.service_point.point import ServicePoint
 from omapush.client.store import ClientStore
-from omapush.client.whitelist import Source
+from omapush.client.trust.judge import FixedList
+from omapush.client.trust.whitelist import Source
 from omapush.daemon.client import unix_socket
 from omapush.daemon.serving import HttpServer
 from omapush.testing.noting_link import NotingLink

@@ -15,8 +15,8 @@ from omapush.cai.model import (
     RegistrationRequest,
     RegistrationState,
 )
-from omapush.client.binder import BearerOffer, BindingHold, BindingListener
-from omapush.client.bindings import MAX_TRUSTED, RegistrationBindings, WantedBinding
+from omapush.client.binding.binder import BearerOffer, BindingHold, BindingListener
+from omapush.client.binding.bindings import MAX_TRUSTED, RegistrationBindings, WantedBinding
 from omapush.core.instants import Instant
 
 UP, LOST, FAILED = BindingState.UP, BindingState.LOST, BindingState.FAILED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from omapush.cai.model import Answer, PushEvent, Reject, RejectReason
-from omapush.client.bootstrap import Bootstrap, ProvisioningOffer
+from omapush.client.built_in.bootstrap import Bootstrap, ProvisioningOffer
 from omapush.content.provisioning.bootstrap_security import (
     MEDIA_TYPE,
     SecurityMethod,

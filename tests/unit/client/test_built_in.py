@@ -11,12 +11,12 @@ import pytest
 
 from omapush.cai.model import Answer, PushEvent
 from omapush.client.agent import PushClient
-from omapush.client.bootstrap import Bootstrap, ProvisioningOffer
-from omapush.client.built_in import APPLICATION, BuiltInApplication
-from omapush.client.cache import CachedObject, MemoryCache, pushed_object
-from omapush.client.inbox_store import InboxStore
-from omapush.client.indications import Indications
-from omapush.client.services import Followed, LoadingPolicy, Services
+from omapush.client.built_in.application import APPLICATION, BuiltInApplication
+from omapush.client.built_in.bootstrap import Bootstrap, ProvisioningOffer
+from omapush.client.built_in.cache import CachedObject, MemoryCache, pushed_object
+from omapush.client.built_in.inbox_store import InboxStore
+from omapush.client.built_in.indications import Indications
+from omapush.client.built_in.services import Followed, LoadingPolicy, Services
 from omapush.content.indication import (
     CacheOperation,
     LoadingAction,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omapush.client.cache import (
+from omapush.client.built_in.cache import (
     MAX_PARTS,
     MAX_URI,
     CachedObject,

@@ -8,8 +8,8 @@ import pytest
 from tests.unit.client.test_bindings import NotingBinder
 
 from omapush.cai.model import ConnectionProfile, Reason, RegistrationRejected, RegistrationRequest
-from omapush.client.binder import BearerOffer
-from omapush.client.choice_of_binders import Ways
+from omapush.client.binding.binder import BearerOffer
+from omapush.client.binding.choice_of_binders import Ways
 
 HTTP, SIP = ConnectionProfile(protocol="OTA-HTTP"), ConnectionProfile(protocol="OTA-SIP")
 

@@ -24,7 +24,7 @@ from omapush.client import mailbox
 from omapush.client.agent import ClientLimits, PushClient
 from omapush.client.confirmation import REMEMBERED_MS
 from omapush.client.store import ClientStoreError
-from omapush.client.whitelist import read_entries
+from omapush.client.trust.whitelist import read_entries
 from omapush.ota.interface import (
     ClientRequest,
     PoConfirmedPushRes,

@@ -11,8 +11,8 @@ import pytest
 
 from omapush.cai.model import RegistrationRequest, RegistrationState
 from omapush.client.agent import PushClient
-from omapush.client.push_sessions import BEARER, MOST, ClientPushSessions, SessionLimits
-from omapush.client.shared_binder import SharedBearers
+from omapush.client.binding.push_sessions import BEARER, MOST, ClientPushSessions, SessionLimits
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.content.message import PushMessage
 from omapush.core.errors import EncodeError
 from omapush.core.instants import MINUTE_MS

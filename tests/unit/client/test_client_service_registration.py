@@ -16,12 +16,12 @@ from omapush.cai.model import (
     RegistrationState,
 )
 from omapush.client.agent import PushClient
-from omapush.client.service_registration import ServiceRegistrationClient
-from omapush.client.service_registration_binder import (
+from omapush.client.binding.shared_binder import SharedBearers
+from omapush.client.service_registration.binder import (
     ServiceRegistrationBinder,
     ServiceRegistrationSettings,
 )
-from omapush.client.shared_binder import SharedBearers
+from omapush.client.service_registration.procedure import ServiceRegistrationClient
 from omapush.core.instants import SECOND_MS
 from omapush.ota.interface import ClientCapabilities
 from omapush.testing.registration_server import RegistrationServer, running_registration_server

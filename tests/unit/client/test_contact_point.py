@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from omapush.cai.model import ConnectionProfile, Reason, RegistrationRejected
-from omapush.client.contact_point import ContactPoint, contact_point_of
+from omapush.client.binding.contact_point import ContactPoint, contact_point_of
 
 
 @pytest.mark.parametrize(

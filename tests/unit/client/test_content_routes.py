@@ -14,14 +14,14 @@ import pytest
 
 from omapush.cai.model import Trust
 from omapush.client.agent import PushClient
-from omapush.client.cache import CachedObject, MemoryCache
-from omapush.client.content_routes import ClientContent
-from omapush.client.inbox import Inbox
-from omapush.client.indications import Indications
-from omapush.client.peer_credentials import SCOPE_KEY, PeerCredentialsProtocol
+from omapush.client.built_in.cache import CachedObject, MemoryCache
+from omapush.client.built_in.inbox import Inbox
+from omapush.client.built_in.indications import Indications
+from omapush.client.built_in.services import Followed, LoadingPolicy, Services
 from omapush.client.service_client import ServiceClient, ServicePointError
-from omapush.client.service_point import ServicePoint
-from omapush.client.services import Followed, LoadingPolicy, Services
+from omapush.client.service_point.content_routes import ClientContent
+from omapush.client.service_point.peer_credentials import SCOPE_KEY, PeerCredentialsProtocol
+from omapush.client.service_point.point import ServicePoint
 from omapush.content.indication import ServiceIndication, ServiceLoading, SignalAction
 from omapush.core.instants import Instant
 from omapush.daemon.client import unix_socket

@@ -25,9 +25,9 @@ from omapush.client.agent import ClientLimits, ClientRules, PushClient
 from omapush.client.dbus.applications import Applications
 from omapush.client.dbus.bus import MAX_CALLS_OF_ONE, BusSettings, BusUnavailable, offer
 from omapush.client.dbus.service import ClientService
-from omapush.client.peer_credentials import PeerCredentialsProtocol
 from omapush.client.service_client import ServiceClient
-from omapush.client.service_point import ServicePoint
+from omapush.client.service_point.peer_credentials import PeerCredentialsProtocol
+from omapush.client.service_point.point import ServicePoint
 from omapush.daemon.client import unix_socket
 from omapush.daemon.serving import HttpServer
 from omapush.ota.interface import PoConfirmedPushRes, PoPushAbortReq, PushStatus

@@ -11,8 +11,8 @@ import pytest
 
 from omapush.bearers.tcp import TcpBearer
 from omapush.cai.model import Binding, BindingState, Reason
-from omapush.client.contact_point import ContactPoint
-from omapush.client.dialled import (
+from omapush.client.binding.contact_point import ContactPoint
+from omapush.client.binding.dialled import (
     WAS_UP,
     Destination,
     DialledConnections,

@@ -14,7 +14,7 @@ from omapush.cai.model import (
 )
 from omapush.client.applications import check_request
 from omapush.client.dispatch import Receiver, Refusal, application_of, misfit, receiver_of
-from omapush.client.whitelist import admits, read_entries, type_matches
+from omapush.client.trust.whitelist import admits, read_entries, type_matches
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
 from omapush.ota.interface import AddressKind, PoConfirmedPushInd, PushSource, PushStatus

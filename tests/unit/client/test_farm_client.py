@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from omapush.client.farm import MAX_CLIENTS, Farm, FarmClient, FarmError, Fates, Group
-from omapush.client.farm_script import parse_script, seeded_chance
+from omapush.client.farm.clients import MAX_CLIENTS, Farm, FarmClient, FarmError, Fates, Group
+from omapush.client.farm.script import parse_script, seeded_chance
 from omapush.content.message import PushMessage
 from omapush.core.instants import later
 from omapush.ota.http.ppg import HttpPpgSession, HttpPpgSettings

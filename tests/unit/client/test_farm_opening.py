@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from omapush.client.farm import Farm, FarmClient, Group
-from omapush.client.farm_opening import Opening, OpeningLimits
-from omapush.client.farm_script import parse_script
+from omapush.client.farm.clients import Farm, FarmClient, Group
+from omapush.client.farm.opening import Opening, OpeningLimits
+from omapush.client.farm.script import parse_script
 from omapush.core.instants import Instant, later
 from omapush.ota.interface import BearerUnavailable, ClientCapabilities
 from omapush.testing.virtual_clock import VirtualClock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from omapush.client.farm_script import (
+from omapush.client.farm.script import (
     MAX_TEXT,
     Action,
     Behaviour,

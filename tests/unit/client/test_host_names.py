@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from omapush.client import host_names
-from omapush.client.host_names import HostNames, look_up
+from omapush.client.trust import host_names
+from omapush.client.trust.host_names import HostNames, look_up
 from omapush.core.instants import HOUR_MS, MINUTE_MS
 from omapush.testing.virtual_clock import VirtualClock
 

@@ -14,10 +14,10 @@ from omapush.cai.model import (
     RegistrationRejected,
     RegistrationRequest,
 )
-from omapush.client.binder import SHARED, BearerOffer
-from omapush.client.dialled import Destination, DialledConnections, DialPorts
-from omapush.client.http_binder import HttpPlaces, OtaHttpBinder
-from omapush.client.shared_binder import SharedBearers
+from omapush.client.binding.binder import SHARED, BearerOffer
+from omapush.client.binding.dialled import Destination, DialledConnections, DialPorts
+from omapush.client.binding.http_binder import HttpPlaces, OtaHttpBinder
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.ota.http.client import HttpClientRequest, HttpTerminalSession, HttpTerminalSettings
 from omapush.ota.interface import (
     ClientCapabilities,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omapush.client import inbox as inboxes
-from omapush.client.inbox import Inbox, Outcome, Reception, State
+from omapush.client.built_in import inbox as inboxes
+from omapush.client.built_in.inbox import Inbox, Outcome, Reception, State
 from omapush.content.indication import InfoItem, ServiceIndication, SignalAction
 from omapush.core.instants import Instant
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from omapush.client import inbox as inboxes
-from omapush.client.inbox import Inbox
-from omapush.client.inbox_store import InboxStore, InboxStoreError
+from omapush.client.built_in import inbox as inboxes
+from omapush.client.built_in.inbox import Inbox
+from omapush.client.built_in.inbox_store import InboxStore, InboxStoreError
 from omapush.content.indication import InfoItem, ServiceIndication, SignalAction
 from omapush.core.instants import Instant
 

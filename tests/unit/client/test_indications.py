@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from omapush.client.inbox import Inbox, Outcome
-from omapush.client.inbox_store import InboxStoreError
-from omapush.client.indications import Indications, entry_members
+from omapush.client.built_in.inbox import Inbox, Outcome
+from omapush.client.built_in.inbox_store import InboxStoreError
+from omapush.client.built_in.indications import Indications, entry_members
 from omapush.content.indication import InfoItem, ServiceIndication, SignalAction
 from omapush.core.instants import DAY_MS, HOUR_MS, Instant, later, parse_utc
 from omapush.testing.virtual_clock import VirtualClock

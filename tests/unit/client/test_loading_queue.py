@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omapush.client import loading_queue
-from omapush.client.loading_queue import Loading, LoadingQueue
+from omapush.client.built_in import loading_queue
+from omapush.client.built_in.loading_queue import Loading, LoadingQueue
 from omapush.content.indication import LoadingAction, ServiceLoading
 
 LOW, HIGH, CACHE = LoadingAction.EXECUTE_LOW, LoadingAction.EXECUTE_HIGH, LoadingAction.CACHE

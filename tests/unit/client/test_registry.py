@@ -13,7 +13,7 @@ from omapush.cai.model import (
     RegistrationRequest,
     RegistrationState,
 )
-from omapush.client.bindings import RegistrationBindings, WantedBinding
+from omapush.client.binding.bindings import RegistrationBindings, WantedBinding
 from omapush.client.registered import Registered
 from omapush.client.registry import Registry, user_of
 from omapush.content.application_id import ApplicationId

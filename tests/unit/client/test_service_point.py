@@ -16,14 +16,14 @@ from starlette.types import Message
 
 from omapush.cai.model import Reason, RegistrationRequest
 from omapush.client.agent import PushClient
-from omapush.client.peer_credentials import SCOPE_KEY
 from omapush.client.service_client import (
     ServiceClient,
     ServicePointAwayError,
     ServicePointError,
 )
-from omapush.client.service_point import ServicePoint
-from omapush.client.service_requests import MAX_BODY
+from omapush.client.service_point.peer_credentials import SCOPE_KEY
+from omapush.client.service_point.point import ServicePoint
+from omapush.client.service_point.requests import MAX_BODY
 from omapush.client.store import ClientStoreError
 from omapush.ota.interface import PoConfirmedPushRes, PushStatus
 

@@ -11,10 +11,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from starlette.types import Message
 
-from omapush.client.peer_credentials import SCOPE_KEY
 from omapush.client.service_client import ServiceClient, ServicePointError
 from omapush.client.service_messages import StatusMessage
-from omapush.client.service_point import ServicePoint
+from omapush.client.service_point.peer_credentials import SCOPE_KEY
+from omapush.client.service_point.point import ServicePoint
 from omapush.content.message import PushMessage
 from omapush.ota.interface import PoUnitPushInd, PushSource
 

@@ -13,10 +13,10 @@ from tests.unit.client.test_bindings import NotingBinder
 
 from omapush.cai.model import Accept, Reason
 from omapush.client.agent import ClientLimits, ClientRules, PushClient
-from omapush.client.binder import BindingFailed
-from omapush.client.callers import MAX_KNOWN, Callers
+from omapush.client.binding.binder import BindingFailed
 from omapush.client.service_client import ServiceClient, ServicePointError
-from omapush.client.service_point import ServicePoint
+from omapush.client.service_point.callers import MAX_KNOWN, Callers
+from omapush.client.service_point.point import ServicePoint
 from omapush.ota.interface import PoConfirmedPushRes
 from omapush.testing.virtual_clock import VirtualClock
 

@@ -13,7 +13,6 @@ import pytest
 
 from omapush.cai.model import Binding, RegistrationState, StatusChange
 from omapush.client.agent import PushClient
-from omapush.client.event_stream import MAX_STREAMS_PER_USER
 from omapush.client.service_client import (
     AGAIN_SECONDS,
     ATTEMPTS,
@@ -22,7 +21,8 @@ from omapush.client.service_client import (
     ServicePointError,
 )
 from omapush.client.service_messages import PushMessage, StatusMessage
-from omapush.client.service_point import ServicePoint
+from omapush.client.service_point.event_stream import MAX_STREAMS_PER_USER
+from omapush.client.service_point.point import ServicePoint
 from omapush.client.status import MAX_STATUS_CHANGES
 from omapush.ota.interface import PoConfirmedPushRes
 from omapush.testing.virtual_clock import VirtualClock

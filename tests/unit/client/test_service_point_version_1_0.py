@@ -13,8 +13,8 @@ from tests.unit.client.test_bindings import NotingBinder
 
 from omapush.cai.model import Binding, BindingState, Reason
 from omapush.client.agent import ClientLimits, PushClient
-from omapush.client.binder import BindingFailed
-from omapush.client.service_point import ServicePoint
+from omapush.client.binding.binder import BindingFailed
+from omapush.client.service_point.point import ServicePoint
 from omapush.ota.interface import PoConfirmedPushRes
 from omapush.testing.virtual_clock import VirtualClock
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from omapush.cai.model import Reason
-from omapush.client.service_registration import (
+from omapush.client.service_registration.procedure import (
     ServiceRegistrationClient,
     ServiceRegistrationFailed,
 )

@@ -20,18 +20,18 @@ from omapush.cai.model import (
     RegistrationRequest,
     RegistrationState,
 )
-from omapush.client.binder import (
+from omapush.client.binding.binder import (
     SHARED,
     BearerOffer,
     BindingFailed,
     BindingHold,
     BindingListener,
 )
-from omapush.client.service_registration import ServiceRegistrationClient
-from omapush.client.service_registration_binder import (
+from omapush.client.service_registration.binder import (
     ServiceRegistrationBinder,
     ServiceRegistrationSettings,
 )
+from omapush.client.service_registration.procedure import ServiceRegistrationClient
 from omapush.core.instants import SECOND_MS, Instant, later
 from omapush.ota.interface import ClientCapabilities
 from omapush.ota.service_registration import RegisteredProfile, ServiceRegistration

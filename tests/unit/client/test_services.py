@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from omapush.cai.model import Accept, Reject, RejectReason, Trust
-from omapush.client.loading_queue import MAX_HREF, MAX_WAITING
-from omapush.client.services import Followed, LoadingPolicy, Services
+from omapush.client.built_in.loading_queue import MAX_HREF, MAX_WAITING
+from omapush.client.built_in.services import Followed, LoadingPolicy, Services
 from omapush.content.indication import LoadingAction, ServiceLoading
 
 LOADING = ServiceLoading("http://www.example.com/x")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from omapush.client.agent import PushClient
-from omapush.client.push_sessions import ClientPushSessions, SessionLimits
+from omapush.client.binding.push_sessions import ClientPushSessions, SessionLimits
 from omapush.client.sia import GatewayAddress, SessionWish, Variant
 from omapush.core.instants import MINUTE_MS
 from omapush.daemon.session_initiation import WspSessionOpener

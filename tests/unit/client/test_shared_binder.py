@@ -12,8 +12,8 @@ from omapush.cai.model import (
     RegistrationRejected,
     RegistrationRequest,
 )
-from omapush.client.binder import SHARED, BearerOffer
-from omapush.client.shared_binder import SharedBearers
+from omapush.client.binding.binder import SHARED, BearerOffer
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.testing.binding_notes import BindingNotes, registration_of
 
 REQUEST = RegistrationRequest("x-wap-application:wml.ua")

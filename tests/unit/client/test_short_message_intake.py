@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from omapush.client.short_message_intake import IntakeLimits, ShortMessageIntake
-from omapush.client.short_message_store import ShortMessageStore, ShortMessageStoreError
-from omapush.client.short_messages import ShortMessages
+from omapush.client.short_messages.intake import IntakeLimits, ShortMessageIntake
+from omapush.client.short_messages.messages import ShortMessages
+from omapush.client.short_messages.store import ShortMessageStore, ShortMessageStoreError
 from omapush.core.instants import MINUTE_MS
 from omapush.ota.interface import (
     ClientRequest,

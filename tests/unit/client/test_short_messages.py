@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omapush.client.short_messages import (
+from omapush.client.short_messages.messages import (
     Arrived,
     Held,
     NoRoom,

@@ -9,9 +9,9 @@ import pytest
 
 from omapush.cai.model import RegistrationRejected
 from omapush.client.agent import ClientRules, PushClient
-from omapush.client.choice_of_binders import Ways
+from omapush.client.binding.choice_of_binders import Ways
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.client.dispatch import Refusal
-from omapush.client.shared_binder import SharedBearers
 from omapush.client.sia import (
     Decision,
     GatewayAddress,
@@ -21,9 +21,9 @@ from omapush.client.sia import (
     SiaSettings,
     Variant,
 )
-from omapush.client.source_trust import FixedList
 from omapush.client.store import ClientStore
-from omapush.client.whitelist import Source
+from omapush.client.trust.judge import FixedList
+from omapush.client.trust.whitelist import Source
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.content.session_initiation import SessionInitiation, decode

@@ -13,8 +13,8 @@ from omapush.cai.model import (
     RegistrationRequest,
     WhitelistEntry,
 )
-from omapush.client.source_addresses import comparable_uri, derived_kind, host_of, read_party
-from omapush.client.whitelist import (
+from omapush.client.trust.source_addresses import comparable_uri, derived_kind, host_of, read_party
+from omapush.client.trust.whitelist import (
     AllowedApplication,
     Source,
     admits,

@@ -26,7 +26,7 @@ from omapush.client.dispatch import Refusal
 from omapush.client.push_mo.model import TrustedApplication, TrustedKind, TrustedSource
 from omapush.client.push_mo.tree import Add, Delete, Get, Replace
 from omapush.client.store import ClientStore, ClientStoreError
-from omapush.client.trust import Form, Origin, SourceTrust, TrustError
+from omapush.client.trust.lists import Form, Origin, SourceTrust, TrustError
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.content.provisioning.documents import TEXT_MEDIA_TYPE, read_text

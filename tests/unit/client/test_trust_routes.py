@@ -16,11 +16,11 @@ from starlette.types import Receive, Scope, Send
 
 from omapush.cai import wire
 from omapush.cai.model import CaiError
-from omapush.client.peer_credentials import SCOPE_KEY
 from omapush.client.push_mo import ddf, tnds
+from omapush.client.service_point.peer_credentials import SCOPE_KEY
+from omapush.client.service_point.trust_routes import trust_routes
 from omapush.client.store import ClientStore
-from omapush.client.trust import SourceTrust
-from omapush.client.trust_routes import trust_routes
+from omapush.client.trust.lists import SourceTrust
 from omapush.testing.virtual_clock import VirtualClock
 
 Handle = Callable[[Request], Awaitable[Response]]

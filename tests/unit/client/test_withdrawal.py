@@ -8,10 +8,10 @@ import pytest
 from tests.unit.client.test_bindings import NotingBinder
 
 from omapush.cai.model import Reason
-from omapush.client import withdrawal
-from omapush.client.binder import BindingFailed
-from omapush.client.bindings import WantedBinding
-from omapush.client.withdrawal import WAITS_MS, Withdrawal
+from omapush.client.binding import withdrawal
+from omapush.client.binding.binder import BindingFailed
+from omapush.client.binding.bindings import WantedBinding
+from omapush.client.binding.withdrawal import WAITS_MS, Withdrawal
 
 
 class Server(NotingBinder):

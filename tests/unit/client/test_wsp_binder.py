@@ -16,10 +16,10 @@ from omapush.cai.model import (
     RegistrationRejected,
     RegistrationRequest,
 )
-from omapush.client.binder import SHARED, BearerOffer
-from omapush.client.own_ports import OwnPorts
-from omapush.client.shared_binder import SharedBearers
-from omapush.client.wsp_binder import OtaWspBinder
+from omapush.client.binding.binder import SHARED, BearerOffer
+from omapush.client.binding.own_ports import OwnPorts
+from omapush.client.binding.shared_binder import SharedBearers
+from omapush.client.binding.wsp_binder import OtaWspBinder
 from omapush.content.message import PushMessage
 from omapush.ota.datagrams import Peer
 from omapush.ota.interface import (

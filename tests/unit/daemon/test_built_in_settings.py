@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from omapush.client.agent import PushClient
-from omapush.client.cache import MemoryCache
-from omapush.client.content_routes import ClientContent
-from omapush.client.inbox_store import InboxStoreError
+from omapush.client.built_in.cache import MemoryCache
+from omapush.client.built_in.inbox_store import InboxStoreError
+from omapush.client.service_point.content_routes import ClientContent
 from omapush.client.store import ClientStore
 from omapush.daemon.built_in import built_in_application
 from omapush.daemon.settings import ClientSettings

@@ -21,8 +21,8 @@ from omapush.cai.model import (
     RegistrationRejected,
     RegistrationRequest,
 )
-from omapush.client.binder import BearerOffer
-from omapush.client.shared_binder import SharedBearers
+from omapush.client.binding.binder import BearerOffer
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.content.message import PushMessage
 from omapush.daemon.client_binders import ClientBinders
 from omapush.daemon.clock import SystemClock

@@ -20,9 +20,9 @@ from omapush.cai.model import (
     RegistrationState,
 )
 from omapush.client.agent import ClientRules, PushClient
-from omapush.client.choice_of_binders import Ways
-from omapush.client.source_trust import FixedList
+from omapush.client.binding.choice_of_binders import Ways
 from omapush.client.store import ClientStore
+from omapush.client.trust.judge import FixedList
 from omapush.content.message import PushMessage
 from omapush.daemon.client_binders import ClientBinders
 from omapush.daemon.clock import SystemClock

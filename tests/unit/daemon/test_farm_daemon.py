@@ -15,8 +15,8 @@ import pytest
 
 from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
 from omapush.bearers.udp import UdpBearer
-from omapush.client.farm import FarmError, FarmFigures, Fates, Group
-from omapush.client.farm_script import parse_script
+from omapush.client.farm.clients import FarmError, FarmFigures, Fates, Group
+from omapush.client.farm.script import parse_script
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
 from omapush.daemon import farm as farm_module

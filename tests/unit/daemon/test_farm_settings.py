@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from omapush.client.farm import Farm, FarmError, Group
-from omapush.client.farm_script import parse_script, seeded_chance
+from omapush.client.farm.clients import Farm, FarmError, Group
+from omapush.client.farm.script import parse_script, seeded_chance
 from omapush.daemon.farm_settings import FarmPlan, clients_tables, load_groups, spread
 from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_file import load_settings

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from omapush.bearers.modem_line import LineModem
-from omapush.client.source_addresses import Name, Number, ServiceCentre
-from omapush.client.whitelist import read_entries
+from omapush.client.trust.source_addresses import Name, Number, ServiceCentre
+from omapush.client.trust.whitelist import read_entries
 from omapush.daemon.client import device_list
 from omapush.daemon.modem_client import modem_of
 from omapush.daemon.modem_settings import ModemTable

@@ -14,7 +14,7 @@ from omapush.cai.model import (
     RegistrationRejected,
     RegistrationRequest,
 )
-from omapush.client.service_registration_binder import ServiceRegistrationBinder
+from omapush.client.service_registration.binder import ServiceRegistrationBinder
 from omapush.daemon.service_registration import registering_at_services
 from omapush.daemon.service_registration_settings import ServiceRegistrationTable
 from omapush.daemon.settings_table import SettingsError

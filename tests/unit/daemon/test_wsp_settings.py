@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from omapush.bearers.udp import UdpBearer
 from omapush.cai.model import BindingState, RegistrationRequest
 from omapush.client.agent import PushClient
-from omapush.client.choice_of_binders import Ways
-from omapush.client.push_sessions import SessionLimits
-from omapush.client.shared_binder import SharedBearers
+from omapush.client.binding.choice_of_binders import Ways
+from omapush.client.binding.push_sessions import SessionLimits
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.client.store import ClientStore
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage

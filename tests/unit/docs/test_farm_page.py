@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from omapush.cli import application
-from omapush.client.farm_script import REASONS, Action
+from omapush.client.farm.script import REASONS, Action
 from omapush.daemon import farm as farm_module
 from omapush.daemon.farm_settings import load_groups
 from omapush.daemon.settings import PpgSettings

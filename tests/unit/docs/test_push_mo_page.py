@@ -15,7 +15,7 @@ from omapush.client.push_mo.model import (
 from omapush.client.push_mo.node_form import PROFILE_FIELDS
 from omapush.client.push_mo.schema import SCHEMA, Rule
 from omapush.client.push_mo.tree import Add, Get, ManagementTree, Status
-from omapush.client.source_addresses import KINDS
+from omapush.client.trust.source_addresses import KINDS
 from omapush.content.provisioning.documents import read_text, write_wbxml
 
 PAGE = (Path(__file__).parents[3] / "docs" / "push-mo.md").read_text("utf-8")

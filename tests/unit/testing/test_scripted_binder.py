@@ -15,7 +15,7 @@ from omapush.cai.model import (
     RegistrationRejected,
     RegistrationRequest,
 )
-from omapush.client.binder import SHARED, BearerOffer, BindingFailed
+from omapush.client.binding.binder import SHARED, BearerOffer, BindingFailed
 from omapush.core.instants import Instant
 from omapush.ota.interface import ClientCapabilities
 from omapush.testing.binding_notes import BindingNotes, registration_of

@@ -27,7 +27,7 @@ from omapush.cai.model import Accept, Answer, PushEvent, Reject, RejectReason
 from omapush.cai.wire import event_members
 from omapush.client.handler import Handler
 from omapush.client.handlers.address import LoopbackAddress, SocketAddress
-from omapush.client.peer_credentials import peer_uid
+from omapush.client.service_point.peer_credentials import peer_uid
 from omapush.core.errors import OmapushError
 
 log = structlog.get_logger(__name__)

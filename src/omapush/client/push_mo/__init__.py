@@ -7,7 +7,7 @@ Who calls whom::
                           ├────► json_form   ─────────────────► model
                           └────► provisioning ────────────────► model
     ddf ──► schema
-    client.trust ──► tree, documents, node_form; it keeps the tree on disk
+    client.trust.lists ──► tree, documents, node_form; it keeps the tree on disk
 
 * ``model``: :class:`~omapush.client.push_mo.model.PushMO`, the object as values.
 * ``node``: a tree of named nodes, which knows nothing of push; ``schema``: which nodes exist where.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from omapush.cai.model import ConnectionProfile, WhitelistEntry
 from omapush.client.push_mo.node import Node
-from omapush.client.source_addresses import read_party
-from omapush.client.whitelist import EVERY_APPLICATION, AllowedApplication, Source
+from omapush.client.trust.source_addresses import read_party
+from omapush.client.trust.whitelist import EVERY_APPLICATION, AllowedApplication, Source
 from omapush.content.application_id import ApplicationId
 
 

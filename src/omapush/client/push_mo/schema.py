@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from omapush.cai.model import RegistrationRejected
 from omapush.client.push_mo.node import Format, Node, Path, is_name, is_text
-from omapush.client.source_addresses import KINDS, MAX_ADDRESS, read_party
+from omapush.client.trust.source_addresses import KINDS, MAX_ADDRESS, read_party
 from omapush.content.application_id import ApplicationId
 from omapush.core.errors import DecodeError
 
