@@ -193,6 +193,8 @@ class PushClient:
             self._activate(entry)
             self._prepare(entry, wanted)
             taken_up.append(entry)
+        for gone in events:
+            await self._queue.forget(gone)
         # The first that gateways are told is the union over all of them (CAI-39).
         self._announce()
         for entry in taken_up:
@@ -325,6 +327,9 @@ class PushClient:
                 raise DeregistrationRejected(Reason.NOT_REGISTERED, "the registration has failed")
             if entry.ending is not None and not force:
                 return entry.registration
+            if entry.ending is not None:
+                entry.ending.cancel()
+                entry.ending = None
             if entry.state is not RegistrationState.DEREGISTERING:
                 self._change(entry, RegistrationState.DEREGISTERING)
             await self._detach(entry)
@@ -579,6 +584,10 @@ class PushClient:
         await self._store.keep(changed, None if is_same else wanted)
         if request.event_handler != entry.registration.request.event_handler:
             entry.handler = None  # the way it named before is not its way any more
+        if not entry.state.is_live:
+            raise RegistrationRejected(
+                Reason.NOT_REGISTERED, "the registration has failed meanwhile"
+            )
         # Its state may have changed while the request was written.
         entry.registration = replace(entry.registration, request=request, updated=now)
         entry.seen_at = now
@@ -704,6 +713,7 @@ class PushClient:
 
     def _limit_pending(self, entry: Registered) -> None:
         """Let the registration fail if it is still pending after its time (T-39)."""
+        entry.stop_waiting()
         delay = self.limits.registration_timeout_ms / SECOND_MS
         entry.patience = asyncio.get_running_loop().call_later(
             delay, lambda: self._spawn(self._fail(entry, Reason.TIMEOUT, "no answer in time"))

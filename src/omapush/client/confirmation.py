@@ -171,6 +171,9 @@ class Confirmation:
         except OmapushError as error:
             log.error("push_failed", push_id=push.push_id, reason=str(error))
             refusal = _NOT_STORED
+        except Exception:  # a fault of ours: the gateway is not to wait for ever
+            log.exception("push_broke", push_id=push.push_id)
+            refusal = _NOT_STORED
         if refusal is None:
             return PoConfirmedPushRes(push.reference)
         status, reason = refusal.status, refusal.reason
@@ -375,4 +378,5 @@ def _key(push: PoConfirmedPushInd) -> str | None:
         return None
     application = push.message.get("X-Wap-Application-Id") or ""
     digest = hashlib.sha256(application.encode("utf-8", "replace") + b"\0" + push.message.body)
+    digest.update(b"\0" + push.source.binding.encode("utf-8", "replace"))
     return f"{push.push_id} {digest.hexdigest()[:32]}"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -65,10 +65,11 @@ class _OfRegistration:
     mailbox: Mailbox
     registration: Callable[[], Registration]
     kept: OrderedDict[str, tuple[Kept, asyncio.Task[None]]]
+    writing: list[int] = field(default_factory=list)
 
     @property
     def octets(self) -> int:
-        return sum(one.octets for one, _ in self.kept.values())
+        return sum(one.octets for one, _ in self.kept.values()) + sum(self.writing)
 
 
 class EventQueue:
@@ -119,6 +120,10 @@ class EventQueue:
         if queue is None:
             return
         await _cancelled([task for _, task in queue.kept.values()])
+        await self.forget(registration_id)
+
+    async def forget(self, registration_id: str) -> None:
+        """Forget what is on disk for a registration that has ended."""
         try:
             await self._store.remove_of(registration_id)
         except ClientStoreError as error:
@@ -149,11 +154,21 @@ class EventQueue:
                 return False
             await self._drop_oldest(queue)
         expires = later(event.received, self._limits.hold_ms)
-        self._begin(queue, await self._store.add(event, expires, seen))
+        queue.writing.append(len(event.content))
+        try:
+            kept = await self._store.add(event, expires, seen)
+        finally:
+            queue.writing.remove(len(event.content))
+        if self._queues.get(event.registration_id) is not queue:
+            return False
+        self._begin(queue, kept)
         return True
 
     async def _drop_oldest(self, queue: _OfRegistration) -> None:
-        event_id, (_, task) = next(iter(queue.kept.items()))
+        event_id, (_, task) = next(
+            (one for one in queue.kept.items() if not queue.mailbox.is_leased(one[0])),
+            next(iter(queue.kept.items())),
+        )
         await _cancelled([task])
         queue.kept.pop(event_id, None)
         await self._drop(event_id, "the queue was full")
@@ -185,7 +200,9 @@ class EventQueue:
         """Hand a push over until it is over."""
         while True:
             try:
-                await self._wait(max(kept.due - self._clock(), 0))
+                if kept.attempts:  # the clock may have gone back since
+                    due_ms = max(kept.due - self._clock(), 0)
+                    await self._wait(min(due_ms, self._limits.again_ms[-1]))
                 if await self._once(queue, kept):
                     return
                 kept = self._next(kept)
@@ -273,7 +290,7 @@ class EventQueue:
 
 
 def _has_room(queue: _OfRegistration, octets: int) -> bool:
-    return len(queue.kept) < MAX_EVENTS and queue.octets + octets <= MAX_OCTETS
+    return len(queue.kept) + len(queue.writing) < MAX_EVENTS and queue.octets + octets <= MAX_OCTETS
 
 
 def _ended(queue: _OfRegistration, kept: Kept, task: asyncio.Task[None]) -> None:

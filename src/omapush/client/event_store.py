@@ -60,6 +60,7 @@ class EventStore:
                 ),
             )
             if seen is not None:
+                connection.execute("DELETE FROM seen WHERE expires <= ?", (event.received,))
                 values = (seen.key, seen.until)
                 connection.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", values)
 

@@ -27,8 +27,11 @@ from omapush.cai.model import (
     RejectReason,
 )
 from omapush.client.mailbox import Delivery, Mailbox
+from omapush.core.errors import OmapushError
 
 log = structlog.get_logger(__name__)
+
+AGAIN_SECONDS = 1.0
 
 Handler = Callable[[PushEvent], Awaitable[Answer | None]]
 
@@ -71,7 +74,12 @@ async def serve(
     :param current: returns the handler, which an update of the registration may replace.
     """
     while True:
-        delivery = await mailbox.lease(None)
+        try:
+            delivery = await mailbox.lease(None)
+        except OmapushError as error:
+            log.error("push_not_handed", reason=str(error))
+            await asyncio.sleep(AGAIN_SECONDS)
+            continue
         handler = current()
         if delivery is None:
             return

@@ -135,6 +135,11 @@ class Mailbox:
             self._waiting.appendleft(delivery)
             await self._tell()
 
+    def is_leased(self, event_id: str) -> bool:
+        """Whether the application has it in hand."""
+        delivery = self._by_id.get(event_id)
+        return delivery is not None and delivery.leased
+
     def find(self, event_id: str) -> PushEvent | None:
         """Return an event that is not over yet."""
         delivery = self._by_id.get(event_id)

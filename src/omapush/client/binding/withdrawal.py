@@ -10,6 +10,10 @@ from omapush.client.binding.binder import Binder, BindingFailed
 from omapush.client.binding.bindings import WantedBinding
 from omapush.core.instants import MINUTE_MS, SECOND_MS
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 ANSWER_MS = MINUTE_MS
 """How long a server may take to let go of one binding."""
 WAITS_MS = tuple(seconds * SECOND_MS for seconds in (10, 30, 60, 120, 240, 480, 900, 900, 900))
@@ -37,6 +41,10 @@ class Withdrawal:
             except BindingFailed as error:
                 left.append(one)
                 failure = failure or error
+            except Exception:
+                log.exception("withdrawal_broke", protocol=one.protocol)
+                left.append(one)
+                failure = failure or BindingFailed(Reason.INTERNAL_ERROR, "a fault of the client")
         return left, failure
 
     async def _withdraw(self, binding: WantedBinding) -> None:
