@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+import structlog
+
 from omapush.cai.model import Reason
 from omapush.client.binding.binder import Binder, BindingFailed
 from omapush.client.binding.bindings import WantedBinding
 from omapush.core.instants import MINUTE_MS, SECOND_MS
-
-import structlog
 
 log = structlog.get_logger(__name__)
 
