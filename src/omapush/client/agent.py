@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
@@ -62,6 +63,11 @@ from omapush.ota.interface import (
 )
 
 log = structlog.get_logger(__name__)
+
+_Answer = asyncio.Task[tuple[Registered, Registration]]
+
+CLIENT_ITSELF = "client"
+"""Owner of what is ended at servers without a registration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +154,7 @@ class PushClient:
         self._registering = asyncio.Lock()
         self._listeners = StatusListeners()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unbroken: set[_Answer] = set()
         self._writing: set[asyncio.Task[None]] = set()
         self._announced: ClientCapabilities | None = None
         self.quarantine = Quarantine(store.file, clock)
@@ -208,6 +215,7 @@ class PushClient:
                 await entry.bindings.close()
         # What bindings have had kept is what ends them at their servers (CAI-44).
         await asyncio.gather(*self._writing)
+        await asyncio.gather(*self._unbroken, return_exceptions=True)
         tasks = [*self._tasks, *(one.ending for one in self._registry if one.ending is not None)]
         for task in tasks:
             task.cancel()
@@ -261,6 +269,11 @@ class PushClient:
     async def register(self, owner: str, request: RegistrationRequest) -> Registration:
         """Register or update; see ``cai.service``."""
         application = self._checked(owner, request)
+        return await self._whole(self._register(owner, request, application))
+
+    async def _register(
+        self, owner: str, request: RegistrationRequest, application: ApplicationId
+    ) -> Registered:
         async with self._registering:
             wanted = self._ways.bindings_for(request, self._rules.default_profiles(application))
             scopes = [one.scope for one in wanted]
@@ -287,9 +300,7 @@ class PushClient:
             self._queue.open(entry.mailbox, _current(entry))
             self._activate(entry)
             self._announce()
-            # The first answer is "pending", whatever follows (CAI-27); the second comes after.
-            asyncio.get_running_loop().call_soon(self._bind, entry)
-            return entry.registration
+            return entry
 
     async def change(
         self, owner: str, registration_id: str, request: RegistrationRequest
@@ -300,6 +311,15 @@ class PushClient:
         :raises RegistrationRejected: not accepted; the registration is as it was.
         """
         application = self._checked(owner, request)
+        return await self._whole(self._change_request(owner, registration_id, request, application))
+
+    async def _change_request(
+        self,
+        owner: str,
+        registration_id: str,
+        request: RegistrationRequest,
+        application: ApplicationId,
+    ) -> Registered:
         async with self._registering:
             entry = self._own_live(owner, registration_id)
             if application.canonical != entry.registration.push_application_id:
@@ -310,7 +330,7 @@ class PushClient:
                 )
             wanted = self._ways.bindings_for(request, self._rules.default_profiles(application))
             scopes = [one.scope for one in wanted]
-            self._registry.own(owner, application, request.instance, scopes)
+            self._registry.check_change(entry, request.instance, scopes)
             return await self._update(entry, request, wanted)
 
     async def deregister(
@@ -321,12 +341,15 @@ class PushClient:
         The application is detached at once. A registration that a server keeps is deregistering
         until the server has let go; with ``force`` the server is not told.
         """
+        return await self._whole(self._deregister(owner, registration_id, force=force))
+
+    async def _deregister(self, owner: str, registration_id: str, *, force: bool) -> Registered:
         async with self._registering:
             entry = self._own(owner, registration_id)
             if entry.state is RegistrationState.FAILED:
                 raise DeregistrationRejected(Reason.NOT_REGISTERED, "the registration has failed")
             if entry.ending is not None and not force:
-                return entry.registration
+                return entry
             if entry.ending is not None:
                 entry.ending.cancel()
                 entry.ending = None
@@ -350,7 +373,7 @@ class PushClient:
             else:
                 # Without a message for it the id is missing from what the gateway is told next.
                 self._gone(entry)
-            return entry.registration
+            return entry
 
     async def change_owner(self, old: str, new: str) -> None:
         """Give all registrations of ``old`` to ``new``; on disk when this returns.
@@ -359,9 +382,14 @@ class PushClient:
         """
         async with self._registering:
             for entry in self._registry.of_owner(old) if old != new else ():
+                if not entry.state.is_live:
+                    continue
                 await self._store.keep(replace(entry.registration, owner=new))
-                entry.registration = replace(entry.registration, owner=new)
-                self._registry.note(entry)
+                if self.is_registered(entry.registration.registration_id):
+                    entry.registration = replace(entry.registration, owner=new)
+                    self._registry.note(entry)
+                else:  # it has failed while that was written
+                    await self._store.forget(entry.registration.registration_id)
 
     def registrations(self, owner: str) -> list[Registration]:
         """Return the owner's registrations."""
@@ -374,6 +402,8 @@ class PushClient:
         """
         entry = self._own_live(owner, registration_id)
         entry.handler = handler
+        if handler is None:
+            _leave_off(entry)
         self._serve(entry)
 
     async def next_event(self, owner: str, registration_id: str, wait_ms: int) -> PushEvent | None:
@@ -449,8 +479,9 @@ class PushClient:
         return entry.granted if entry is not None else ()
 
     def is_registered(self, registration_id: str) -> bool:
-        """Whether it is a registration, and not a stand-in."""
-        return self._registry.get(registration_id) is not None
+        """Whether it is a registration that has not ended, and not a stand-in."""
+        entry = self._registry.get(registration_id)
+        return entry is not None and entry.state.is_live
 
     def mailbox_of(self, registration_id: str) -> Mailbox | None:
         """Return the mailbox of an application that is there to look into it, or ``None``."""
@@ -574,46 +605,48 @@ class PushClient:
 
     async def _update(
         self, entry: Registered, request: RegistrationRequest, wanted: Sequence[WantedBinding]
-    ) -> Registration:
+    ) -> Registered:
         """Replace the request of a registration (CAI-21); bind it anew if its ways are others."""
-        now = self._clock()
-        before = entry.wanted
-        had_handler = entry.registration.request.event_handler
-        is_same = [_way(one) for one in wanted] == [_way(one) for one in before]
-        changed = replace(entry.registration, request=request, updated=now)
-        await self._store.keep(changed, None if is_same else wanted)
-        if request.event_handler != entry.registration.request.event_handler:
-            entry.handler = None  # the way it named before is not its way any more
-        if not entry.state.is_live:
-            raise RegistrationRejected(
-                Reason.NOT_REGISTERED, "the registration has failed meanwhile"
-            )
+        is_same = [_way(one) for one in wanted] == [_way(one) for one in entry.wanted]
+        entry.updating = True  # its old ways may fail meanwhile, which is not its end
+        try:
+            if not is_same:
+                await self._leave_servers(entry)
+            changed = replace(entry.registration, request=request, updated=self._clock())
+            await self._store.keep(changed, None if is_same else wanted)
+        finally:
+            entry.updating = False
+        self._take_over(entry, request)
+        if not is_same:
+            await self._rebind(entry, wanted)
+        elif entry.bindings is not None:
+            entry.bindings.refresh(entry.registration)
+            if entry.state is RegistrationState.PENDING:
+                self._limit_pending(entry)
+            self._stand(entry)
+        self._announce()
+        return entry
+
+    def _take_over(self, entry: Registered, request: RegistrationRequest) -> None:
+        """Let a request that is on disk count from now on."""
+        now, had_handler = self._clock(), entry.registration.request.event_handler
         # Its state may have changed while the request was written.
         entry.registration = replace(entry.registration, request=request, updated=now)
         entry.seen_at = now
         entry.mailbox.max_outstanding = request.max_outstanding
         self._registry.note(entry)
         if request.event_handler != had_handler:
-            entry.handler = None
+            entry.handler = None  # the way it named before is not its way any more
+            _leave_off(entry)
             self._activate(entry)
-        if is_same and entry.bindings is not None:
-            entry.bindings.refresh(entry.registration)
-        elif not is_same:
-            await self._rebind(entry, wanted)
-        self._announce()
-        return entry.registration
 
     async def _rebind(self, entry: Registered, wanted: Sequence[WantedBinding]) -> None:
-        """Bind a registration by other ways; its servers are told that the old ones are over."""
-        data = [one for one in entry.wanted if one.server_data]
+        """Bind a registration by other ways."""
         if entry.bindings is not None:
             await entry.bindings.close()
-        if data:
-            self._spawn(self._let_go(data))
         self._prepare(entry, wanted)
         if entry.state is not RegistrationState.PENDING:
             self._change(entry, RegistrationState.PENDING)
-        asyncio.get_running_loop().call_soon(self._bind, entry)
 
     def _own(self, owner: str, registration_id: str) -> Registered:
         entry = self._registry.get(registration_id)
@@ -635,7 +668,8 @@ class PushClient:
         return entry
 
     def _prepare(self, entry: Registered, wanted: Sequence[WantedBinding]) -> None:
-        """Note what a registration is to be bound by."""
+        """Note what a registration is to be bound by, which then begins with ``_bind``."""
+        entry.unbound = True
         registration_id = entry.registration.registration_id
         entry.bindings = RegistrationBindings(
             wanted,
@@ -645,6 +679,7 @@ class PushClient:
 
     def _bind(self, entry: Registered) -> None:
         """Begin the bindings of a registration, whose state follows them from now on."""
+        entry.unbound = False
         if entry.bindings is None or not entry.state.is_live:
             return
         if entry.state is RegistrationState.PENDING:
@@ -723,14 +758,14 @@ class PushClient:
 
     async def _fail(self, entry: Registered, reason: Reason | None, detail: str) -> None:
         """End a registration that cannot be bound (CAI-41); one that is up meanwhile stays."""
-        if entry.state not in (RegistrationState.PENDING, RegistrationState.LOST):
+        waits = (RegistrationState.PENDING, RegistrationState.LOST)
+        if entry.updating or entry.state not in waits:
             return
         self._change(entry, RegistrationState.FAILED, reason, detail)
-        data = [one for one in entry.wanted if one.server_data]
         await self._detach(entry)
         with contextlib.suppress(ClientStoreError):  # then it is pending again after a restart
+            await self._leave_servers(entry)
             await self._store.forget(entry.registration.registration_id)
-        await self._let_go(data)
 
     async def _detach(self, entry: Registered) -> None:
         """Hand nothing to the application any more."""
@@ -739,15 +774,30 @@ class PushClient:
         if entry.bindings is not None:
             await entry.bindings.close()
 
-    async def _let_go(self, data: Sequence[WantedBinding]) -> None:
-        """End bindings at servers that no registration needs any more, if that can be done."""
-        _, failure = await self._withdrawal.attempt(data)
-        if failure is not None:
-            log.warning("server_keeps_registration", reason=failure.detail)
+    async def _leave_servers(self, entry: Registered) -> None:
+        """End at its servers what a registration has there and does not need any more.
+
+        That goes on without the registration, under an id of its own, also after a restart.
+
+        :raises ClientStoreError: it cannot be kept.
+        """
+        data = [one for one in entry.wanted if one.server_data]
+        if not data:
+            return
+        left = replace(
+            entry.registration,
+            registration_id=secrets.token_hex(8),
+            owner=CLIENT_ITSELF,
+            state=RegistrationState.DEREGISTERING,
+            bindings=(),
+        )
+        await self._store.keep(left, data)
+        self._resume_ending(left, data)
 
     def _resume_ending(self, kept: Registration, wanted: Sequence[WantedBinding]) -> None:
         """Go on with a deregistration that an earlier life had begun."""
         entry = Registered(replace(kept, state=RegistrationState.DEREGISTERING), self._clock())
+        entry.mailbox.end()
         self._registry.add(entry)
         self._end(entry, wanted)
 
@@ -780,6 +830,33 @@ class PushClient:
         self._change(entry, RegistrationState.DEREGISTERED, None, detail)
         self._registry.remove(entry.registration.registration_id)
 
+    async def _whole(self, work: Coroutine[Any, Any, Registered]) -> Registration:
+        """Do what must not stop halfway, also when whoever asked goes away meanwhile."""
+
+        async def answer() -> tuple[Registered, Registration]:
+            entry = await work
+            return entry, entry.registration
+
+        task = asyncio.create_task(answer())
+        self._unbroken.add(task)
+        task.add_done_callback(self._unbroken.discard)
+        try:
+            entry, registration = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(self._bind_for_nobody)
+            raise
+        # The first answer is "pending", whatever follows (CAI-27); the second comes after.
+        asyncio.get_running_loop().call_soon(self._bind_unbound, entry)
+        return registration
+
+    def _bind_for_nobody(self, task: _Answer) -> None:
+        if not task.cancelled() and task.exception() is None:
+            self._bind_unbound(task.result()[0])
+
+    def _bind_unbound(self, entry: Registered) -> None:
+        if entry.unbound:
+            self._bind(entry)
+
     def _write(self, work: Awaitable[None]) -> None:
         """Write to the file beside what goes on; it is done before the client has closed."""
         task = self._spawn(work)
@@ -800,3 +877,10 @@ def _current(entry: Registered) -> Callable[[], Registration]:
 
 def _way(wanted: WantedBinding) -> tuple[str, ConnectionProfile, str]:
     return wanted.protocol, wanted.profile, wanted.scope
+
+
+def _leave_off(entry: Registered) -> None:
+    """Have nobody wait for the pushes of a registration whose handler is gone."""
+    if entry.server is not None and not entry.mailbox.outstanding:
+        entry.server.cancel()
+        entry.server = None

@@ -173,9 +173,13 @@ class Mailbox:
             delivery.over.set_result(error)
         await self._tell()
 
+    def end(self) -> None:
+        """Begin as a mailbox that nothing comes to."""
+        self._closed = True
+
     async def close(self) -> None:
         """Let nobody wait any longer: the application has deregistered."""
-        self._closed = True
+        self.end()
         for delivery in self._by_id.values():
             if not delivery.answer.done():
                 delivery.answer.set_result(None)

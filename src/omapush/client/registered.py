@@ -27,6 +27,8 @@ class Registered:
     :ivar server: the task that calls ``handler``.
     :ivar patience: ends the registration if it stays pending.
     :ivar ending: the task that ends it at its servers.
+    :ivar updating: another request is being written for it.
+    :ivar unbound: its bindings are to be begun.
     """
 
     def __init__(self, registration: Registration, seen_at: Instant) -> None:
@@ -38,6 +40,8 @@ class Registered:
         self.server: asyncio.Task[None] | None = None
         self.patience: asyncio.TimerHandle | None = None
         self.ending: asyncio.Task[None] | None = None
+        self.updating = False
+        self.unbound = False
 
     @property
     def receiver(self) -> Receiver:

@@ -18,6 +18,8 @@ from omapush.content.application_id import ApplicationId
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 
+_ENDING = (RegistrationState.DEREGISTERING, RegistrationState.DEREGISTER_FAILED)
+
 
 def user_of(owner: str) -> str:
     """Return whom limits are counted for: a user may have many applications."""
@@ -38,6 +40,7 @@ class Registry:
         self._of_user: Counter[str] = Counter()
         self._accepted: Counter[tuple[str, ...]] = Counter()
         self._counted: dict[str, tuple[str, str, tuple[str, ...]]] = {}
+        self._ending: dict[str, str] = {}
         self._owners: dict[str, str] = {}
         self._of_owner: dict[str, dict[str, Registered]] = {}
         self._failed: dict[str, Registered] = {}
@@ -72,6 +75,9 @@ class Registry:
         self._uncount(registration_id)
         if registration.state is RegistrationState.FAILED:
             self._failed[registration_id] = entry
+        if registration.state in _ENDING:
+            self._ending[registration_id] = user_of(owner)
+            self._of_user[user_of(owner)] += 1
         if not registration.state.is_live:
             return
         identifier, user = registration.push_application_id, user_of(owner)
@@ -134,12 +140,33 @@ class Registry:
                 self._check_others(entry, same, application, wanted)
                 return entry
         self._check_others(None, same, application, wanted)
-        if self._of_user[user_of(owner)] >= self.per_user or len(self._counted) >= self.in_all:
+        # What servers still keep counts as well: each has its task and its rows.
+        in_all = len(self._counted) + len(self._ending)
+        if self._of_user[user_of(owner)] >= self.per_user or in_all >= self.in_all:
             raise RegistrationRejected(
                 Reason.LIMIT_EXCEEDED,
                 f"at most {self.per_user} registrations of a user and {self.in_all} in all",
             )
         return None
+
+    def check_change(self, entry: Registered, instance: str | None, scopes: Iterable[str]) -> None:
+        """Check that a registration may have another instance tag, and other scopes.
+
+        :raises RegistrationRejected: another registration, also of its owner, has them.
+        """
+        one = entry.registration
+        application = ApplicationId.parse(one.push_application_id)
+        same = self._live.get(one.push_application_id, {}).values()
+        for other in same:
+            theirs = other.registration
+            if other is not entry and (theirs.owner, theirs.request.instance) == (
+                one.owner,
+                instance,
+            ):
+                raise RegistrationRejected(
+                    Reason.ALREADY_REGISTERED, "you have registered that instance", "instance"
+                )
+        self._check_others(entry, same, application, set(scopes))
 
     def _check_others(
         self,
@@ -157,6 +184,9 @@ class Registry:
                 )
 
     def _uncount(self, registration_id: str) -> None:
+        ending = self._ending.pop(registration_id, None)
+        if ending is not None:
+            _one_less(self._of_user, ending)
         counted = self._counted.pop(registration_id, None)
         if counted is None:
             return

@@ -198,8 +198,15 @@ class ClientStore:
         """Store what a server has said of a binding, if it is still kept."""
         await self._execute(
             "UPDATE binding SET server_data = ?, trusted = ?"
-            " WHERE registration_id = ? AND number = ?",
-            (binding.server_data, json.dumps(binding.trusted), registration_id, number),
+            " WHERE registration_id = ? AND number = ? AND protocol = ? AND scope = ?",
+            (
+                binding.server_data,
+                json.dumps(binding.trusted),
+                registration_id,
+                number,
+                binding.protocol,
+                binding.scope,
+            ),
         )
 
     async def forget(self, registration_id: str) -> None:

@@ -22,8 +22,10 @@ from omapush.cai.model import (
     WhitelistEntry,
 )
 from omapush.client.agent import ClientLimits, PushClient
+from omapush.client.binding.shared_binder import SharedBearers
 from omapush.client.store import ClientStoreError
 from omapush.core.instants import DAY_MS
+from omapush.testing.scripted_binder import Refused, Scopes, ScriptedBinder, Up
 from omapush.testing.virtual_clock import VirtualClock
 
 NewClient = Callable[..., Awaitable[PushClient]]
@@ -282,7 +284,9 @@ async def test_client_rejects_deregistration_of_anothers(client: PushClient) -> 
     with pytest.raises(DeregistrationRejected) as caught:
         await client.deregister("Q", registration.registration_id)
     assert caught.value.cause is Reason.NOT_REGISTERED
-    assert client.registrations("P") == [registration]
+    (left,) = client.registrations("P")
+    assert left.registration_id == registration.registration_id
+    assert left.state is RegistrationState.REGISTERED
 
 
 async def test_second_deregistration_is_rejected(client: PushClient) -> None:
@@ -369,6 +373,100 @@ async def test_long_announcement_becomes_any(client: PushClient) -> None:
 async def test_update_that_runs_beside_loss_of_bearer_keeps_new_state(client: PushClient) -> None:
     await client.register("P", RegistrationRequest(WML))
     update = asyncio.ensure_future(client.register("P", RegistrationRequest(WML, accept=("a/b",))))
-    await asyncio.sleep(0)
+    entry = client._registry.live()[0]
+    await until(lambda: entry.updating)
     client.bearers.binding_down("OTA-HTTP", "TCP/IP")
     assert (await update).state is RegistrationState.LOST
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not is_so():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0)
+
+
+async def test_caller_that_goes_away_leaves_nothing_half_done(client: PushClient) -> None:
+    """CAI-20, CAI-44: what is on disk is what the client knows."""
+    asked = asyncio.ensure_future(client.register("P", RegistrationRequest(WML)))
+    await asyncio.sleep(0)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    await until(client.live_registrations)
+    (kept,) = await client._store.registrations()
+    (known,) = client.registrations("P")
+    assert kept.registration_id == known.registration_id
+    await until(lambda: client.registrations("P")[0].state is RegistrationState.REGISTERED)
+    ending = asyncio.ensure_future(client.deregister("P", known.registration_id))
+    await asyncio.sleep(0)
+    ending.cancel()
+    await until(lambda: not client.registrations("P"))
+    assert await client._store.registrations() == []
+
+
+async def test_old_patience_does_not_end_a_registration_that_was_bound_anew(
+    new_client: NewClient,
+) -> None:
+    client = await new_client(ClientLimits(registration_timeout_ms=60_000))
+    await client.register("P", RegistrationRequest(WML))
+    profile = ConnectionProfile(protocol="OTA-HTTP")
+    await client.register("P", RegistrationRequest(WML, profiles=(profile,)))
+    entry = client._registry.live()[0]
+    assert entry.patience is None or entry.state is RegistrationState.PENDING
+    await client.register("P", RegistrationRequest(WML))
+    await asyncio.sleep(0)
+    assert entry.state is RegistrationState.REGISTERED
+    assert entry.patience is None
+
+
+async def test_instance_cannot_be_changed_into_a_siblings(new_client: NewClient) -> None:
+    """CAI-21, CAI-22"""
+    sip = ScriptedBinder("OTA-SIP", default=True, scopes=Scopes.INSTANCE)
+    client = await new_client(binders=[sip])
+    first = await client.register("P", RegistrationRequest(WML, instance="urn:uuid:1"))
+    await client.register("P", RegistrationRequest(WML, instance="urn:uuid:2"))
+    with pytest.raises(RegistrationRejected) as caught:
+        await client.change(
+            "P", first.registration_id, RegistrationRequest(WML, instance="urn:uuid:2")
+        )
+    assert caught.value.cause is Reason.ALREADY_REGISTERED
+    moved = RegistrationRequest(WML, instance="urn:uuid:3")
+    changed = await client.change("P", first.registration_id, moved)
+    assert changed.request.instance == "urn:uuid:3"
+
+
+async def test_what_servers_still_keep_counts_in_the_limits(new_client: NewClient) -> None:
+    sip = ScriptedBinder(
+        "OTA-SIP", default=True, answers=[Up("kept")] * 8, withdrawals=[Refused()] * 8
+    )
+    client = await new_client(ClientLimits(per_user=3), binders=[sip])
+    for number in range(3):
+        one = await client.register("P", RegistrationRequest(f"x:{number}"))
+        await asyncio.sleep(0)
+        ended = await client.deregister("P", one.registration_id)
+        assert ended.state is RegistrationState.DEREGISTERING
+    with pytest.raises(RegistrationRejected) as caught:
+        await client.register("P", RegistrationRequest("x:y"))
+    assert caught.value.cause is Reason.LIMIT_EXCEEDED
+
+
+async def test_server_of_old_ways_is_told_though_it_refuses_at_first(
+    new_client: NewClient,
+) -> None:
+    """CAI-49 for an update that leaves a server; on disk under an id of its own."""
+    sip = ScriptedBinder("OTA-SIP", answers=[Up("kept")], withdrawals=[Refused()])
+    http = SharedBearers("OTA-HTTP", ["TCP/IP"])
+    http.up("TCP/IP", "here")
+    client = await new_client(binders=[sip, http])
+    by_sip = RegistrationRequest(WML, profiles=(ConnectionProfile(protocol="OTA-SIP"),))
+    await client.register("P", by_sip)
+    await asyncio.sleep(0)
+    by_http = RegistrationRequest(WML, profiles=(ConnectionProfile(protocol="OTA-HTTP"),))
+    await client.register("P", by_http)
+    kept = {one.owner: one.state for one in await client._store.registrations()}
+    assert kept["client"] is RegistrationState.DEREGISTERING
+    assert [one.request for one in client.registrations("P")] == [by_http]
+    await client.close()
+    again = await new_client(binders=[sip, http])
+    await until(lambda: len(sip.withdrawn) == 2 and len(again.all_registrations()) == 1)
+    assert [one.owner for one in await again._store.registrations()] == ["P"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -118,10 +118,15 @@ class Registrations:
         """End a registration, and wait for the end; ``force`` of the request leaves servers out."""
         force = flag(request, "force")
         ended = await self._client.deregister(owner, registration_id, force=force)
-        position = self._client.status.position
         if not wait_ms or ended.state is not RegistrationState.DEREGISTERING:
             return ended
-        return await self._changed(request, ended, wait_ms, position)
+        # Its servers may have answered meanwhile.
+        position = self._client.status.position
+        known = {one.registration_id: one for one in self._client.registrations(owner)}
+        now = known.get(registration_id, replace(ended, state=RegistrationState.DEREGISTERED))
+        if now.state is not RegistrationState.DEREGISTERING:
+            return now
+        return await self._changed(request, now, wait_ms, position)
 
     def named(self, owner: str, text: str, instance: str | None, parameter: str) -> Registration:
         """Return the registration of ``owner`` for a push application id (CAI-46).
