@@ -337,6 +337,60 @@ async def test_token_that_cannot_be_kept_leaves_no_registration(
     assert client.live_registrations() == []
 
 
+async def test_application_that_gets_no_token_does_not_keep_the_id_from_others(
+    application: ServiceClient, client: PushClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full: neither is the token kept, nor would a registration be forgotten."""
+
+    async def full(*_: object) -> None:
+        raise ClientStoreError("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client._store, "keep_token", full)
+        patched.setattr(client._store, "forget", full)
+        with pytest.raises(ServicePointError):
+            await application.register(REQUEST)
+    assert await client._store.registrations() == []
+    await client.register("in-process", RegistrationRequest(WML))
+
+
+async def test_registration_is_written_when_its_token_is(
+    application: ServiceClient, client: PushClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash between the two costs an unused token, and no push application id."""
+    keep, tokens = client._store.keep, []
+
+    async def noting(*given: Any) -> None:
+        tokens.extend(await rows(client, "SELECT uid FROM token"))
+        await keep(*given)
+
+    monkeypatch.setattr(client._store, "keep", noting)
+    await application.register(REQUEST)
+    assert tokens[0] == (os.getuid(),)
+
+
+async def test_rejected_registration_leaves_no_token(
+    application: ServiceClient, client: PushClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise ClientStoreError("disk full")
+
+    await client.register("in-process", RegistrationRequest(WML))
+    with pytest.raises(ServicePointError) as caught:
+        await application.register(REQUEST)
+    assert caught.value.cause == "already_registered"
+    assert await rows(client, "SELECT uid FROM token") == []
+    monkeypatch.setattr(client._store, "forget_token", full)
+    with pytest.raises(ServicePointError) as caught:
+        await application.register(REQUEST)
+    assert caught.value.cause == "already_registered"
+    assert application.token is None
+
+
+async def rows(client: PushClient, statement: str) -> list[Any]:
+    return await client._store.file.run(lambda connection: connection.execute(statement).fetchall())
+
+
 async def test_client_of_service_point_says_when_nobody_is_there(tmp_path: Path) -> None:
     async with ServiceClient(tmp_path / "nobody.sock") as application:
         with pytest.raises(ServicePointAwayError):
