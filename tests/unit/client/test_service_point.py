@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import stat
@@ -297,6 +298,35 @@ async def test_event_of_reader_that_hung_up_goes_to_next_reader(
     assert event is not None
     await application.accept(event["id"])
     assert await push == PoConfirmedPushRes("1")
+
+
+async def test_events_that_an_error_kept_from_their_reader_are_next_again(
+    application: ServiceClient, client: PushClient, link: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of two cannot be handed out, so the caller hears of an error, and of no event."""
+    asked = REQUEST | {"max_outstanding": 3, "delivery": "at_most_once"}
+    registration = await application.register(asked)
+    answers = [link.push(push_id=f"{number}", body=b"%d" % number) for number in range(3)]
+    entry = client._registry.get(registration["id"])
+    await until(lambda: len(entry.mailbox._waiting) == len(answers))
+    mark_seen, marked = client._store.mark_seen, []
+
+    async def full_at_second(*given: Any) -> None:
+        marked.append(given)
+        if len(marked) == 2:
+            raise ClientStoreError("disk full")
+        await mark_seen(*given)
+
+    monkeypatch.setattr(client._store, "mark_seen", full_at_second)
+    with pytest.raises(ServicePointError):
+        await application.next_events(registration["id"], 3)
+    assert entry.mailbox.outstanding == 0
+    for answer in answers:
+        event = await application.next_event(registration["id"], 10)
+        assert event is not None
+        await application.accept(event["id"])
+        assert await answer == PoConfirmedPushRes(answer.result().reference)
+        assert base64.b64decode(event["content_b64"]) == b"%d" % answers.index(answer)
 
 
 async def test_two_readers_get_one_event_once(application: ServiceClient, link: Any) -> None:
