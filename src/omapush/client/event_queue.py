@@ -184,12 +184,19 @@ class EventQueue:
         task.add_done_callback(lambda done: _ended(queue, kept, done))
 
     async def _serve(self, queue: _OfRegistration, kept: Kept) -> None:
-        """Hand a push over until it is answered or has expired."""
+        """Hand a push over until it is answered or has expired.
+
+        After a fault of ours it keeps its place, on disk too, and comes again after a restart.
+        """
         expiry = asyncio.ensure_future(self._wait(max(kept.expires - self._clock(), 0)))
         work = asyncio.create_task(self._attempts(queue, kept))
         try:
             await asyncio.wait({work, expiry}, return_when=asyncio.FIRST_COMPLETED)
-            expired = not work.done()
+            broke = work.done() and work.exception() is not None
+            if broke:
+                log.error("event_stuck", event_id=kept.event_id, exc_info=work.exception())
+                await expiry
+            expired = broke or not work.done()
         finally:
             expiry.cancel()
             await _cancelled([work])

@@ -96,6 +96,22 @@ CREATE TABLE quarantine (
 """``trusted_source`` and ``management_object`` hold device lists by origin, and the Push MO, its
 nodes in the order of the tree."""
 
+MAX_FREE_TOKENS = 256
+"""Tokens of one user that are kept though they hold no registration."""
+# The owner of a registration names the token, see the service access point.
+_DROP_FREE_TOKENS = """
+DELETE FROM token WHERE token_hash IN (
+    SELECT token_hash FROM (
+        SELECT token_hash, uid, created,
+            row_number() OVER (PARTITION BY uid ORDER BY created DESC) AS place
+        FROM token
+        WHERE 'uid:' || uid || '/' || substr(token_hash, 1, 32)
+            NOT IN (SELECT owner FROM registration)
+    )
+    WHERE created <= ? OR (uid = ? AND place >= ?)
+)
+"""
+
 
 class ClientStoreError(OmapushError):
     """The client's file cannot be used."""
@@ -221,19 +237,23 @@ class ClientStore:
         await self.file.transaction(forget)
 
     async def keep_token(self, token_hash: str, uid: int, now: Instant) -> None:
-        """Remember an application token by its hash; forget old ones that hold no registration."""
+        """Remember an application token by its hash.
+
+        Of those that hold no registration, the old ones are forgotten, and all but the user's
+        newest :data:`MAX_FREE_TOKENS`, with this one.
+        """
 
         def keep(connection: sqlite3.Connection) -> None:
-            # The owner of a registration names the token, see the service access point.
-            connection.execute(
-                "DELETE FROM token WHERE created <= ? AND 'uid:' || uid || '/' ||"
-                " substr(token_hash, 1, 32) NOT IN (SELECT owner FROM registration)",
-                (now - DAY_MS,),
-            )
+            earliest = now - DAY_MS
+            connection.execute(_DROP_FREE_TOKENS, (earliest, uid, MAX_FREE_TOKENS))
             values = (token_hash, uid, now)
             connection.execute("INSERT OR REPLACE INTO token VALUES (?, ?, ?)", values)
 
         await self.file.transaction(keep)
+
+    async def forget_token(self, token_hash: str) -> None:
+        """Forget an application token."""
+        await self._execute("DELETE FROM token WHERE token_hash = ?", (token_hash,))
 
     async def has_token(self, token_hash: str, uid: int) -> bool:
         """Whether this token was given to an application of this user."""

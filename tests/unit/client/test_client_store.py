@@ -15,7 +15,7 @@ from omapush.cai.model import (
     RegistrationRequest,
     RegistrationState,
 )
-from omapush.client.store import SCHEMA, ClientStore, ClientStoreError
+from omapush.client.store import MAX_FREE_TOKENS, SCHEMA, ClientStore, ClientStoreError
 from omapush.core.instants import DAY_MS, Instant, later
 
 NOW = Instant(1_700_000_000_000)
@@ -105,6 +105,29 @@ async def test_token_is_its_users_and_outlives_a_day_only_with_a_registration(
     await store.keep_token("c" * 64, 1_000, later(NOW, DAY_MS))
     assert await store.has_token(HASH, 1_000)
     assert not await store.has_token("b" * 64, 1_000)
+    await store.close()
+
+
+async def test_user_has_no_more_tokens_without_registration_than_the_limit(
+    tmp_path: Path,
+) -> None:
+    store = await opened(tmp_path / "c.db")
+    hashes = [f"{number:064x}"[::-1] for number in range(MAX_FREE_TOKENS + 3)]
+    await store.keep(registration(owner=f"uid:1000/{hashes[0][:32]}"))
+    await store.keep_token("f" * 64, 1_001, NOW)
+    for number, one in enumerate(hashes):
+        await store.keep_token(one, 1_000, later(NOW, number))
+    known = [one for one in hashes if await store.has_token(one, 1_000)]
+    assert known == [hashes[0], *hashes[-MAX_FREE_TOKENS:]]
+    assert await store.has_token("f" * 64, 1_001)  # nobody takes another user's places
+    await store.close()
+
+
+async def test_token_is_forgotten(tmp_path: Path) -> None:
+    store = await opened(tmp_path / "c.db")
+    await store.keep_token(HASH, 1_000, NOW)
+    await store.forget_token(HASH)
+    assert not await store.has_token(HASH, 1_000)
     await store.close()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from omapush.cai.model import (
     Accept,
@@ -178,6 +179,30 @@ async def test_push_that_expires_is_given_up_and_can_be_looked_at(rig: Rig) -> N
     (entry,) = await rig.quarantine.listed()
     assert entry["reason"] == "it has expired"
     assert await rig.mailbox.lease(0) is None
+
+
+async def test_fault_while_a_push_is_handed_over_is_logged_and_the_push_stays(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes again at the next start; if that is too late, it expires like any other."""
+
+    async def broken(*_: object) -> None:
+        raise ValueError("odd")
+
+    with capture_logs() as logs:
+        monkeypatch.setattr(rig.events, "read", broken)
+        await rig.put()
+        await until(lambda: logs)
+    (entry,) = logs
+    assert (entry["event"], entry["event_id"]) == ("event_stuck", "r1.1")
+    assert str(entry["exc_info"]) == "odd"
+    assert rig.queue.waiting("r1") == 1  # it counts as long as it is on disk
+    (kept,) = await rig.events.all()
+    assert kept.event_id == "r1.1"
+    monkeypatch.undo()
+    rig.clock.advance(DAY_MS)
+    await until(lambda: not rig.queue.waiting("r1"))
+    assert await rig.events.all() == []
 
 
 async def test_refused_push_is_given_up_with_the_reason(rig: Rig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import stat
@@ -299,6 +300,35 @@ async def test_event_of_reader_that_hung_up_goes_to_next_reader(
     assert await push == PoConfirmedPushRes("1")
 
 
+async def test_events_that_an_error_kept_from_their_reader_are_next_again(
+    application: ServiceClient, client: PushClient, link: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of two cannot be handed out, so the caller hears of an error, and of no event."""
+    asked = REQUEST | {"max_outstanding": 3, "delivery": "at_most_once"}
+    registration = await application.register(asked)
+    answers = [link.push(push_id=f"{number}", body=b"%d" % number) for number in range(3)]
+    entry = client._registry.get(registration["id"])
+    await until(lambda: len(entry.mailbox._waiting) == len(answers))
+    mark_seen, marked = client._store.mark_seen, []
+
+    async def full_at_second(*given: Any) -> None:
+        marked.append(given)
+        if len(marked) == 2:
+            raise ClientStoreError("disk full")
+        await mark_seen(*given)
+
+    monkeypatch.setattr(client._store, "mark_seen", full_at_second)
+    with pytest.raises(ServicePointError):
+        await application.next_events(registration["id"], 3)
+    assert entry.mailbox.outstanding == 0
+    for answer in answers:
+        event = await application.next_event(registration["id"], 10)
+        assert event is not None
+        await application.accept(event["id"])
+        assert await answer == PoConfirmedPushRes(answer.result().reference)
+        assert base64.b64decode(event["content_b64"]) == b"%d" % answers.index(answer)
+
+
 async def test_two_readers_get_one_event_once(application: ServiceClient, link: Any) -> None:
     """IF-T4"""
     registration = await application.register(REQUEST)
@@ -335,6 +365,60 @@ async def test_token_that_cannot_be_kept_leaves_no_registration(
     assert (caught.value.status, caught.value.cause) == (500, "internal_error")
     assert "disk" not in str(caught.value)
     assert client.live_registrations() == []
+
+
+async def test_application_that_gets_no_token_does_not_keep_the_id_from_others(
+    application: ServiceClient, client: PushClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full: neither is the token kept, nor would a registration be forgotten."""
+
+    async def full(*_: object) -> None:
+        raise ClientStoreError("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client._store, "keep_token", full)
+        patched.setattr(client._store, "forget", full)
+        with pytest.raises(ServicePointError):
+            await application.register(REQUEST)
+    assert await client._store.registrations() == []
+    await client.register("in-process", RegistrationRequest(WML))
+
+
+async def test_registration_is_written_when_its_token_is(
+    application: ServiceClient, client: PushClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash between the two costs an unused token, and no push application id."""
+    keep, tokens = client._store.keep, []
+
+    async def noting(*given: Any) -> None:
+        tokens.extend(await rows(client, "SELECT uid FROM token"))
+        await keep(*given)
+
+    monkeypatch.setattr(client._store, "keep", noting)
+    await application.register(REQUEST)
+    assert tokens[0] == (os.getuid(),)
+
+
+async def test_rejected_registration_leaves_no_token(
+    application: ServiceClient, client: PushClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise ClientStoreError("disk full")
+
+    await client.register("in-process", RegistrationRequest(WML))
+    with pytest.raises(ServicePointError) as caught:
+        await application.register(REQUEST)
+    assert caught.value.cause == "already_registered"
+    assert await rows(client, "SELECT uid FROM token") == []
+    monkeypatch.setattr(client._store, "forget_token", full)
+    with pytest.raises(ServicePointError) as caught:
+        await application.register(REQUEST)
+    assert caught.value.cause == "already_registered"
+    assert application.token is None
+
+
+async def rows(client: PushClient, statement: str) -> list[Any]:
+    return await client._store.file.run(lambda connection: connection.execute(statement).fetchall())
 
 
 async def test_client_of_service_point_says_when_nobody_is_there(tmp_path: Path) -> None:

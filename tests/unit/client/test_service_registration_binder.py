@@ -31,10 +31,14 @@ from omapush.client.service_registration.binder import (
     ServiceRegistrationBinder,
     ServiceRegistrationSettings,
 )
-from omapush.client.service_registration.procedure import ServiceRegistrationClient
+from omapush.client.service_registration.procedure import Registered, ServiceRegistrationClient
 from omapush.core.instants import SECOND_MS, Instant, later
 from omapush.ota.interface import ClientCapabilities
-from omapush.ota.service_registration import RegisteredProfile, ServiceRegistration
+from omapush.ota.service_registration import (
+    RegisteredProfile,
+    ServiceRegistration,
+    ServiceRegistrationRequest,
+)
 from omapush.testing.registration_server import (
     RegistrationServer,
     running_registration_server,
@@ -251,6 +255,98 @@ async def test_registration_is_bound_by_every_profile_that_the_service_answers(
         assert json.loads(listener.kept)["location"].endswith("/registrations/r1")
     assert scene.http.holds[0].closed
     assert list(scene.server.registrations) == ["r1"]  # the server is not told by closing
+
+
+class SlowAnswers(ServiceRegistrationClient):
+    """The push service registers at once, and its answer is on the way until it may arrive."""
+
+    def __init__(self) -> None:
+        super().__init__(LOOPBACK_POLICY, 10_000)
+        self.registered = asyncio.Event()
+        self.may_arrive = asyncio.Event()
+
+    async def register(self, url: str, request: ServiceRegistrationRequest) -> Registered:
+        answer = await super().register(url, request)
+        self.registered.set()
+        await self.may_arrive.wait()
+        return answer
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not is_so():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.001)
+
+
+async def test_registration_that_ends_before_the_server_answers_is_ended_there(
+    scene: Scene,
+) -> None:
+    """Nobody else ever gets to know its location."""
+    scene.client = slow = SlowAnswers()
+    binder, listener = scene.binder(), Listener()
+    hold = binder.begin(scene.registration(), ConnectionProfile(), listener, "")
+    await slow.registered.wait()
+    await hold.close()
+    assert list(scene.server.registrations) == ["r1"]
+    slow.may_arrive.set()
+    await until(lambda: scene.server.ended)
+    assert scene.server.ended == ["r1"]
+    assert (listener.bindings, listener.kept) == ([], "")
+    await binder.close()
+
+
+async def test_client_that_stops_ends_what_was_under_way_first(scene: Scene) -> None:
+    scene.client = slow = SlowAnswers()
+    binder = scene.binder()
+    hold = binder.begin(scene.registration(), ConnectionProfile(), Listener(), "")
+    await slow.registered.wait()
+    await hold.close()
+    slow.may_arrive.set()
+    await binder.close()
+    assert scene.server.ended == ["r1"]
+
+
+async def test_client_that_stops_waits_for_no_answer_too_long(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("omapush.client.service_registration.binder.CLOSING_MS", 1)
+    scene.client = slow = SlowAnswers()
+    binder = scene.binder()
+    hold = binder.begin(scene.registration(), ConnectionProfile(), Listener(), "")
+    await slow.registered.wait()
+    await hold.close()
+    await binder.close()
+    assert scene.server.ended == []
+
+
+async def test_requests_left_over_are_bounded(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("omapush.client.service_registration.binder.MAX_LEFT_OVER", 1)
+    scene.client = slow = SlowAnswers()
+    binder = scene.binder()
+    for _ in range(2):
+        slow.registered.clear()
+        hold = binder.begin(scene.registration(), ConnectionProfile(), Listener(), "")
+        await slow.registered.wait()
+        await hold.close()
+    slow.may_arrive.set()
+    await binder.close()
+    assert scene.server.ended == ["r1"]
+
+
+async def test_refresh_under_way_leaves_the_registration_to_who_keeps_it(scene: Scene) -> None:
+    """The client stops, and takes the registration up again at its next start (CAI-44)."""
+    async with scene.begun() as (_, listener):
+        await listener.until(lambda: len(listener.bindings) == 2)
+    scene.client = slow = SlowAnswers()
+    binder = scene.binder()
+    hold = binder.begin(scene.registration(), ConnectionProfile(), Listener(), listener.kept)
+    await slow.registered.wait()
+    await hold.close()
+    slow.may_arrive.set()
+    await binder.close()
+    assert list(scene.server.registrations) == ["r1"]
 
 
 async def test_service_of_an_application_has_a_scope_of_its_own(scene: Scene) -> None:

@@ -62,6 +62,10 @@ class Callers:
             self._given += 1
             self._known.clear()
 
+    async def take_back(self, token: str) -> None:
+        """Forget a token that was given and never told. :raises ClientStoreError: it stays."""
+        await self._store.forget_token(_hash(token))
+
     async def _is_known(self, uid: int, hashed: str) -> bool:
         owner = _owner(uid, hashed)
         if owner in self._known:

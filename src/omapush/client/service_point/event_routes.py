@@ -1,13 +1,13 @@
 """Event delivery at the service access point: pushes are asked for, fetched and answered (CAI 5.3).
 
 An event that is handed out is leased to the caller until its deadline. One whose caller hangs up
-before it was written is the next one again.
+before it was written, or is answered with an error, is the next one again.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -58,17 +58,25 @@ class Events:
         if first is None:
             return JSONResponse([])
         events = [first]
-        while len(events) < most:
-            event = await self._client.next_event(owner, registration_id, 0)
-            if event is None:
-                break
-            events.append(event)
-        if await request.is_disconnected():
-            # Who asked hung up meanwhile; the next one who asks gets them, in their order.
-            for event in reversed(events):
-                await released(self._client, owner, event)
-            return JSONResponse([])
-        return JSONResponse([self._members(event) for event in events])
+        try:
+            while len(events) < most:
+                event = await self._client.next_event(owner, registration_id, 0)
+                if event is None:
+                    break
+                events.append(event)
+            if not await request.is_disconnected():
+                return JSONResponse([self._members(event) for event in events])
+        except BaseException:
+            await self._give_back(owner, events)
+            raise
+        # Who asked hung up meanwhile.
+        await self._give_back(owner, events)
+        return JSONResponse([])
+
+    async def _give_back(self, owner: str, events: Sequence[PushEvent]) -> None:
+        """Let the next one who asks get them, in their order."""
+        for event in reversed(events):
+            await released(self._client, owner, event)
 
     async def content(self, request: Request) -> Response:
         """Give the content of an event, octet for octet."""

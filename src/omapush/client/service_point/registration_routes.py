@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -30,7 +32,7 @@ from omapush.client.service_point.requests import (
 )
 from omapush.client.store import ClientStoreError
 from omapush.content.application_id import ApplicationId
-from omapush.core.errors import DecodeError
+from omapush.core.errors import DecodeError, OmapushError
 from omapush.core.instants import Instant
 
 
@@ -66,6 +68,8 @@ class Registrations:
         self._waiting = waiting
         self._clock = clock
         self._trust_application_id = trust_application_id
+        # One at a time, so that no new token makes room for others before it is used.
+        self._giving = asyncio.Lock()
 
     async def register(self, request: Request, asked: RegistrationRequest, wait_ms: int) -> Taken:
         """Register for who calls, and wait until the registration is no longer pending.
@@ -75,14 +79,15 @@ class Registrations:
         """
         token = None
         owner = await self._callers.owner_if_told(request)
-        if owner is None:
+        if owner is not None:
+            before = {one.registration_id for one in self._client.registrations(owner)}
+            registration = await self._client.register(owner, asked)
+            known = registration.registration_id in before
+        else:
             token = self._callers.new_token()
-            owner = self._namesake(request, asked) or owner_of(uid_of(request), token)
-        before = {one.registration_id for one in self._client.registrations(owner)}
-        registration = await self._client.register(owner, asked)
-        known = registration.registration_id in before
-        if token is not None:
-            owner = await self._give(request, registration, token, known=known)
+            owner = owner_of(uid_of(request), token)
+            async with self._giving:
+                registration, known = await self._register_with(request, asked, token)
         try:
             if wait_ms:
                 registration = await self.no_longer_pending(request, owner, registration, wait_ms)
@@ -168,20 +173,41 @@ class Registrations:
                 return one.owner
         return None
 
-    async def _give(
-        self, request: Request, registration: Registration, token: str, *, known: bool
-    ) -> str:
-        """Make the token good for the application's registrations, before it is told."""
+    async def _register_with(
+        self, request: Request, asked: RegistrationRequest, token: str
+    ) -> tuple[Registration, bool]:
+        """Register for the application that is to have a new token; tell whether it was known.
+
+        The token is good first: a registration whose token is lost could be used by nobody, and
+        would keep its push application id from everybody else.
+        """
         uid = uid_of(request)
         owner = owner_of(uid, token)
+        await self._callers.give(uid, token, self._clock())
         try:
-            await self._callers.give(uid, token, self._clock())
-            await self._client.change_owner(registration.owner, owner)
-        except ClientStoreError:
-            if not known:  # without its token nobody could ever use the registration
-                await self._client.deregister(registration.owner, registration.registration_id)
+            namesake = self._namesake(request, asked)
+            if namesake is None:
+                return await self._client.register(owner, asked), False
+            return await self._taken_over(namesake, owner, asked)
+        except OmapushError:
+            with contextlib.suppress(ClientStoreError):  # then it goes after a day
+                await self._callers.take_back(token)
             raise
-        return owner
+
+    async def _taken_over(
+        self, namesake: str, owner: str, asked: RegistrationRequest
+    ) -> tuple[Registration, bool]:
+        """Register for ``namesake``, and give all that it has to ``owner``."""
+        before = {one.registration_id for one in self._client.registrations(namesake)}
+        registration = await self._client.register(namesake, asked)
+        known = registration.registration_id in before
+        try:
+            await self._client.change_owner(namesake, owner)
+        except ClientStoreError:
+            if not known:
+                await self._client.deregister(namesake, registration.registration_id)
+            raise
+        return registration, known
 
 
 class _Requests:

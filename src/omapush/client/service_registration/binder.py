@@ -19,6 +19,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import structlog
+
 from omapush.cai.model import (
     Binding,
     BindingState,
@@ -59,7 +61,14 @@ from omapush.ota.service_registration import ServiceRegistrationRequest
 from omapush.web.policy import TargetForbiddenError
 
 SCOPE = "service registration"
+MAX_LEFT_OVER = 64
+"""Requests at a time that come to their end though their registrations have ended."""
+CLOSING_MS = 5 * SECOND_MS
+"""How long they may take when the client stops."""
+
 _PARAMETER = "registration_uri"
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,7 @@ class ServiceRegistrationBinder:
         self._binders = tuple(binders)
         self._settings = settings
         self._timing = Timing(clock, pause)
+        self._left_over: set[asyncio.Task[None]] = set()
 
     @property
     def protocol(self) -> str:
@@ -186,7 +196,16 @@ class ServiceRegistrationBinder:
             raise failure
 
     async def close(self) -> None:
-        """Close connections to push services; holds are closed by whoever began them."""
+        """Close connections to push services; holds are closed by whoever began them.
+
+        What they left over is given a little time to end.
+        """
+        if self._left_over:
+            await asyncio.wait(self._left_over, timeout=CLOSING_MS / SECOND_MS)
+        left = tuple(self._left_over)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
         await self._client.close()
 
     # -- for service_registration_hold --
@@ -225,6 +244,29 @@ class ServiceRegistrationBinder:
         if served and registration.push_application_id not in map(_canonical, served):
             detail = "the push service does not serve this push application id"
             raise ServiceRegistrationFailed(Reason.NOT_OFFERED_BY_SERVER, detail)
+
+    def end_left_over(self, request: asyncio.Task[Registered], location: str | None) -> None:
+        """End what a request that nobody waits for any more registers, unless at ``location``.
+
+        :param location: is kept by the agent, who ends it if it is to end.
+        """
+        if len(self._left_over) >= MAX_LEFT_OVER:
+            log.warning("service_registration_abandoned", reason="too many are being ended")
+            request.cancel()
+            return
+        task = asyncio.create_task(self._end_left_over(request, location))
+        self._left_over.add(task)
+        task.add_done_callback(self._left_over.discard)
+
+    async def _end_left_over(self, request: asyncio.Task[Registered], location: str | None) -> None:
+        try:
+            made = (await request).location
+            if made is not None and made != location:
+                await self._client.deregister(made)
+        except ServiceRegistrationFailed as error:
+            log.info("service_registration_left_over", reason=error.cause.value)
+        except Exception:
+            log.exception("service_registration_left_over_broke")
 
     def _uri(self, request: RegistrationRequest) -> str | None:
         if request.registration_uri is not None:

@@ -53,6 +53,9 @@ class RegisteringBinder(Protocol):
     def ways(self, registration: Registration, answer: Registered) -> list[Way]:
         """Return the ways that an answer gives. :raises ServiceRegistrationFailed: none."""
 
+    def end_left_over(self, request: asyncio.Task[Registered], location: str | None) -> None:
+        """End what a request that nobody waits for any more registers, unless at ``location``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -94,7 +97,11 @@ class ServiceRegistrationHold:
             self._woken.set()
 
     async def close(self) -> None:
-        """Leave off on this side; nothing is told any more, and the server is not told either."""
+        """Leave off on this side; nothing is told any more, and the server is not told either.
+
+        A request that is under way comes to its end, since the server may have had it: what it
+        registers is known to nobody else, so the binder ends it.
+        """
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await self._profiles.close()
@@ -144,13 +151,21 @@ class ServiceRegistrationHold:
     async def _ask(self, request: ServiceRegistrationRequest) -> Registered:
         if self._kept.location is not None:
             try:
-                return await self._binder.register(self._kept.location, request)
+                return await self._call(self._kept.location, request)
             except ServiceRegistrationFailed as error:
                 if not error.is_gone:
                     raise
             # The server has forgotten the registration: begin anew.
             self._kept = replace(self._kept, location=None)
-        return await self._binder.register(self._kept.uri, request)
+        return await self._call(self._kept.uri, request)
+
+    async def _call(self, url: str, request: ServiceRegistrationRequest) -> Registered:
+        call = asyncio.create_task(self._binder.register(url, request))
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            self._binder.end_left_over(call, self._kept.location)
+            raise
 
     async def _survives(self, error: ServiceRegistrationFailed) -> bool:
         """Wait until it is time to try again; false: there will be no other attempt."""
