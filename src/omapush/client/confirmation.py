@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -33,8 +34,8 @@ from omapush.cai.model import (
 from omapush.client.conversion import ConversionError, for_application
 from omapush.client.dispatch import Receiver, Refusal, application_of, misfit, receiver_of
 from omapush.client.event_queue import EventQueue
+from omapush.client.mailbox import MAX_EVENTS, Handing, Mailbox
 from omapush.client.mailbox import Delivery as InMailbox
-from omapush.client.mailbox import Handing, Mailbox
 from omapush.client.own_application import OwnApplication, own_application
 from omapush.client.quarantine import Quarantine, log_members, refused_push
 from omapush.client.store import ClientStore, ClientStoreError
@@ -57,7 +58,13 @@ log = structlog.get_logger(__name__)
 REMEMBERED_MS = HOUR_MS
 """How long an accepted push is recognised when it comes again."""
 MAX_AT_WORK = 1_024
-"""Pushes that may be on their way through the client at a time."""
+"""Pushes at a time whose application is still being found.
+
+Those for which it was found count for its registration, up to ``mailbox.MAX_EVENTS`` at a time:
+what waits for one application takes no other's place.
+"""
+MAX_REPETITIONS = 8
+"""Indications of one push from one source, the first among them, that may be under way."""
 
 _STATUS = {
     RejectReason.REFUSED: PushStatus.USERRFS,
@@ -66,6 +73,11 @@ _STATUS = {
     RejectReason.TRY_LATER: PushStatus.USERREQ,
 }
 _NOT_STORED = Refusal(PushStatus.USERDCR, "the client cannot store it")
+_QUEUE_FULL = Refusal(PushStatus.USERDCR, "the application's queue is full")
+
+_Repeated = tuple[str, str | None]
+"""The source of a push, and by what its repetition is recognised."""
+_Counted = TypeVar("_Counted")
 
 
 class Applications(Protocol):
@@ -122,8 +134,10 @@ class Confirmation:
         self._quarantine = quarantine
         self._clock = clock
         self._judge = judge
-        self._at_work: dict[asyncio.Task[ClientRequest], None] = {}
+        self._at_work: dict[asyncio.Task[ClientRequest], _Repeated] = {}
         self._by_key: dict[str, asyncio.Task[Refusal | None]] = {}
+        self._repetitions: Counter[_Repeated] = Counter()
+        self._by_registration: Counter[str] = Counter()
 
     def begin(
         self, link: StreamLink[ClientRequest], push: PoConfirmedPushInd, *, confirmed: bool = True
@@ -132,15 +146,26 @@ class Confirmation:
 
         :param confirmed: the network waits for it.
         """
-        if len(self._at_work) >= MAX_AT_WORK:
-            reason = "too many pushes at a time"
-            refused = refused_push(push, PushStatus.USERDCR, reason, self._clock())
+        key = _key(push)
+        # Whoever knows another's push cannot take the places of its repetitions.
+        repeated = push.source.address, key
+        refusal = self._refusal_at_once(repeated)
+        if refusal is not None:
+            refused = refused_push(push, refusal.status, refusal.reason, self._clock())
             log.warning("push_refused", **log_members(refused))
-            link.request(PoPushAbortReq(push.reference, PushStatus.USERDCR, reason))
+            link.request(PoPushAbortReq(push.reference, refusal.status, refusal.reason))
             return
-        task = asyncio.create_task(self._outcome(push, confirmed=confirmed))
-        self._at_work[task] = None
+        task = asyncio.create_task(self._outcome(push, key, confirmed=confirmed))
+        self._at_work[task] = repeated
+        self._repetitions[repeated] += 1
         task.add_done_callback(lambda done: self._finish(link, done))
+
+    def _refusal_at_once(self, repeated: _Repeated) -> Refusal | None:
+        if repeated[1] is not None and self._repetitions[repeated] >= MAX_REPETITIONS:
+            return Refusal(PushStatus.USERREQ, "the same push is under way")
+        if len(self._at_work) - self._by_registration.total() >= MAX_AT_WORK:
+            return Refusal(PushStatus.USERDCR, "too many pushes at a time")
+        return None
 
     async def answered(self, mailbox: Mailbox, event_id: str, answer: Answer) -> None:
         """Give an application's answer; returns when it has taken effect.
@@ -160,14 +185,16 @@ class Confirmation:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _finish(self, link: StreamLink[ClientRequest], task: asyncio.Task[ClientRequest]) -> None:
-        self._at_work.pop(task, None)
+        _less(self._repetitions, self._at_work.pop(task))
         if not task.cancelled():
             link.request(task.result())
 
-    async def _outcome(self, push: PoConfirmedPushInd, *, confirmed: bool) -> ClientRequest:
+    async def _outcome(
+        self, push: PoConfirmedPushInd, key: str | None, *, confirmed: bool
+    ) -> ClientRequest:
         """Return the answer to one indication."""
         try:
-            refusal = await self._deliver(push, confirmed=confirmed)
+            refusal = await self._deliver(push, key, confirmed=confirmed)
         except OmapushError as error:
             log.error("push_failed", push_id=push.push_id, reason=str(error))
             refusal = _NOT_STORED
@@ -182,7 +209,9 @@ class Confirmation:
         self._quarantine.note(refused)
         return PoPushAbortReq(push.reference, status, reason)
 
-    async def _deliver(self, push: PoConfirmedPushInd, *, confirmed: bool) -> Refusal | None:
+    async def _deliver(
+        self, push: PoConfirmedPushInd, key: str | None, *, confirmed: bool
+    ) -> Refusal | None:
         """Bring a push to its application once, however often it comes.
 
         Each indication is judged by its own source; only then repetitions share the work.
@@ -190,7 +219,6 @@ class Confirmation:
         own = own_application(push, self._own)
         if own is not None:
             return await self._for_client_itself(push, own)
-        key = _key(push)
         chosen = await self._choose(push)
         if isinstance(chosen, Refusal):
             # Taken before, though the application may have gone since.
@@ -198,6 +226,18 @@ class Confirmation:
             return None if seen else chosen
         registration, trust = chosen
         accepted = _Accepted(push, registration, trust, key, confirmed)
+        held = registration.registration_id
+        if self._by_registration[held] >= MAX_EVENTS:
+            return _QUEUE_FULL
+        self._by_registration[held] += 1
+        try:
+            return await self._once(accepted)
+        finally:
+            _less(self._by_registration, held)
+
+    async def _once(self, accepted: _Accepted) -> Refusal | None:
+        """Hand a push over, or share in the outcome where that is done already."""
+        key = accepted.key
         if key is None:
             return await self._hand_over(accepted)
         task = self._by_key.get(key)
@@ -259,7 +299,7 @@ class Confirmation:
         if handed is not None and await self._store.has_seen(handed, self._clock()):
             return Refusal(PushStatus.USERRFS, "the application has had it, and wants it once")
         if mailbox is None or not mailbox.has_room(len(message.body)):
-            return Refusal(PushStatus.USERDCR, "the application's queue is full")
+            return _QUEUE_FULL
         return await self._settled(mailbox, event, accepted)
 
     async def _keep(self, accepted: _Accepted, event: PushEvent) -> Refusal | None:
@@ -276,7 +316,7 @@ class Confirmation:
             return None
         if not self._applications.is_registered(event.registration_id):
             return Refusal(PushStatus.USERPND, "the application has deregistered")
-        return Refusal(PushStatus.USERDCR, "the application's queue is full")
+        return _QUEUE_FULL
 
     async def _settled(
         self, mailbox: Mailbox, event: PushEvent, accepted: _Accepted
@@ -366,6 +406,13 @@ def _handed_key(accepted: _Accepted) -> str | None:
     """Return under what it is remembered that the application has had a push, if it matters."""
     once = accepted.registration.request.delivery is Delivery.AT_MOST_ONCE
     return f"{accepted.key} handed" if once and accepted.key is not None else None
+
+
+def _less(counts: Counter[_Counted], name: _Counted) -> None:
+    """Count one less; nothing is left of what is at none."""
+    counts[name] -= 1
+    if not counts[name]:
+        del counts[name]
 
 
 def _key(push: PoConfirmedPushInd) -> str | None:

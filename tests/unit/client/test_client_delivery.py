@@ -18,11 +18,12 @@ from omapush.cai.model import (
     RegistrationRequest,
     Reject,
     RejectReason,
+    Trust,
     WhitelistEntry,
 )
 from omapush.client import mailbox
-from omapush.client.agent import ClientLimits, PushClient
-from omapush.client.confirmation import REMEMBERED_MS
+from omapush.client.agent import ClientLimits, ClientRules, PushClient
+from omapush.client.confirmation import MAX_AT_WORK, MAX_REPETITIONS, REMEMBERED_MS
 from omapush.client.store import ClientStoreError
 from omapush.client.trust.whitelist import read_entries
 from omapush.ota.interface import (
@@ -494,12 +495,90 @@ async def test_acceptance_that_cannot_be_kept_is_told_to_both_sides(
     assert await status_of(again) is None
 
 
+class SlowJudge:
+    """Trusts everybody, when it may."""
+
+    def __init__(self) -> None:
+        self.may_judge = asyncio.Event()
+
+    async def judge(self, *_: object) -> Trust:
+        await self.may_judge.wait()
+        return Trust()
+
+
 async def test_client_takes_no_more_pushes_at_a_time_than_its_limit(
-    client: PushClient, link: Any, monkeypatch: pytest.MonkeyPatch
+    new_client: NewClient, new_link: NewLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("omapush.client.confirmation.MAX_AT_WORK", 1)
-    held = await client.register_application(WML)
+    judge = SlowJudge()
+    client = await new_client(rules=ClientRules(judge=judge))
+    link = new_link(client)
+    await client.register_application(WML, handler=accept)
     first = link.push()
     assert await status_of(link.push()) is PushStatus.USERDCR
-    await (await anext(held.events())).accept()
+    judge.may_judge.set()
     assert await status_of(first) is None
+
+
+async def test_repetitions_of_one_push_take_no_other_push_its_place(
+    client: PushClient, link: Any
+) -> None:
+    held = await client.register_application(WML)
+    await client.register_application(MMS, handler=accept)
+    pushes = [link.push(push_id="same") for _ in range(MAX_AT_WORK)]
+    assert await status_of(link.push(MMS, push_id="other")) is None
+    again = [await status_of(one) for one in pushes[MAX_REPETITIONS:]]
+    assert set(again) == {PushStatus.USERREQ}
+    await (await anext(held.events())).accept()
+    first = [await status_of(one) for one in pushes[:MAX_REPETITIONS]]
+    assert first == [None] * MAX_REPETITIONS
+    assert await status_of(link.push(push_id="same")) is None
+
+
+async def test_repetitions_from_elsewhere_take_no_repetition_its_place(
+    client: PushClient, link: Any
+) -> None:
+    """Who sends the same push from another address may be a stranger."""
+    held = await client.register_application(WML)
+    for _ in range(MAX_REPETITIONS):
+        link.push(push_id="same", source="192.0.2.66")
+    push = link.push(push_id="same")
+    await (await anext(held.events())).accept()
+    assert await status_of(push) is None
+
+
+async def test_slow_applications_take_no_other_its_place(
+    client: PushClient, link: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("omapush.client.confirmation.MAX_AT_WORK", mailbox.MAX_EVENTS)
+    ids = [f"x-a:{number}" for number in range(3)]
+    slow = [await client.register_application(one, owner=one) for one in ids]
+    await client.register_application(MMS, handler=accept, owner="quick")
+    full = []
+    for application, one in zip(ids, slow, strict=True):
+        pushes = [link.push(application) for _ in range(mailbox.MAX_EVENTS)]
+        waiting = client._registry.get(one.registration_id).mailbox._waiting
+        await until(lambda found=waiting: len(found) == mailbox.MAX_EVENTS)
+        assert not any(push.done() for push in pushes)
+        full.append(await status_of(link.push(application)))
+    assert full == [PushStatus.USERDCR] * len(slow)
+    assert await status_of(link.push(MMS)) is None
+
+
+async def test_repetitions_of_many_pushes_are_bounded_for_one_application(
+    client: PushClient, link: Any
+) -> None:
+    held = await client.register_application(WML)
+    sent = [link.push(push_id=f"{n}") for n in range(mailbox.MAX_EVENTS)]
+    waiting = client._registry.get(held.registration_id).mailbox._waiting
+    await until(lambda: len(waiting) == mailbox.MAX_EVENTS)
+    assert await status_of(link.push(push_id="0")) is PushStatus.USERDCR
+    await held.deregister()
+    assert {await status_of(push) for push in sent} == {PushStatus.USERPND}
+    assert not client._confirmation._by_registration
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not is_so():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.001)
