@@ -19,6 +19,7 @@ from omapush.cai.model import (
     CaiError,
     ConnectionProfile,
     Delivery,
+    EventGone,
     PushEvent,
     Reason,
     Registration,
@@ -197,7 +198,8 @@ def error_members(error: CaiError) -> dict[str, Any]:
         "error": error.cause.value,
         "parameter": error.parameter,
         "detail": error.detail,
-        "retryable": error.cause.retryable,
+        # An answer that came too late does not fare better later.
+        "retryable": error.cause.retryable and not isinstance(error, EventGone),
     }
 
 

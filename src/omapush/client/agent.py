@@ -827,6 +827,7 @@ class PushClient:
         """Forget a registration that has ended."""
         if entry.ending is not None and entry.ending is not asyncio.current_task():
             entry.ending.cancel()
+        entry.registration = replace(entry.registration, bindings=())
         self._change(entry, RegistrationState.DEREGISTERED, None, detail)
         self._registry.remove(entry.registration.registration_id)
 

@@ -236,6 +236,15 @@ class ServiceClient:
         """Return every registration of everybody."""
         return cast("list[Application]", await self._list("/v1/applications"))
 
+    async def end_application(self, registration_id: str, *, force: bool = False) -> Registration:
+        """End a registration whose application cannot, because its token is lost.
+
+        :param force: do not tell servers.
+        """
+        parameters = {"force": "1"} if force else None
+        path = f"/v1/applications/{registration_id}"
+        return _registration(await self._object("DELETE", path, parameters))
+
     async def quarantine(self) -> list[Refused]:
         """Return the pushes that were refused, the newest first."""
         return cast("list[Refused]", await self._list("/v1/quarantine"))

@@ -12,6 +12,7 @@ from omapush.cai.model import (
     Binding,
     CaiError,
     ConnectionProfile,
+    EventGone,
     PushEvent,
     Reason,
     Registration,
@@ -191,6 +192,10 @@ def test_long_content_is_left_out_of_event() -> None:
     members = wire.event_members(event(b"x" * (wire.MAX_INLINE + 1)))
     assert "content_b64" not in members
     assert members["size"] == wire.MAX_INLINE + 1
+
+
+def test_answer_that_came_too_late_is_not_to_be_repeated() -> None:
+    assert wire.error_members(EventGone("over"))["retryable"] is False
 
 
 def test_error_says_whether_to_try_again() -> None:

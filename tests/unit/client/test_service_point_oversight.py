@@ -38,6 +38,20 @@ async def test_own_user_sees_every_application(
     assert found["x-wap-application:mms.ua"]["owner"] == "in-process"
 
 
+async def test_own_user_ends_a_registration_whose_token_is_lost(
+    application: ServiceClient, client: Any
+) -> None:
+    registration = await application.register({"push_application_id": WML})
+    application.token = None
+    ended = await application.end_application(registration["id"])
+    assert (ended["state"], ended["bindings"]) == ("deregistered", [])
+    assert client.live_registrations() == []
+    for force in (False, True):
+        with pytest.raises(ServicePointError) as caught:
+            await application.end_application(registration["id"], force=force)
+        assert (caught.value.status, caught.value.cause) == (404, "not_registered")
+
+
 async def test_own_user_sees_refused_pushes_and_forgets_them(
     application: ServiceClient, link: Any
 ) -> None:

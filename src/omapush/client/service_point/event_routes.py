@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from omapush.cai import wire
-from omapush.cai.model import Accept, Answer, EventGone, PushEvent
+from omapush.cai.model import Accept, Answer, CaiError, EventGone, PushEvent, Reason
 from omapush.client.agent import PushClient
 from omapush.client.service_point.callers import Callers
 from omapush.client.service_point.requests import (
@@ -48,7 +48,10 @@ class Events:
     async def next_ones(self, request: Request) -> Response:
         """Hand out the events that are there; with ``wait``, as soon as there is one."""
         owner = await self._callers.owner(request)
-        registration_id = request.query_params.get("registration", "")
+        registration_id = request.query_params.get("registration")
+        if registration_id is None:
+            detail = "whose events is to be said"
+            raise CaiError(Reason.INVALID_PARAMETER, detail, "registration")
         most = count(request, "max", 1, wire.MAX_OUTSTANDING)
         patience_ms = wait_ms(request)
         first = await self._client.next_event(owner, registration_id, 0)

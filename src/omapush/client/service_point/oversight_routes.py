@@ -9,11 +9,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from omapush.cai import wire
-from omapush.cai.model import Registration
+from omapush.cai.model import DeregistrationRejected, Reason, Registration
 from omapush.client.agent import PushClient
 from omapush.client.quarantine import MAX_ENTRIES
 from omapush.client.service_point.peer_credentials import Handle, for_owner
-from omapush.client.service_point.requests import count, guarded
+from omapush.client.service_point.requests import count, flag, guarded
 from omapush.core.instants import format_utc
 
 
@@ -26,6 +26,7 @@ def oversight_routes(client: PushClient) -> list[Route]:
 
     return [
         route("/v1/applications", requests.applications),
+        route("/v1/applications/{id}", requests.end, "DELETE"),
         route("/v1/quarantine", requests.quarantine),
         route("/v1/quarantine", requests.clear_quarantine, "DELETE"),
     ]
@@ -38,6 +39,16 @@ class _Oversight:
     async def applications(self, _request: Request) -> Response:
         """List every registration of everybody."""
         return JSONResponse([self._members(one) for one in self._client.all_registrations()])
+
+    async def end(self, request: Request) -> Response:
+        """End a registration whose application cannot: its token is lost, or it is gone."""
+        registration_id = request.path_params["id"]
+        for one in self._client.all_registrations():
+            if one.registration_id == registration_id:
+                force = flag(request, "force")
+                ended = await self._client.deregister(one.owner, registration_id, force=force)
+                return JSONResponse(wire.registration_members(ended), 202)
+        raise DeregistrationRejected(Reason.NOT_REGISTERED, "there is no such registration")
 
     async def quarantine(self, request: Request) -> Response:
         """List refused pushes, the newest first."""
