@@ -135,7 +135,7 @@ async def send_all(requests: list[Any], path: Path) -> None:
     transport = httpx2.AsyncHTTPTransport(uds=str(path))
     async with (
         ServiceClient(path) as other,
-        httpx2.AsyncClient(transport=transport, base_url="http://client", trust_env=False) as http,
+        httpx2.AsyncClient(transport=transport, trust_env=False) as http,
     ):
         registration = await other.register({"push_application_id": "urn:example:other"})
         known = {"{id}": registration["id"], "{token}": other.token or ""}
@@ -148,7 +148,8 @@ async def send_all(requests: list[Any], path: Path) -> None:
         for method, target, query, headers, body in requests:
             async with http.stream(
                 method,
-                filled(target),
+                # By itself "//x" would name a host.
+                f"http://client{filled(target)}",
                 params={name: filled(value) for name, value in query.items()},
                 headers={name: filled(value) for name, value in headers.items()},
                 content=body,
