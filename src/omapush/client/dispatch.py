@@ -1,8 +1,8 @@
 """Who gets a push, or why nobody does (CAI 5.3, Architecture 5.3.2.1.3.2). Pure.
 
-The order of the checks: the form of the push, the device's whitelist, the application, the
-application's whitelist and contact points, its types. A content type that has two written forms is
-taken in either when the application takes one (``conversion``).
+The form of the push, the application and the way that leads to it, and its types; whose pushes are
+taken is judged by ``trust``. A content type that has two written forms is taken in either when the
+application takes one (``conversion``).
 """
 
 from __future__ import annotations
@@ -13,12 +13,6 @@ from dataclasses import dataclass
 from omapush.cai.model import ConnectionProfile, Registration
 from omapush.client.binding.binder import SHARED
 from omapush.client.conversion import takes
-from omapush.client.trust.whitelist import (
-    Source,
-    admits,
-    contact_points_of,
-    sources_of,
-)
 from omapush.content.application_id import ANY_APPLICATION, REGISTRY, ApplicationId
 from omapush.core.errors import DecodeError
 from omapush.ota.interface import PoConfirmedPushInd, PushSource, PushStatus
@@ -120,22 +114,4 @@ def misfit(
     media_type = push.message.media_type
     if not takes(found.request, media_type):
         return Refusal(PushStatus.USERDCU, f"the application does not take {media_type}")
-    return None
-
-
-def stranger(
-    push: PoConfirmedPushInd, found: Registration | None, device_list: tuple[Source, ...] | None
-) -> Refusal | None:
-    """Return the refusal of a source not trusted, or not the one that the application expects.
-
-    Where no application is registered the device's list counts as well: a stranger does not learn
-    which applications there are.
-    """
-    source, media_type = push.source, push.message.media_type
-    own = sources_of(found.request) if found is not None else ()
-    if not admits(device_list, own, source, media_type):
-        return Refusal(PushStatus.USERRFS, "the source is not on the whitelist")
-    expected = contact_points_of(found.request) if found is not None else ()
-    if expected and not admits((), expected, source, media_type):
-        return Refusal(PushStatus.USERRFS, "the source is not the contact point")
     return None

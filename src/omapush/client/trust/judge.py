@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from omapush.cai.model import Registration, Trust
-from omapush.client.dispatch import Refusal, stranger
-from omapush.client.trust.whitelist import Source
+from omapush.client.dispatch import Refusal
+from omapush.client.trust.whitelist import Source, admits, contact_points_of, sources_of
 from omapush.content.application_id import ApplicationId
-from omapush.ota.interface import PoConfirmedPushInd, PushFlag
+from omapush.ota.interface import PoConfirmedPushInd, PushFlag, PushStatus
 
 
 class SourceJudge(Protocol):
@@ -44,7 +44,7 @@ class FixedList:
         granted: Sequence[str] = (),
     ) -> Refusal | Trust:
         """Judge by the list and the registration's own."""
-        refusal = stranger(push, found, self._device_list)
+        refusal = _stranger(push, found, self._device_list)
         if refusal is not None:
             return refusal
         own = bool(found is not None and found.request.whitelist)
@@ -53,3 +53,21 @@ class FixedList:
             authenticated=PushFlag.INITIATOR_AUTHENTICATED in push.flags,
             trusted=PushFlag.CONTENT_TRUSTED in push.flags,
         )
+
+
+def _stranger(
+    push: PoConfirmedPushInd, found: Registration | None, device_list: tuple[Source, ...] | None
+) -> Refusal | None:
+    """Return the refusal of a source not trusted, or not the one that the application expects.
+
+    Where no application is registered the device's list counts as well: a stranger does not learn
+    which applications there are.
+    """
+    source, media_type = push.source, push.message.media_type
+    own = sources_of(found.request) if found is not None else ()
+    if not admits(device_list, own, source, media_type):
+        return Refusal(PushStatus.USERRFS, "the source is not on the whitelist")
+    expected = contact_points_of(found.request) if found is not None else ()
+    if expected and not admits((), expected, source, media_type):
+        return Refusal(PushStatus.USERRFS, "the source is not the contact point")
+    return None
