@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -28,8 +29,8 @@ from omapush.client.dispatch import (
     application_of,
     misfit,
     receiver_of,
-    stranger,
 )
+from omapush.client.trust.judge import FixedList
 from omapush.client.trust.whitelist import admits, read_entries
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
@@ -212,7 +213,8 @@ def test_every_push_is_decided_within_the_rules(
         assert application.reason
         return
     chosen = receiver_of(application, push, [Receiver(one) for one in registrations])
-    refusal = stranger(push, chosen, device_list) or misfit(chosen, application, push)
+    verdict = asyncio.run(FixedList(device_list).judge(push, application, chosen))
+    refusal = verdict if isinstance(verdict, Refusal) else misfit(chosen, application, push)
     if refusal is not None:
         assert 234 <= refusal.status <= 238
         assert refusal.reason
