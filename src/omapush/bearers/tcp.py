@@ -31,6 +31,9 @@ IndicationT = TypeVar("IndicationT")
 
 MAX_ADDRESSES = 8
 """Addresses of one name that are dialled: each may take its whole time to fail."""
+BACKLOG = 4_096
+"""Connections that may wait to be accepted, if the system allows as many. Whom the system turns
+away here thinks it is connected and waits in silence, for that is what a terminal has to do."""
 
 
 class TcpBearer:
@@ -153,7 +156,7 @@ class TcpBearer:
 
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(link, host, port, ssl=tls)
+            server = await loop.create_server(link, host, port, ssl=tls, backlog=BACKLOG)
         except (OSError, ValueError, OverflowError) as error:
             why = _reason(error) if isinstance(error, OSError) else "not an address"
             raise BearerUnavailable(f"cannot listen on {host[:80]}:{port}: {why}") from error
