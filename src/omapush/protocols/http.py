@@ -3,10 +3,15 @@
 OTA-HTTP turns roles around: the end that accepted the connection may be the HTTP client. These two
 classes therefore know octets and messages only. h11 does the parsing; each message gets a parser of
 its own, fed with what the one before left over, which makes pipelining possible in both roles.
+
+h11 is liberal in places where two readers could disagree about where a message ends. Such messages
+are refused here (RFC 9112, 11): lines without a carriage return, folded lines, control characters,
+a length given twice or beside a transfer coding, and a body where there is none.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,8 +24,13 @@ Header = tuple[str, str]
 
 MAX_HEAD = 16_384
 """Octets of start line and headers together."""
+MAX_INTERIM = 8
+"""Interim responses (1xx) before the final one."""
 MAX_HELD = 65_536
 """Octets that may wait, unparsed, behind messages that are not answered yet."""
+
+_BREAKS_LINES = re.compile(rb"(?<!\r)\n|\r(?!\n)|\n[ \t]|[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_FRAMING = re.compile(rb"\n(Content-Length|Transfer-Encoding):[ \t]*([^\r]*)", re.IGNORECASE)
 
 
 class HttpError(DecodeError):
@@ -62,13 +72,20 @@ class Response:
         """Return the value of the first header called ``name``."""
         return _first(self.headers, name)
 
+    def values(self, name: str) -> list[str]:
+        """Return the values of all headers called ``name``."""
+        return [value for known, value in self.headers if known.lower() == name.lower()]
+
 
 class HttpClientEnd:
     """Writes requests and reads responses, in order; several requests may be outstanding."""
 
+    __slots__ = ("_failure", "_max_body", "_must_close", "_outstanding")
+
     def __init__(self, max_body: int) -> None:
         self._max_body = max_body
-        self._outstanding: deque[_Reading] = deque()
+        # A list: an empty one costs next to nothing, and a gateway holds very many idle ends.
+        self._outstanding: list[_Reading] = []
         self._must_close = False
         self._failure: HttpError | None = None
 
@@ -136,7 +153,7 @@ class HttpClientEnd:
             return False
 
     def _finish(self) -> None:
-        reading = self._outstanding.popleft()
+        reading = self._outstanding.pop(0)
         self._must_close |= reading.is_last
 
 
@@ -260,6 +277,8 @@ class _Reading:
         self.connection = connection
         self._max_body = max_body
         self._head: h11.Request | h11.Response | None = None
+        self._unchecked = bytearray()  # what came until the head was complete
+        self._interim = 0
         self._headers: tuple[Header, ...] = ()
         self._body = bytearray()
 
@@ -279,32 +298,47 @@ class _Reading:
 
         :raises HttpError: not HTTP. :raises HttpLimitError: a body larger than allowed.
         """
+        if self._head is None:
+            self._unchecked += octets
         try:
             self.connection.receive_data(octets)
             while True:
                 event = self.connection.next_event()
                 match event:
-                    case h11.Request() | h11.Response():
-                        self._head, self._headers = event, _decoded(event)
-                        self._check_announced()
+                    case h11.Request() | h11.Response() | h11.InformationalResponse():
+                        self._begin(event)
                     case h11.Data(data=data):
                         self._body += data
                         if len(self._body) > self._max_body:
                             raise self._too_large()
                     case h11.EndOfMessage():
                         return True
-                    case h11.InformationalResponse():
-                        pass
                     case _:
                         return False
         except h11.RemoteProtocolError as error:
             raise HttpError(f"not HTTP: {error}", error.error_status_hint or 400) from error
 
+    def _begin(self, event: h11.Request | h11.Response | h11.InformationalResponse) -> None:
+        """Take a head, as soon as it is complete."""
+        behind = len(self.left_over)
+        octets = bytes(self._unchecked[: len(self._unchecked) - behind])
+        del self._unchecked[: len(octets)]
+        status = None if isinstance(event, h11.Request) else event.status_code
+        _check_head(octets, event.http_version, status)
+        if isinstance(event, h11.InformationalResponse):
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                raise HttpLimitError("interim responses without end")
+            return
+        self._unchecked.clear()
+        self._head, self._headers = event, _decoded(event)
+        self._check_announced()
+
     def _check_announced(self) -> None:
         """Refuse a body that is announced as too large before it comes."""
         length = _first(self._headers, "content-length")
-        # h11 has made sure that it is a number, repeated perhaps.
-        if length is not None and int(length.partition(",")[0]) > self._max_body:
+        # h11 has made sure that it is a number.
+        if length is not None and int(length) > self._max_body:
             raise self._too_large()
 
     def _too_large(self) -> HttpLimitError:
@@ -323,6 +357,27 @@ class _Reading:
             raise HttpError("a request where a response belongs")
         reason = bytes(head.reason).decode("latin-1")
         return Response(head.status_code, self._headers, bytes(self._body), reason)
+
+
+def _check_head(octets: bytes, version: bytes, status: int | None) -> None:
+    """Refuse a head that another reader may understand otherwise (RFC 9112, 11.2).
+
+    :param status: of a response; ``None``: the head of a request.
+    :raises HttpError: it is such a head.
+    """
+    if len(octets) > MAX_HEAD:
+        raise HttpLimitError(f"a head of more than {MAX_HEAD} octets", 431)
+    if not version.startswith(b"1."):
+        raise HttpError("another major version of HTTP", 505)
+    if _BREAKS_LINES.search(octets):
+        raise HttpError("not HTTP: a line that is folded, or ends or goes on otherwise than it may")
+    framing = [(name.lower(), value.strip()) for name, value in _FRAMING.findall(octets)]
+    if len(framing) > 1 or any(b"," in value for _, value in framing):
+        raise HttpError("not HTTP: the length of the message is given more than once")
+    # RFC 9112 6.3: these end with their head.
+    bodiless = status is not None and (status < 200 or status in (204, 304))
+    if bodiless and any(value.strip(b"0") for _, value in framing):
+        raise HttpError(f"not HTTP: a body with status {status}")
 
 
 def _sent_body(connection: h11.Connection, body: bytes) -> bytes:
