@@ -82,7 +82,8 @@ class GatewayCredentials:
                 continue
             if shown is Scheme.DIGEST or shown is challenge.scheme:
                 return Unanswerable("our credentials were refused", refused=True)
-            self._owed = challenge, login
+            # Basic beside a proof would only take the proof back.
+            self._owed, self._standing = (challenge, login), None
             return None
         if shown is not Scheme.NONE:
             return Unanswerable("our credentials were refused", refused=True)
