@@ -208,6 +208,11 @@ class Lane:
             return self._end(claimed, DeliveryEvent.UNFIT, unfit.code, unfit.reason)
         failure = failure or BearerUnavailable("nowhere to go")
         reaches = [self._reach(client, route) for route in routes]
+        for reach in reaches:
+            told = await reach.ask(claimed, message)
+            if told is not None:
+                reasons.append(told)
+                break
         return await self._unreachable(claimed, "; ".join(reasons), failure, reaches)
 
     def _not_sent(self, claimed: ClaimedDelivery) -> Settlement | None:
