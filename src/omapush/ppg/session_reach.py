@@ -6,17 +6,15 @@ nothing else leads to it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
-from omapush.core.instants import SECOND_MS, Instant
+from omapush.core.instants import Instant
 from omapush.ota.interface import (
     BearerUnavailable,
     ClientCapabilities,
-    OutcomeKind,
     PpgRequest,
     PushOutcome,
 )

@@ -88,9 +88,7 @@ class SessionRequests:
         if outcome.kind in (OutcomeKind.LATER, OutcomeKind.NEVER):
             return f"the session request failed: {outcome.reason}"
         key, detail = claimed.key, f"SIR: {outcome.reason}"
-        line = TimelineEvent(
-            key.push_key, key.position, self._clock(), "session_requested", detail
-        )
+        line = TimelineEvent(key.push_key, key.position, self._clock(), "session_requested", detail)
         await self._store.record([line])
         return f"asked for {self._what}: {outcome.reason}"
 

@@ -87,7 +87,9 @@ class Accounts:
         _make_room(self._at, host, self._capacity)
 
 
-def _make_room(table: OrderedDict[str, KnownCpi] | OrderedDict[str, str], key: str, most: int) -> None:
+def _make_room(
+    table: OrderedDict[str, KnownCpi] | OrderedDict[str, str], key: str, most: int
+) -> None:
     table.move_to_end(key)
     if len(table) > most:
         table.popitem(last=False)

@@ -10,7 +10,6 @@ from omapush.ota.http.ppg import HttpPpgRequest, HttpPpgSession, HttpPpgSettings
 from omapush.ota.interface import (
     BearerUnavailable,
     ClientCapabilities,
-    PpgIndication,
     RegistrationInd,
     StreamBearer,
     StreamLink,

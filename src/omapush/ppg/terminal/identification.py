@@ -61,7 +61,9 @@ class Identification:
         wants_proof = self._proof_required or self._has_password(terminal_id)
         if client is None or (wants_proof and not registration.authenticated):
             # In the same words, so that nobody learns which terminals there are.
-            return Stranger("not a terminal of a client that dials in, or not proved", unproved=True)
+            return Stranger(
+                "not a terminal of a client that dials in, or not proved", unproved=True
+            )
         return client
 
     def _client(self, terminal_id: str, host: str) -> Client | None:

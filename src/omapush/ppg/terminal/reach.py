@@ -141,13 +141,18 @@ class TerminalReach:
         """
         asked_at = self._clock()
         connection = await self._registered(asked_at, claimed.key)
-        verdict = fit(message, await self._terminals.capabilities(connection))
+        verdict = await self._fitted(message, connection)
         if isinstance(verdict, Unfit) and connection.registered_at < asked_at:
             await self._register_again(connection)
-            verdict = fit(message, await self._terminals.capabilities(connection))
+            verdict = await self._fitted(message, connection)
         if isinstance(verdict, Unfit):
             return verdict
         return TerminalPassage(self, connection, request_of(claimed, verdict))
+
+    async def _fitted(
+        self, message: PushMessage, connection: TerminalConnection
+    ) -> PushMessage | Unfit:
+        return fit(message, await self._terminals.capabilities(connection), coded=True)
 
     async def ask(self, claimed: ClaimedDelivery, message: PushMessage) -> str | None:
         """Ask the terminal to connect, if it is one that dials in."""
