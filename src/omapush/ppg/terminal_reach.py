@@ -179,7 +179,7 @@ class TerminalReach:
             str(self._where),
             self._clock(),
         )
-        await self._store.remember_registration(record)
+        await self._store.remember_registrations([record])
 
 
 @dataclass(frozen=True, slots=True)
