@@ -154,7 +154,7 @@ class _Hastening:
 
     async def _look(self, client_id: str) -> None:
         try:
-            await self._store.hasten(client_id, self._clock())
+            await self._store.hasten([client_id], self._clock())
         except StoreUnavailable as error:
             # Its pushes come back by themselves, only later.
             log.warning("ledger_unavailable", client=client_id, reason=error.reason)

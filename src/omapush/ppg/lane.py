@@ -255,7 +255,7 @@ class Lane:
         """Bring the client's backlog back, if it was put off while the client was away."""
         if self._deferred_until:
             self._deferred_until = Instant(0)
-            await self._store.hasten(self.client_id, self._clock())
+            await self._store.hasten([self.client_id], self._clock())
 
     async def _unreachable(
         self,
@@ -271,7 +271,8 @@ class Lane:
         until = min(reach.not_before for reach in reaches)
         if until > self._deferred_until:
             self._deferred_until = until
-            await self._store.defer(self.client_id, until, now, reason)
+            node = claimed.owner.partition("/")[0]
+            await self._store.defer(self.client_id, until, now, reason, node)
         return self._put_off(claimed, reason, at_least_ms=max(0, until - now))
 
     def _refused_for_good(

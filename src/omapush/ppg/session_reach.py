@@ -140,7 +140,7 @@ class SessionReach:
             str(session.peer),
             self._clock(),
         )
-        await self._store.remember_registration(record)
+        await self._store.remember_registrations([record])
         self._remembered = session
         await self._note(key, "session_used", f"push session of {session.peer}")
 
