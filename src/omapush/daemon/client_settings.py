@@ -38,7 +38,8 @@ class ContactTable(_Table):
     )
     ota_http_dials_in: bool = Field(
         default=False,
-        description="its terminal connects to the gateway (TO-TCP), with or without ota_http, or ...",
+        description="its terminal connects to the gateway (TO-TCP), with or without ota_http, "
+        "or ...",
     )
     ota_wsp_udp: EndpointSetting | None = Field(
         None, description="... where it listens for connectionless pushes by UDP, or ..."
@@ -152,13 +153,15 @@ class ClientTable(_Table):
 
         :raises SettingsError: a file cannot be read or is empty.
         """
-        terminal = _secret(
-            self.id, "terminal_password", self.terminal_password, self.terminal_password_file
-        )
-        gateway = _secret(
-            self.id, "gateway_password", self.gateway_password, self.gateway_password_file
-        )
+        terminal = self._password("terminal_password")
+        gateway = self._password("gateway_password")
         return None if terminal is None and gateway is None else Secrets(terminal, gateway)
+
+    def _password(self, key: str) -> str | None:
+        secret, path = getattr(self, key), getattr(self, f"{key}_file")
+        if secret is not None:
+            return str(secret.get_secret_value())
+        return None if path is None else first_line(path, f"{key}_file of client {self.id!r}")
 
     def ways(self) -> tuple[Contact, ...]:
         """Return every way to it, in the order in which they are tried."""
@@ -213,12 +216,6 @@ def _checked(table: _Ways) -> _Ways:
     if table.ota_http_secure and table.ota_http is None:
         raise ValueError("ota_http_secure needs ota_http")
     return table
-
-
-def _secret(client_id: str, key: str, secret: SecretStr | None, path: Path | None) -> str | None:
-    if secret is not None:
-        return secret.get_secret_value()
-    return None if path is None else first_line(path, f"{key}_file of client {client_id!r}")
 
 
 def _ways(table: ContactTable | ClientTable) -> list[Contact]:

@@ -216,7 +216,7 @@ class Lane:
         return await self._unreachable(claimed, "; ".join(reasons), failure, reaches)
 
     def _marked(self, claimed: ClaimedDelivery, route: Route) -> ClaimedDelivery:
-        """Tell a client in a connection that nothing follows, as far as is known (WAP-235 7.4.1.1)."""
+        """Tell a client in a connection that nothing follows, as far as is known (7.4.1.1)."""
         if self._load > 1 or not route.contact.confirms:
             return claimed
         return replace(claimed, flags=claimed.flags | PushFlag.LAST)

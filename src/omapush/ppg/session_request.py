@@ -11,7 +11,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
+from omapush.content.session_initiation import APPLICATION, CONTENT_TYPE, SessionInitiation
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.ota.interface import BearerUnavailable, OutcomeKind
 from omapush.ppg.lifecycle import RetryPolicy
@@ -54,7 +56,7 @@ class SessionRequests:
         return self._back_off.not_before
 
     def check(self) -> None:
-        """:raises BearerUnavailable: it was asked and the wait is not over; says what came of it."""
+        """:raises BearerUnavailable: it was asked not long ago; says what came of it."""
         self._back_off.check(self._clock())
 
     def answered(self) -> None:
@@ -91,6 +93,13 @@ class SessionRequests:
         line = TimelineEvent(key.push_key, key.position, self._clock(), "session_requested", detail)
         await self._store.record([line])
         return f"asked for {self._what}: {outcome.reason}"
+
+
+def request_message(request: SessionInitiation) -> PushMessage:
+    """Return the push that carries a request (WAP-235, 8.3)."""
+    code = ApplicationId.parse(APPLICATION).registered_code
+    headers = (("Content-Type", CONTENT_TYPE), ("X-Wap-Application-Id", f"{code:X}"))
+    return PushMessage(headers, request.encode())
 
 
 def _asking(claimed: ClaimedDelivery, request: PushMessage) -> ClaimedDelivery:

@@ -64,6 +64,11 @@ class Accounts:
         """Return what the terminal takes, as it said last."""
         return self._known.get(terminal_id)
 
+    @property
+    def any_password(self) -> bool:
+        """Whether some terminal has to prove who it is."""
+        return any(each.terminal is not None for each in self._secrets.values())
+
     def has_password(self, terminal_id: str) -> bool:
         """Whether the terminal has to prove who it is."""
         return self.terminal_password(terminal_id) is not None

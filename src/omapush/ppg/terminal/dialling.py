@@ -6,7 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from omapush.core.instants import SECOND_MS, Instant
-from omapush.ota.http.ppg import HttpPpgRequest, HttpPpgSession, HttpPpgSettings, TerminalAccounts
+from omapush.ota.http.ppg import (
+    NO_ACCOUNTS,
+    HttpPpgRequest,
+    HttpPpgSession,
+    HttpPpgSettings,
+    TerminalAccounts,
+)
 from omapush.ota.interface import (
     BearerUnavailable,
     ClientCapabilities,
@@ -19,7 +25,6 @@ from omapush.ppg.contacts import HttpContact
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.reach import RegistrationFailedError
 from omapush.ppg.store.contract import RegistrationRecord
-from omapush.ppg.terminal.accounts import NOBODY
 from omapush.ppg.terminal.connection import TerminalConnection
 
 
@@ -35,7 +40,7 @@ class Dialling:
     new_nonce: Callable[[], str]
     connect_timeout_ms: int = 10 * SECOND_MS
     secure: StreamBearer | None = None
-    accounts: TerminalAccounts = NOBODY
+    accounts: TerminalAccounts = NO_ACCOUNTS
 
 
 class Terminals:
@@ -76,6 +81,16 @@ class Terminals:
         connection.registered_at = self._clock()
         self._check_terminal(client, registration, connection)
         return connection
+
+    async def register_again(self, client: Client, connection: TerminalConnection) -> None:
+        """Ask the terminal anew what it takes (WAP-235 7.2.5).
+
+        :raises BearerUnavailable: the connection ended.
+        :raises RegistrationFailedError: refused, or it is another terminal now.
+        """
+        registration = await connection.register_again()
+        connection.registered_at = self._clock()
+        self._check_terminal(client, registration, connection)
 
     async def _dial(
         self,

@@ -214,8 +214,7 @@ class TerminalReach:
         return connection
 
     async def _register_again(self, connection: TerminalConnection) -> None:
-        await connection.register_again()
-        connection.registered_at = self._clock()
+        await self._terminals.register_again(self._client, connection)
         await self._remember(connection)
 
     def _wait_after(self, error: BearerUnavailable | RegistrationFailedError) -> None:
