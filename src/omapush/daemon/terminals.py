@@ -133,12 +133,12 @@ async def _listen(
     limits = ListenLimits(
         table.max_connections,
         table.max_connections,
-        max_anonymous=table.max_anonymous,
-        max_anonymous_per_address=table.max_anonymous_per_address,
-        admits=arrivals.admits,
+        table.max_anonymous,
+        table.max_anonymous_per_address,
+        table.handshake_timeout_seconds,
     )
     listeners: list[TcpListener] = []
-    for endpoint, tls in ((table.listen, None),):
+    for endpoint, tls in ((table.listen, None), (table.secure_listen, server_context(table))):
         if endpoint is None:
             continue
         listeners.append(
@@ -150,6 +150,7 @@ async def _listen(
                 limits,
                 arrivals.closed,
                 tls,
+                admits=arrivals.admits,
             )
         )
     return listeners

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from omapush.content.message import Header
+from omapush.ota.http.accounts import KnownCpi
 from omapush.ota.http.authentication import Login
-from omapush.ota.http.ppg import KnownCpi
 
 CAPACITY = 100_000
 """Terminals whose CPI is remembered, and addresses."""

@@ -14,7 +14,7 @@ import structlog
 from omapush.core.instants import Instant
 from omapush.core.networks import host_of
 from omapush.ota.http.ppg import HttpPpgRequest, HttpPpgSession, HttpPpgSettings
-from omapush.ota.interface import PpgIndication, RegistrationInd, SessionFailedInd, StreamLink
+from omapush.ota.interface import ConnectionLink, PpgIndication, RegistrationInd, SessionFailedInd
 from omapush.ppg.client import Client
 from omapush.ppg.lockout import Lockout
 from omapush.ppg.terminal.accounts import Accounts
@@ -52,7 +52,7 @@ class Arrivals:
         self._lockout = lockout
         self._new_nonce = new_nonce
         self._clock = clock
-        self._known: dict[StreamLink[HttpPpgRequest], tuple[str, TerminalConnection]] = {}
+        self._known: dict[ConnectionLink[HttpPpgRequest], tuple[str, TerminalConnection]] = {}
 
     def __len__(self) -> int:
         """How many connections belong to a client."""
@@ -79,7 +79,7 @@ class Arrivals:
             new_nonce=self._new_nonce,
         )
 
-    def indication(self, link: StreamLink[HttpPpgRequest], indication: PpgIndication) -> None:
+    def indication(self, link: ConnectionLink[HttpPpgRequest], indication: PpgIndication) -> None:
         """Take what a session tells."""
         match indication:
             case RegistrationInd():
@@ -91,7 +91,7 @@ class Arrivals:
         if known is not None:
             known[1].indication(indication)
 
-    def closed(self, link: StreamLink[HttpPpgRequest], reason: str) -> None:
+    def closed(self, link: ConnectionLink[HttpPpgRequest], reason: str) -> None:
         """Take the end of a connection."""
         known = self._known.pop(link, None)
         if known is None:
@@ -103,7 +103,7 @@ class Arrivals:
         if self._live.remove(client_id, connection):
             self._directory.departed(client_id)
 
-    def _registered(self, link: StreamLink[HttpPpgRequest], told: RegistrationInd) -> None:
+    def _registered(self, link: ConnectionLink[HttpPpgRequest], told: RegistrationInd) -> None:
         host = host_of(link.peer)
         found = self._identification.client_of(told, host)
         known = self._known.get(link)
@@ -120,7 +120,9 @@ class Arrivals:
                 connection.indication(told)
                 self._live.add(found.client_id, connection)
 
-    def _connection(self, link: StreamLink[HttpPpgRequest], client: Client) -> TerminalConnection:
+    def _connection(
+        self, link: ConnectionLink[HttpPpgRequest], client: Client
+    ) -> TerminalConnection:
         connection = TerminalConnection(f"TO-TCP from {link.peer}", link)
         self._known[link] = client.client_id, connection
         link.identified()
@@ -128,7 +130,7 @@ class Arrivals:
         return connection
 
     def _refuse(
-        self, link: StreamLink[HttpPpgRequest], told: RegistrationInd, why: Stranger
+        self, link: ConnectionLink[HttpPpgRequest], told: RegistrationInd, why: Stranger
     ) -> None:
         if why.unproved:
             self._lockout.failed(host_of(link.peer), self._clock())
@@ -138,7 +140,7 @@ class Arrivals:
 
     def _remember(
         self,
-        link: StreamLink[HttpPpgRequest],
+        link: ConnectionLink[HttpPpgRequest],
         client: Client,
         told: RegistrationInd,
         *,

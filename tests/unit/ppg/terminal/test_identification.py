@@ -19,7 +19,9 @@ LISTENS = (Contact(HttpContact("192.0.2.1")),)
 HOST = "10.9.8.7"
 ANNA = Client("anna", (addressing.parse("WAPPUSH=anna/TYPE=USER@ppg"),), DIALS_IN, "00anna_x.net")
 BERTA = Client("berta", (addressing.parse("WAPPUSH=+1555/TYPE=PLMN@ppg"),), DIALS_IN)
-CLARA = Client("clara", (addressing.parse("WAPPUSH=clara/TYPE=USER@ppg"),), LISTENS, "00clara_x.net")
+CLARA = Client(
+    "clara", (addressing.parse("WAPPUSH=clara/TYPE=USER@ppg"),), LISTENS, "00clara_x.net"
+)
 DORA = Client("dora", (addressing.parse("WAPPUSH=+1666/TYPE=PLMN@ppg"),), DIALS_IN, "00dora_x.net")
 RANGES = Subscribers(
     [
@@ -97,6 +99,8 @@ def test_unknown_and_unproved_terminals_are_refused_in_the_same_words() -> None:
 
 
 def test_two_clients_cannot_have_one_terminal() -> None:
-    twin = Client("twin", (addressing.parse("WAPPUSH=twin/TYPE=USER@ppg"),), DIALS_IN, "00anna_x.net")
+    twin = Client(
+        "twin", (addressing.parse("WAPPUSH=twin/TYPE=USER@ppg"),), DIALS_IN, "00anna_x.net"
+    )
     with pytest.raises(AmbiguousClientsError, match="is of both"):
         Recipients([ANNA, twin])
