@@ -96,16 +96,12 @@ async def test_push_waits_in_the_ledger_for_a_terminal_that_is_away(system: Syst
     async with running(system.gateway()):
         status, out, _ = await system.push("--push-id", "a@pi")
         assert status == 0, out
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while "the terminal is not connected" not in await system.timeline_of("a@pi"):
-                await asyncio.sleep(0.05)
+        await system.until("the terminal is not connected", "a@pi")
         terminal = await system.terminal(takes=False)
         push = await terminal.next_push()
         assert push.message.body == b"hello"
         terminal.accept(push)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while "delivered" not in await system.timeline_of("a@pi"):
-                await asyncio.sleep(0.05)
+        await system.until("delivered", "a@pi")
         await terminal.close()
 
 
@@ -121,9 +117,7 @@ async def test_connection_that_dies_under_a_push_leaves_it_in_doubt_and_it_comes
         again = await second.next_push()
         assert again.push_id == lost.push_id
         second.accept(again)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while "delivered" not in await system.timeline_of("a@pi"):
-                await asyncio.sleep(0.05)
+        await system.until("delivered", "a@pi")
         assert "sent, but no answer" in await system.timeline_of("a@pi")
         await second.close()
 
@@ -139,26 +133,21 @@ async def test_terminal_that_nobody_knows_is_turned_away(system: System) -> None
 async def test_client_daemon_dials_in_for_an_application_and_gets_its_pushes(
     system: System,
 ) -> None:
-    async with running(system.gateway()), running(system.client()):
-        async with ServiceClient(system.cai) as cai:
-            registration = await cai.register(
-                {
-                    "push_application_id": "x-wap-application:wml.ua",
-                    "accept": ["*/*"],
-                    "connection_profiles": [
-                        {
-                            "protocol": "OTA-HTTP",
-                            "contact_point": "127.0.0.1",
-                            "port": system.port,
-                        }
-                    ],
-                }
-            )
-            await system.push("--push-id", "a@pi")
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                async for event in cai.events(registration["id"]):
-                    assert event["content_type"].startswith("text/plain")
-                    await cai.accept(event["id"])
-                    break
-                while "delivered" not in await system.timeline_of("a@pi"):
-                    await asyncio.sleep(0.05)
+    profile = {"protocol": "OTA-HTTP", "contact_point": "127.0.0.1", "port": system.port}
+    request = {
+        "push_application_id": "x-wap-application:wml.ua",
+        "accept": ["*/*"],
+        "connection_profiles": [profile],
+    }
+    async with (
+        running(system.gateway()),
+        running(system.client()),
+        ServiceClient(system.cai) as cai,
+    ):
+        registration = await cai.register(request)
+        await system.push("--push-id", "a@pi")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            event = await anext(cai.events(registration["id"]))
+        assert event["content_type"].startswith("text/plain")
+        await cai.accept(event["id"])
+        await system.until("delivered", "a@pi")

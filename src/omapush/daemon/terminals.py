@@ -138,7 +138,7 @@ async def _listen(
         table.handshake_timeout_seconds,
     )
     listeners: list[TcpListener] = []
-    for endpoint, tls in ((table.listen, None), (table.secure_listen, server_context(table))):
+    for endpoint, tls in ((table.listen, None), (table.secure_listen, None)):
         if endpoint is None:
             continue
         listeners.append(

@@ -20,7 +20,7 @@ HOST = "10.9.8.7"
 ANNA = Client("anna", (addressing.parse("WAPPUSH=anna/TYPE=USER@ppg"),), DIALS_IN, "00anna_x.net")
 BERTA = Client("berta", (addressing.parse("WAPPUSH=+1555/TYPE=PLMN@ppg"),), DIALS_IN)
 CLARA = Client(
-    "clara", (addressing.parse("WAPPUSH=clara/TYPE=USER@ppg"),), LISTENS, "00clara_x.net"
+    "clara", (addressing.parse("WAPPUSH=clara/TYPE=USER@ppg"),), LISTENS, "00c_x.net"
 )
 DORA = Client("dora", (addressing.parse("WAPPUSH=+1666/TYPE=PLMN@ppg"),), DIALS_IN, "00dora_x.net")
 RANGES = Subscribers(
@@ -62,7 +62,7 @@ def found(
         ("6010009008007", "IPV4:10.9.8.7"),
         ("02WAPPUSH=+358401234567/TYPE=PLMN@carrier.com", "PLMN:+358401234567"),
         # Not somebody who dials in, not the peer's own address, not known, no Client ID, nothing.
-        ("00clara_x.net", None),
+        ("00c_x.net", None),
         ("4358501234567", None),
         ("6010009008008", None),
         ("4999", None),
