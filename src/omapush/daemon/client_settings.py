@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -63,7 +63,8 @@ class ContactTable(_Table):
                 "needs one of ota_http (or ota_http_dials_in), ota_wsp_udp, ota_wsp_sms and "
                 "ota_wsp_session"
             )
-        return _checked(self)
+        _check_secure(self)
+        return self
 
     def contact(self) -> Contact:
         """Return the contact."""
@@ -146,7 +147,8 @@ class ClientTable(_Table):
                 raise ValueError(f"has either {what} or {what}_file")
             if any(one is not None for one in given) and self.terminal_id is None:
                 raise ValueError(f"{what} needs terminal_id")
-        return _checked(self)
+        _check_secure(self)
+        return self
 
     def secrets(self) -> Secrets | None:
         """Return the passwords between its terminal and the gateway; ``None``: there are none.
@@ -209,13 +211,9 @@ class SubscribersTable(_Table):
         )
 
 
-_Ways = TypeVar("_Ways", ContactTable, ClientTable)
-
-
-def _checked(table: _Ways) -> _Ways:
+def _check_secure(table: ContactTable | ClientTable) -> None:
     if table.ota_http_secure and table.ota_http is None:
         raise ValueError("ota_http_secure needs ota_http")
-    return table
 
 
 def _ways(table: ContactTable | ClientTable) -> list[Contact]:

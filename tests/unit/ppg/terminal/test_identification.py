@@ -19,9 +19,7 @@ LISTENS = (Contact(HttpContact("192.0.2.1")),)
 HOST = "10.9.8.7"
 ANNA = Client("anna", (addressing.parse("WAPPUSH=anna/TYPE=USER@ppg"),), DIALS_IN, "00anna_x.net")
 BERTA = Client("berta", (addressing.parse("WAPPUSH=+1555/TYPE=PLMN@ppg"),), DIALS_IN)
-CLARA = Client(
-    "clara", (addressing.parse("WAPPUSH=clara/TYPE=USER@ppg"),), LISTENS, "00c_x.net"
-)
+CLARA = Client("clara", (addressing.parse("WAPPUSH=clara/TYPE=USER@ppg"),), LISTENS, "00c_x.net")
 DORA = Client("dora", (addressing.parse("WAPPUSH=+1666/TYPE=PLMN@ppg"),), DIALS_IN, "00dora_x.net")
 RANGES = Subscribers(
     [
