@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -187,9 +187,9 @@ class CountingStore(MemoryStore):
         super().__init__()
         self.hastened: list[str] = []
 
-    async def hasten(self, client_id: str, now: Instant) -> int:
-        self.hastened.append(client_id)
-        return await super().hasten(client_id, now)
+    async def hasten(self, client_ids: Sequence[str], now: Instant) -> int:
+        self.hastened += client_ids
+        return await super().hasten(client_ids, now)
 
 
 async def test_backlog_of_a_client_is_brought_back_twice_for_sessions_that_come_together(

@@ -38,8 +38,8 @@ from omapush.ppg.routing import Route
 from omapush.ppg.session_reach import SessionReach, SessionSettings
 from omapush.ppg.short_message_reach import ShortMessageReach, ShortMessageSettings
 from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey, ReportedPart
-from omapush.ppg.terminal_reach import TerminalReach
-from omapush.ppg.terminals import Terminals
+from omapush.ppg.terminal.dialling import Dialling, Terminals
+from omapush.ppg.terminal.reach import TerminalReach
 from omapush.ppg.ways import Sessions, ShortMessages, Ways
 from omapush.testing.memory_store import MemoryStore
 from omapush.testing.scripted_short_messages import SMSC, ScriptedShortMessages
@@ -105,7 +105,7 @@ class World:
         datagrams = Datagrams(self.port, self.port, DatagramSettings())
         self.ways = Ways(
             self.store,
-            Terminals(TcpBearer(self.clock), HttpPpgSettings(), self.clock, 1_000),
+            Terminals(Dialling(TcpBearer(self.clock), HttpPpgSettings(), str), self.clock),
             self.clock,
             None,
             datagrams if "udp" in bearers else None,

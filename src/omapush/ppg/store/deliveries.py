@@ -19,6 +19,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    not_,
     select,
     tuple_,
     update,
@@ -47,7 +48,7 @@ from omapush.ppg.store.reported import (
 )
 from omapush.ppg.store.reports import carry, parts_of
 from omapush.ppg.store.routing import elsewhere
-from omapush.ppg.store.statements import Insert, Lookup, Statement
+from omapush.ppg.store.statements import LARGEST, Insert, Lookup, Statement
 from omapush.ppg.store.values import control_from, event_row, headers_from, readable
 
 _D = schema.delivery.c
@@ -150,6 +151,8 @@ _doubt = Statement(
 )
 MOVED_TOGETHER = 500
 """So many rows a transaction defers or hastens; the caller repeats until fewer were moved."""
+HASTENED_TOGETHER = 512
+"""So many clients' rows a transaction hastens."""
 
 _until = bindparam("until", type_=BigInteger)
 _deferred_to = case((_D.expires_at < _until, _D.expires_at), else_=_until)
@@ -157,16 +160,18 @@ _hastened_to = case((_D.not_before > _now, _D.not_before), else_=_now)
 
 
 def _move(
-    due: ColumnElement[bool], movable: ColumnElement[bool], **values: ColumnElement[Any]
+    of_whom: ColumnElement[bool],
+    due: ColumnElement[bool],
+    movable: ColumnElement[bool],
+    **values: ColumnElement[Any],
 ) -> Statement:
-    """Write an update of a client's waiting rows, at most ``:most`` of them.
+    """Write an update of clients' waiting rows, at most ``:most`` of them.
 
-    ``due`` is the part of ``movable`` that the index of the client's backlog can follow.
+    ``due`` is the part of ``movable`` that the index of a client's backlog can follow.
     """
-    waiting = (_D.client_id == bindparam("client"), _D.owner.is_(None), _D.due_at.is_not(None))
     few = (
         select(_D.push_key, _D.position)
-        .where(*waiting, due, movable)
+        .where(of_whom, _D.owner.is_(None), _D.due_at.is_not(None), due, movable)
         .limit(bindparam("most", type_=Integer))
     )
     # Asked again for the row itself: another process may just have claimed or moved it.
@@ -179,12 +184,21 @@ def _move(
 
 _is_ours = _D.state != literal(DeliveryState.HANDED_OVER.value)
 _defer = _move(
+    _D.client_id == bindparam("client"),
     _D.due_at < _until,
-    and_(_D.due_at < _deferred_to, _is_ours),
+    # A client that has just come to another node is there: that node brings its rows back, and
+    # nobody else puts them off again.
+    and_(_D.due_at < _deferred_to, _is_ours, not_(elsewhere(_D.client_id))),
     due_at=_deferred_to,
     reason=bindparam("new_reason", type_=Text),
 )
-_hasten = _move(_D.due_at > _now, and_(_D.due_at > _hastened_to, _is_ours), due_at=_hastened_to)
+_hasten = _move(
+    # As many as one statement names elsewhere; few are filled up with the last.
+    _D.client_id.in_([bindparam(f"client_{number}", type_=Text) for number in range(LARGEST)]),
+    _D.due_at > _now,
+    and_(_D.due_at > _hastened_to, _is_ours),
+    due_at=_hastened_to,
+)
 
 
 def claim(
@@ -304,16 +318,38 @@ def recover(connection: Connection, node: str, incarnation: str, now: Instant) -
     return len(rows)
 
 
-def defer(connection: Connection, client_id: str, until: Instant, reason: str, most: int) -> int:
+def defer(
+    connection: Connection,
+    client_id: str,
+    until: Instant,
+    now: Instant,
+    reason: str,
+    node: str,
+    most: int,
+) -> int:
     """Move some of a client's waiting deliveries to ``until``; see ``Store.defer``."""
     return _defer.run(
-        connection, client=client_id, until=until, new_reason=readable(reason), most=most
+        connection,
+        client=client_id,
+        until=until,
+        now=now,
+        new_reason=readable(reason),
+        node=node,
+        most=most,
     ).rowcount
 
 
-def hasten(connection: Connection, client_id: str, now: Instant, most: int) -> int:
-    """Move some of a client's waiting deliveries to now; see ``Store.hasten``."""
-    return _hasten.run(connection, client=client_id, now=now, most=most).rowcount
+def hasten(connection: Connection, client_ids: Sequence[str], now: Instant, most: int) -> int:
+    """Move some of these clients' waiting deliveries to now; see ``Store.hasten``."""
+    moved = 0
+    for start in range(0, len(client_ids), LARGEST):
+        some = [*client_ids[start : start + LARGEST]]
+        some += [some[-1]] * (LARGEST - len(some))
+        named = {f"client_{number}": client_id for number, client_id in enumerate(some)}
+        moved += _hasten.run(connection, now=now, most=most - moved, **named).rowcount
+        if moved >= most:
+            break
+    return moved
 
 
 def _read_pushes(
