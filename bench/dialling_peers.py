@@ -126,7 +126,7 @@ class Peers:
             while self._to_dial and len(self._all) - len(self._to_dial) - self._greeted < UNGREETED:
                 self._dial(self._to_dial.pop())
             self._turn()
-        return {"seconds": time.perf_counter() - self._began}
+        return {"seconds": time.perf_counter() - (self._began or time.perf_counter())}
 
     def again(self) -> dict[str, object]:
         """Wait for the end of the server, then dial all again until all are greeted."""
