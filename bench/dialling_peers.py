@@ -132,7 +132,6 @@ class Peers:
         """Wait for the end of the server, then dial all again until all are greeted."""
         while self._by_number:
             self._turn()
-        self._lost_connections = 0
         self._to_dial, self._greeted, self._began = [], 0, 0.0
         first, *others = self._all
         while not first.is_greeted:  # until somebody listens again
@@ -141,6 +140,7 @@ class Peers:
                 time.sleep(0.002)
                 self._dial(first)
             self._turn()
+        self._lost_connections = 0
         for peer in others:
             self._dial(peer)
         dialled = time.perf_counter() - self._began
