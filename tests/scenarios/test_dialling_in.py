@@ -71,7 +71,8 @@ class System:
 
     async def timeline_of(self, push_id: str) -> str:
         database = f"sqlite:///{self.folder}/omapush.db"
-        return (await self.omapush("status", push_id, "--store", database))[1]
+        _, out, _ = await self.omapush("status", push_id, "--store", database)
+        return " ".join(out.split())
 
 
 @pytest.fixture

@@ -12,15 +12,15 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Column,
     ColumnElement,
     Connection,
     Text,
     and_,
     bindparam,
+    case,
     delete,
-    exists,
-    not_,
+    func,
+    literal_column,
     or_,
     select,
 )
@@ -37,11 +37,19 @@ ATTACHED_TOGETHER = 500
 """So many attachments a transaction takes; the caller repeats until all are."""
 
 
-def elsewhere(client_id: Column[str]) -> ColumnElement[bool]:
+def elsewhere(client_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Return whether other nodes, and not ``:node``, hold live connections of a client."""
-    live = (_A.client_id == client_id, _A.until > bindparam("now", type_=BigInteger))
-    here = _A.node == bindparam("node", type_=Text)
-    return and_(exists().where(*live), not_(exists().where(*live, here)))
+    here = case(
+        (_A.node == bindparam("node", type_=Text), literal_column("1")), else_=literal_column("0")
+    )
+    # As one number and not as EXISTS, for which PostgreSQL may read the whole table of attachments
+    # into a hash first, at every claim.
+    held = (
+        select(func.max(here))
+        .where(_A.client_id == client_id, _A.until > bindparam("now", type_=BigInteger))
+        .scalar_subquery()
+    )
+    return func.coalesce(held, literal_column("1")) == literal_column("0")
 
 
 def _newer(
