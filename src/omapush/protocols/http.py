@@ -25,15 +25,17 @@ Header = tuple[str, str]
 MAX_HEAD = 16_384
 """Octets of start line and headers together."""
 MAX_HEADERS = 100
-"""Headers of one request."""
+"""Headers of one message."""
 MAX_INTERIM = 8
 """Interim responses (1xx) before the final one."""
 MAX_HELD = 65_536
 """Octets that may wait, unparsed, behind messages that are not answered yet."""
 
-_BREAKS_LINES = re.compile(rb"(?<!\r)\n|\r(?!\n)|\n[ \t]|[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
-_FRAMING = re.compile(rb"\n(Content-Length|Transfer-Encoding):[ \t]*([^\r]*)", re.IGNORECASE)
+# What two readers of one head may understand differently: a line that ends with LF or CR alone, one
+# that goes on in the next (RFC 9112, 5.2), and control characters.
+_AMBIGUOUS = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\n[ \t]|[^\t\r\n -~\x80-\xff]")
+_FRAMING = re.compile(rb"\n(content-length|transfer-encoding)[ \t]*:([^\r]*)", re.IGNORECASE)
+_END_OF_HEAD = b"\r\n\r\n"
 
 
 class HttpError(DecodeError):
@@ -88,7 +90,7 @@ class HttpClientEnd:
     def __init__(self, max_body: int) -> None:
         self._max_body = max_body
         # A list: an empty one costs next to nothing, and a gateway holds very many idle ends.
-        self._outstanding: list[_Reading] = []
+        self._outstanding: list[_ResponseReading] = []
         self._must_close = False
         self._failure: HttpError | None = None
 
@@ -118,7 +120,7 @@ class HttpClientEnd:
             octets = (octets or b"") + _sent_body(connection, request.body)
         except h11.LocalProtocolError as error:
             raise EncodeError(f"not a request that can be written: {error}") from error
-        self._outstanding.append(_Reading(connection, self._max_body))
+        self._outstanding.append(_ResponseReading(connection, self._max_body))
         return octets
 
     def receive(self, octets: bytes) -> list[Response]:
@@ -180,7 +182,7 @@ class HttpServerEnd:
     def __init__(self, max_body: int, max_unanswered: int) -> None:
         self._max_body = max_body
         self._max_unanswered = max_unanswered
-        self._reading: _Reading | None = None  # made when octets come
+        self._reading: _RequestReading | None = None  # made when octets come
         self._unanswered: list[h11.Connection] = []
         self._held = b""
         self._no_more = False
@@ -220,16 +222,10 @@ class HttpServerEnd:
             if len(self._unanswered) >= self._max_unanswered:
                 self._hold(octets)
                 break
-            if self._reading is None:
-                # Some senders end a body with an empty line too many (RFC 9112, 2.2).
-                empty = _EMPTY_LINES.match(octets)
-                octets = octets[empty.end() :] if empty else octets
-                if octets in (b"", b"\r"):
-                    self._held = octets
-                    break
             reading = self._reading = self._reading or self._new()
             try:
                 if not reading.feed(octets):
+                    self._reading = reading if reading.has_begun else None
                     break
             except HttpError as error:
                 self._fail(error, reading)
@@ -291,14 +287,14 @@ class HttpServerEnd:
         else:
             self._held = octets
 
-    def _fail(self, error: HttpError, reading: _Reading) -> None:
+    def _fail(self, error: HttpError, reading: _RequestReading) -> None:
         self._failure = error
         self._no_more = True
         self._reading = None
         self._unanswered.append(reading.connection)
 
-    def _new(self) -> _Reading:
-        return _Reading(
+    def _new(self) -> _RequestReading:
+        return _RequestReading(
             h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD), self._max_body
         )
 
@@ -310,8 +306,6 @@ class _Reading:
         self.connection = connection
         self._max_body = max_body
         self._head: h11.Request | h11.Response | None = None
-        self._unchecked = bytearray()  # what came until the head was complete
-        self._interim = 0
         self._headers: tuple[Header, ...] = ()
         self._body = bytearray()
 
@@ -331,8 +325,6 @@ class _Reading:
 
         :raises HttpError: not HTTP. :raises HttpLimitError: a body larger than allowed.
         """
-        if self._head is None:
-            self._unchecked += octets
         try:
             self.connection.receive_data(octets)
             while True:
@@ -353,21 +345,9 @@ class _Reading:
 
     def _begin(self, event: h11.Request | h11.Response | h11.InformationalResponse) -> None:
         """Take a head, as soon as it is complete."""
-        behind = len(self.left_over)
-        octets = bytes(self._unchecked[: len(self._unchecked) - behind])
-        del self._unchecked[: len(octets)]
-        status = None if isinstance(event, h11.Request) else event.status_code
-        _check_head(octets, event.http_version, status)
-        if isinstance(event, h11.Request):
-            _check_request(event)
-        if isinstance(event, h11.InformationalResponse):
-            self._interim += 1
-            if self._interim > MAX_INTERIM:
-                raise HttpLimitError("interim responses without end")
-            return
-        self._unchecked.clear()
-        self._head, self._headers = event, _decoded(event)
-        self._check_announced()
+        if not isinstance(event, h11.InformationalResponse):
+            self._head, self._headers = event, _decoded(event)
+            self._check_announced()
 
     def _check_announced(self) -> None:
         """Refuse a body that is announced as too large before it comes."""
@@ -394,41 +374,137 @@ class _Reading:
         return Response(head.status_code, self._headers, bytes(self._body), reason)
 
 
-def _check_head(octets: bytes, version: bytes, status: int | None) -> None:
-    """Refuse a head that another reader may understand otherwise (RFC 9112, 11.2).
+class _ResponseReading(_Reading):
+    """A response being read, and only in a form that every reader understands alike.
 
-    :param status: of a response; ``None``: the head of a request.
-    :raises HttpError: it is such a head.
+    Where another reader sees the response end elsewhere, it sees other answers to other requests.
     """
-    if len(octets) > MAX_HEAD:
-        raise HttpLimitError(f"a head of more than {MAX_HEAD} octets", 431)
-    if not version.startswith(b"1."):
-        raise HttpError("another major version of HTTP", 505)
-    if _BREAKS_LINES.search(octets):
-        raise HttpError("not HTTP: a line that is folded, or ends or goes on otherwise than it may")
-    framing = [(name.lower(), value.strip()) for name, value in _FRAMING.findall(octets)]
-    if len(framing) > 1 or any(b"," in value for _, value in framing):
-        raise HttpError("not HTTP: the length of the message is given more than once")
+
+    def __init__(self, connection: h11.Connection, max_body: int) -> None:
+        super().__init__(connection, max_body)
+        self._start = bytearray()  # what came, until the head was complete
+        self._interim = 0
+
+    def feed(self, octets: bytes) -> bool:
+        """Take octets (none: the stream has ended); return whether the response is complete.
+
+        :raises HttpError: not HTTP, or ambiguous. :raises HttpLimitError: larger than allowed.
+        """
+        if self._head is None:
+            self._start += octets
+        return super().feed(octets)
+
+    def _begin(self, event: h11.Request | h11.Response | h11.InformationalResponse) -> None:
+        length = len(self._start) - len(self.left_over)
+        if length > MAX_HEAD:
+            raise HttpLimitError(f"a head of more than {MAX_HEAD} octets")
+        head = bytes(self._start[:length])
+        del self._start[:length]
+        if _AMBIGUOUS.search(head):
+            raise HttpError("not HTTP: control characters, or lines that do not end with CR LF")
+        if not isinstance(event, h11.Request):
+            _check_response_head(head, event.status_code)
+        self._interim += isinstance(event, h11.InformationalResponse)
+        if self._interim > MAX_INTERIM:
+            raise HttpLimitError("interim responses without end")
+        super()._begin(event)
+        if self._head is not None:
+            self._start.clear()
+
+
+class _RequestReading(_Reading):
+    """A request being read, and only in a form that every reader understands alike.
+
+    h11 takes forms of old that a device in between may read otherwise, and so see other requests
+    than we do. They are refused before h11 is given anything.
+    """
+
+    def __init__(self, connection: h11.Connection, max_body: int) -> None:
+        super().__init__(connection, max_body)
+        self._start = bytearray()  # of a head that is not complete
+        self._checked = 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything has come but empty lines, which may precede a request (RFC 9112, 2.2).
+
+        Some senders end a body with one too many.
+        """
+        return bool(self._start) or self._head is not None
+
+    def feed(self, octets: bytes) -> bool:
+        """Take octets; return whether the request is complete.
+
+        :raises HttpError: not HTTP, or ambiguous. :raises HttpLimitError: larger than allowed.
+        """
+        if self._head is None:
+            octets = self._whole_head(octets)
+        return super().feed(octets) if octets else False
+
+    def _whole_head(self, octets: bytes) -> bytes:
+        """Return everything so far if the head is complete, and nothing if it is not."""
+        start = self._start
+        start += octets
+        while self._checked <= 1 and start.startswith(b"\r\n"):
+            del start[:2]
+            self._checked = 0
+        end = start.find(_END_OF_HEAD, max(0, self._checked - 3))
+        length = end + len(_END_OF_HEAD) if end >= 0 else len(start)
+        if length > MAX_HEAD:
+            raise HttpError(f"a head of more than {MAX_HEAD} octets", 431)
+        if _AMBIGUOUS.search(start, max(0, self._checked - 1), length):
+            raise HttpError("not HTTP: control characters, or lines that do not end with CR LF")
+        self._checked = length
+        if end < 0:
+            return b""
+        _check_request_head(bytes(start[:length]))
+        self._start = bytearray()
+        return bytes(start)
+
+
+def _check_request_head(head: bytes) -> None:
+    """Refuse a request of another kind than those that go to a server itself, once each.
+
+    :raises HttpError: the length is not clear, the target is a proxy's, another HTTP, or very many
+        headers.
+    """
+    line = head.partition(b"\r\n")[0]
+    _, _, rest = line.partition(b" ")
+    target, _, version = rest.partition(b" ")
+    if version.startswith(b"HTTP/") and not version.startswith(b"HTTP/1."):
+        raise HttpError("another version of HTTP", 505)
+    if not target.startswith(b"/") and target != b"*":
+        raise HttpError("not HTTP, or the target is not a path")
+    framing = _framing(head)
+    if version == b"HTTP/1.0" and any(name[:1] in b"tT" for name, _ in framing):
+        raise HttpError("chunks in HTTP/1.0")
+
+
+def _check_response_head(head: bytes, status: int) -> None:
+    """Refuse a response whose end is not clear. :raises HttpError: so it is."""
+    version = head.partition(b" ")[0]
+    if not version.startswith(b"HTTP/1."):
+        raise HttpError("another version of HTTP", 505)
+    framing = _framing(head)
+    if version == b"HTTP/1.0" and any(name[:1] in b"tT" for name, _ in framing):
+        raise HttpError("chunks in HTTP/1.0")
     # RFC 9112 6.3: these end with their head.
-    bodiless = status is not None and (status < 200 or status in (204, 304))
-    if bodiless and any(value.strip(b"0") for _, value in framing):
+    bodiless = status < 200 or status in (204, 304)
+    if bodiless and any(value.strip(b" \t").strip(b"0") for _, value in framing):
         raise HttpError(f"not HTTP: a body with status {status}")
 
 
-def _check_request(head: h11.Request) -> None:
-    """Refuse a request that is not for an origin server, or that an old one sees otherwise.
+def _framing(head: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the header that says how long the body is, if there is one.
 
-    :raises HttpError: it is such a request.
+    :raises HttpError: the length is said twice or in two ways (RFC 9112, 6.1 and 6.3).
     """
-    if not head.target.startswith(b"/") and head.target != b"*":
-        raise HttpError("the target is not a path")
-    if len(head.headers) > MAX_HEADERS:
+    if head.count(b"\r\n") > MAX_HEADERS + 2:
         raise HttpError(f"more than {MAX_HEADERS} headers", 431)
-    # RFC 9112 6.1: one of the two ends that speak so knows nothing of chunks.
-    if head.http_version == b"1.0" and any(
-        name == b"transfer-encoding" for name, _ in head.headers
-    ):
-        raise HttpError("not HTTP: chunks in HTTP/1.0")
+    framing: list[tuple[bytes, bytes]] = _FRAMING.findall(head)
+    if len(framing) > 1 or any(name[:1] in b"cC" and b"," in value for name, value in framing):
+        raise HttpError("the length of the body is said more than once")
+    return framing
 
 
 def _sent_body(connection: h11.Connection, body: bytes) -> bytes:

@@ -24,7 +24,7 @@ REFUSED = {
     "length of another script": (HEAD + "Content-Length: ٢\r\n\r\nhi".encode(), 400),
     "length without end": (HEAD + b"Content-Length: " + b"9" * 40 + b"\r\n\r\n", 400),
     "chunks in HTTP/1.0": (CHUNKED.replace(b"1.1", b"1.0"), 400),
-    "chunks twice": (HEAD + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n0\r\n\r\n", 501),
+    "chunks twice": (HEAD + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n0\r\n\r\n", 400),
     "chunks of something": (HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
     "chunks misspelt": (HEAD + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501),
     "chunk size with prefix": (CHUNKED + b"0x2\r\nhi\r\n0\r\n\r\n", 400),
