@@ -6,7 +6,8 @@ its own, fed with what the one before left over, which makes pipelining possible
 
 h11 is liberal in places where two readers could disagree about where a message ends. Such messages
 are refused here (RFC 9112, 11): lines without a carriage return, folded lines, control characters,
-a length given twice or beside a transfer coding, and a body where there is none.
+a length given twice or beside a transfer coding, a body where there is none, and requests that
+are for a proxy.
 """
 
 from __future__ import annotations
@@ -429,7 +430,7 @@ class _RequestReading(_Reading):
 
         Some senders end a body with one too many.
         """
-        return bool(self._start) or self._checked > 0
+        return bool(self._start) or self._head is not None
 
     def feed(self, octets: bytes) -> bool:
         """Take octets; return whether the request is complete.
@@ -444,8 +445,9 @@ class _RequestReading(_Reading):
         """Return everything so far if the head is complete, and nothing if it is not."""
         start = self._start
         start += octets
-        while not self._checked and start.startswith(b"\r\n"):
+        while self._checked <= 1 and start.startswith(b"\r\n"):
             del start[:2]
+            self._checked = 0
         end = start.find(_END_OF_HEAD, max(0, self._checked - 3))
         length = end + len(_END_OF_HEAD) if end >= 0 else len(start)
         if length > MAX_HEAD:

@@ -179,7 +179,9 @@ class Registration:
 
     def _demanded(self, response: Response) -> NotRegistered | None:
         terminal_id = self._proved or self._assumed.settled or self._assumed.expected
-        refused = self._credentials.demanded(response, self._shown, terminal_id)
+        refused = self._credentials.demanded(
+            response, self._shown, terminal_id, terminal_is_proved=self._examination is None
+        )
         return None if refused is None else not_authenticated(refused)
 
     # -- what the terminal answers in the end (WAP-235, 7.2.5.1) --
