@@ -41,6 +41,7 @@ from omapush.ota.interface import (
     SendOctets,
     SessionFailedInd,
 )
+from omapush.ppg.capabilities import profile_references
 from omapush.testing.pair import Link, StreamPair
 from omapush.testing.virtual_clock import VirtualClock
 
@@ -527,6 +528,21 @@ def test_terminal_at_the_address_of_another_cannot_prove_to_be_it() -> None:
     told = pair.told()
     assert isinstance(told, SessionFailedInd)
     assert told.authentication
+
+
+# -- profiles (digest 18) --
+
+
+def test_gateway_reads_the_profile_that_the_terminal_names() -> None:
+    document = '<rdf:RDF>\n  <rdf:Description prf:x="1"/>\n</rdf:RDF>'
+    profile = cpi.profile_headers(["http://wap.example/phone.xml"], [document])
+    pair = Pair(gateway(), replace(TERMINAL, profile=profile))
+    told = pair.told()
+    assert isinstance(told, RegistrationInd)
+    references = profile_references(told.cpi)
+    assert references.uris == ("http://wap.example/phone.xml",)
+    assert references.differences == (" ".join(document.split()).encode(),)
+    assert told.cpi_tag == cpi.tag((*CPI, *profile))
 
 
 # -- the last push --
