@@ -51,6 +51,7 @@ from omapush.ppg.store.contract import (
     TimelineEvent,
 )
 from omapush.ppg.store.groups import verdict
+from omapush.testing.memory_service_registrations import MemoryServiceRegistrations
 from omapush.ppg.store.reported import (
     Part,
     Reference,
@@ -128,10 +129,11 @@ class _Work(Protocol):
 WorkT = TypeVar("WorkT", bound=_Work)
 
 
-class MemoryStore:
+class MemoryStore(MemoryServiceRegistrations):
     """The ledger as dictionaries; see :class:`~omapush.ppg.store.contract.Store`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.unavailable: str | None = "the store is not open"
         self._pushes: dict[str, _Push] = {}
         self._keys_by_id: dict[str, str] = {}
