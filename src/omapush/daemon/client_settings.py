@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from omapush.daemon.settings_table import AddressSetting, EndpointSetting, NetworkSetting
+from omapush.daemon.settings_table import (
+    AddressSetting,
+    EndpointSetting,
+    NetworkSetting,
+    first_line,
+)
 from omapush.daemon.settings_table import Table as _Table
 from omapush.ppg.contacts import Contact, HttpContact, SessionContact, SmsContact, UdpContact
 from omapush.ppg.subscribers import Range
@@ -89,11 +95,38 @@ class ClientTable(_Table):
     terminal_id: str | None = Field(
         None, description="X-Wap-Terminal-Id that it must give; default: any"
     )
+    terminal_password: SecretStr | None = Field(
+        None, description="by which it proves its terminal_id, or ..."
+    )
+    terminal_password_file: Path | None = Field(
+        None, description="... a file whose first line is it"
+    )
     network: str | None = Field(None, description="its network by WDP name, for network-required")
     bearer: str | None = Field(None, description="its bearer by WDP name, for bearer-required")
     contacts: list[ContactTable] = Field(
         [], description="further ways to it, tried in this order when the first fails"
     )
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        given = (self.terminal_password, self.terminal_password_file)
+        if all(one is not None for one in given):
+            raise ValueError("has either terminal_password or terminal_password_file")
+        if any(one is not None for one in given) and self.terminal_id is None:
+            raise ValueError("a terminal_password needs a terminal_id")
+        return self
+
+    def terminal_secret(self) -> str | None:
+        """Return the terminal's password, or ``None`` if it has none.
+
+        :raises SettingsError: its file cannot be read or is empty.
+        """
+        if self.terminal_password is not None:
+            return self.terminal_password.get_secret_value()
+        if self.terminal_password_file is None:
+            return None
+        what = f"terminal_password_file of client {self.id!r}"
+        return first_line(self.terminal_password_file, what)
 
     def ways(self) -> tuple[Contact, ...]:
         """Return every way to it, in the order in which they are tried."""

@@ -17,13 +17,7 @@ def tls_options(table: PapTable) -> dict[str, Any]:
     """
     if table.tls_certificate is None or table.tls_key is None:
         return {}
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 9325 3.1.1
-    try:
-        # An empty password, so that nobody is asked for one on the terminal.
-        context.load_cert_chain(table.tls_certificate, table.tls_key, password=lambda: b"")
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"pap.tls_certificate and pap.tls_key: {_said(error)}") from error
+    context = _serving_context(table.tls_certificate, table.tls_key, "pap")
     if table.tls_client_ca is not None:
         try:
             context.load_verify_locations(table.tls_client_ca)
@@ -32,6 +26,30 @@ def tls_options(table: PapTable) -> dict[str, Any]:
         # Whether an initiator needs one is asked later: others have passwords.
         context.verify_mode = ssl.CERT_OPTIONAL
     return {"ssl_context_factory": lambda _config, _default: context}
+
+
+def server_options(certificate: Path | None, key: Path | None, table: str) -> dict[str, Any]:
+    """Return uvicorn's options for TLS that asks for no client certificate; none without files.
+
+    :param table: the table of the settings that has them as ``tls_certificate`` and ``tls_key``.
+    :raises SettingsError: a file cannot be read, or is not what it should be.
+    """
+    if certificate is None or key is None:
+        return {}
+    context = _serving_context(certificate, key, table)
+    return {"ssl_context_factory": lambda _config, _default: context}
+
+
+def _serving_context(certificate: Path, key: Path, table: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 9325 3.1.1
+    try:
+        # An empty password, so that nobody is asked for one on the terminal.
+        context.load_cert_chain(certificate, key, password=lambda: b"")
+    except (OSError, ValueError) as error:
+        files = f"{table}.tls_certificate and {table}.tls_key"
+        raise SettingsError(f"{files}: {_said(error)}") from error
+    return context
 
 
 def verifying_context(ca_file: Path | None, key: str) -> ssl.SSLContext:

@@ -121,6 +121,12 @@ async def respond(
     await send({"type": "http.response.body", "body": body})
 
 
+async def respond_without_content(send: Send, status: int, headers: RawHeaders = ()) -> None:
+    """Send an answer that has no content, such as 204."""
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": b""})
+
+
 async def refuse(send: Send, refusal: Refusal) -> None:
     """Send why a request is refused."""
     text = f"{refusal.reason}\n".encode()

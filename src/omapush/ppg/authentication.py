@@ -221,9 +221,7 @@ class Initiators:
         ha1 = self._ha1.get((initiator_id, given.algorithm))
         expected = digest.response(ha1 or _NO_SECRET, request.method, given)
         right = hmac.compare_digest(expected, given.response)
-        same = (
-            given.uri == request.target.encode("latin-1") and given.realm == self._realm.encode()
-        )
+        same = given.uri == request.target.encode("latin-1") and given.realm == self._realm.encode()
         return right and same and ha1 is not None
 
     def _bearer(self, key: str, request: RequestCredentials, now: Instant) -> Verdict:

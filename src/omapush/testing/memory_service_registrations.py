@@ -44,9 +44,7 @@ class MemoryServiceRegistrations:
             return False
         if known.expires_at <= record.refreshed_at:
             return False
-        self._service_registrations[record.registration_id] = replace(
-            record, made_at=known.made_at
-        )
+        self._service_registrations[record.registration_id] = replace(record, made_at=known.made_at)
         return True
 
     async def end_service_registration(

@@ -51,7 +51,6 @@ from omapush.ppg.store.contract import (
     TimelineEvent,
 )
 from omapush.ppg.store.groups import verdict
-from omapush.testing.memory_service_registrations import MemoryServiceRegistrations
 from omapush.ppg.store.reported import (
     Part,
     Reference,
@@ -65,6 +64,7 @@ from omapush.ppg.store.reported import (
     reference_of,
     settle_reported,
 )
+from omapush.testing.memory_service_registrations import MemoryServiceRegistrations
 
 
 @dataclass(slots=True)

@@ -26,9 +26,7 @@ _S = schema.service_registration.c
 _now = bindparam("now", type_=BigInteger)
 _columns = {column.name: bindparam(f"s_{column.name}", type_=column.type) for column in _S}
 
-_keep = Statement(
-    insert(schema.service_registration).values(_columns).on_conflict_do_nothing()
-)
+_keep = Statement(insert(schema.service_registration).values(_columns).on_conflict_do_nothing())
 _known = Statement(select(_S.registration_id).where(_S.registration_id == bindparam("wanted")))
 _count_of_owner = Statement(
     select(func.count()).where(

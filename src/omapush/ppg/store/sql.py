@@ -284,9 +284,7 @@ class SqlStore:
 
     async def forget_service_registrations(self, expired_before: Instant, limit: int) -> int:
         return await self._repeat(
-            lambda connection, most: service_registrations.forget(
-                connection, expired_before, most
-            ),
+            lambda connection, most: service_registrations.forget(connection, expired_before, most),
             service_registrations.FORGOTTEN_TOGETHER,
             limit,
         )
