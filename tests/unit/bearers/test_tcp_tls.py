@@ -141,6 +141,11 @@ class Rig:
         async with asyncio.timeout(10):
             await self.observer.closed.wait()
 
+    async def emptied(self, listener: TcpListener) -> None:
+        async with asyncio.timeout(10):
+            while listener.connections:  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0.005)
+
     async def traced(self, event: str) -> TraceRecord:
         """Wait for a trace record."""
         async with asyncio.timeout(10):
@@ -387,6 +392,40 @@ async def test_second_connection_resumes_session_of_the_first(
     assert None not in rig.shown
 
 
+@VERSIONS
+async def test_tls_client_that_is_dialled_resumes_session_with_the_same_server(
+    authority: Authority, version: ssl.TLSVersion
+) -> None:
+    rig = Rig(authority)
+    server, client = at_server(authority), at_client(authority)
+    client.maximum_version = version
+    async with rig.listening(client, tls_server=False, server_name=GATEWAY) as listener:
+        for _ in range(2):
+            link = await rig.dial(listener.port, server, tls_server=True)
+            await rig.echoed(link)
+            await rig.ended(link)
+            await rig.emptied(listener)
+    assert resumed(rig) == [False] * 2 + [True] * 2
+
+
+@VERSIONS
+async def test_session_may_be_resumed_for_two_hours(
+    authority: Authority, version: ssl.TLSVersion
+) -> None:
+    rig = Rig(authority)
+    context = at_client(authority)
+    context.maximum_version = version
+    async with (
+        rig.listening() as listener,
+        RawClient.connected(context, listener.port) as client,
+    ):
+        client.writer.write(client.engine.write(b"ping"))
+        assert await client.read() == b"ping"
+        session = client.engine.session
+        assert session is not None
+        assert (session.has_ticket, session.ticket_lifetime_hint) == (True, 7_200)
+
+
 async def test_session_is_not_resumed_under_another_name_or_trust(authority: Authority) -> None:
     rig = Rig(authority)
     client = at_client(authority)
@@ -426,7 +465,7 @@ async def test_session_that_the_server_does_not_know_any_more_is_made_anew(
 
 def test_sessions_are_kept_for_some_servers_and_given_once() -> None:
     context = ssl.create_default_context()
-    servers = [Server(context, None, "127.0.0.1", port) for port in range(1, 5)]
+    servers = [Server(context, "localhost", "127.0.0.1", port) for port in range(1, 5)]
     made = [cast("Any", SimpleNamespace(id=b"x", has_ticket=False)) for _ in range(9)]
     sessions = TlsSessions(max_servers=3, per_server=2)
     for server, session in zip([*servers, *servers[1:]], made, strict=False):
@@ -495,9 +534,7 @@ async def peer_fails(authority: Authority, behave: Behaviour, said: str, server_
             async with asyncio.timeout(10):
                 await reader.read()  # and there is an end
         writer.close()
-        async with asyncio.timeout(10):
-            while listener.connections:  # noqa: ASYNC110 - there is no event for it
-                await asyncio.sleep(0.005)
+        await rig.emptied(listener)
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
@@ -537,9 +574,8 @@ class RawClient:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def connected(cls, authority: Authority, port: int) -> AsyncIterator[RawClient]:
+    async def connected(cls, context: ssl.SSLContext, port: int) -> AsyncIterator[RawClient]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        context = at_client(authority)
         engine = TlsEngine(context, server_side=False, server_name=GATEWAY)
         client = cls(engine, reader, writer)
         while not engine.handshake():
@@ -566,7 +602,10 @@ class RawClient:
 
 async def test_peer_that_ends_tls_gets_the_answer_and_the_same_end(authority: Authority) -> None:
     rig = Rig(authority)
-    async with rig.listening() as listener, RawClient.connected(authority, listener.port) as client:
+    async with (
+        rig.listening() as listener,
+        RawClient.connected(at_client(authority), listener.port) as client,
+    ):
         ping = client.engine.write(b"ping")
         client.engine.end()
         client.writer.write(ping + client.engine.outgoing())  # its own half is still open
@@ -581,7 +620,10 @@ async def test_peer_that_closes_without_ending_tls_is_answered_by_the_end(
     authority: Authority,
 ) -> None:
     rig = Rig(authority)
-    async with rig.listening() as listener, RawClient.connected(authority, listener.port) as client:
+    async with (
+        rig.listening() as listener,
+        RawClient.connected(at_client(authority), listener.port) as client,
+    ):
         client.writer.write(client.engine.write(b"ping"))
         assert await client.read() == b"ping"
         client.writer.write_eof()
@@ -592,7 +634,10 @@ async def test_peer_that_closes_without_ending_tls_is_answered_by_the_end(
 
 async def test_peer_that_breaks_a_record_is_told_and_closed(authority: Authority) -> None:
     rig = Rig(authority)
-    async with rig.listening() as listener, RawClient.connected(authority, listener.port) as client:
+    async with (
+        rig.listening() as listener,
+        RawClient.connected(at_client(authority), listener.port) as client,
+    ):
         record = bytearray(client.engine.write(b"ping"))
         record[-1] ^= 1
         client.writer.write(record)
@@ -608,7 +653,10 @@ async def test_peer_that_ends_tls_and_reads_no_more_is_cut(
 ) -> None:
     monkeypatch.setattr(tcp_link, "CLOSE_TIMEOUT_SECONDS", 0.05)
     rig = Rig(authority)
-    async with rig.listening() as listener, RawClient.connected(authority, listener.port) as client:
+    async with (
+        rig.listening() as listener,
+        RawClient.connected(at_client(authority), listener.port) as client,
+    ):
         client.writer.write(client.engine.write(b"ping"))
         assert await client.read() == b"ping"
         client.writer.transport.pause_reading()
@@ -622,7 +670,10 @@ async def test_listener_reads_no_more_by_tls_from_peer_that_does_not_read(
     authority: Authority,
 ) -> None:
     rig = Rig(authority)
-    async with rig.listening() as listener, RawClient.connected(authority, listener.port) as client:
+    async with (
+        rig.listening() as listener,
+        RawClient.connected(at_client(authority), listener.port) as client,
+    ):
         client.writer.transport.set_write_buffer_limits(high=0)
         client.writer.write(client.engine.write(LARGE * 4))  # echoed, and we do not read
         with pytest.raises(TimeoutError):
