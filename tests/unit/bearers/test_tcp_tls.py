@@ -17,6 +17,7 @@ import uvloop
 
 from omapush.bearers import tcp_link
 from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
+from omapush.bearers.tcp_listener import Gate
 from omapush.bearers.tls_engine import TlsEngine
 from omapush.bearers.tls_sessions import Server, TlsSessions
 from omapush.core.instants import Instant
@@ -34,6 +35,7 @@ GATEWAY = "ppg.example.com"
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     made = Authority(tmp_path_factory.mktemp("authority"))
     made.sign("gateway", f"DNS:{GATEWAY},IP:127.0.0.1")
+    made.sign("nameless", "DER:30:04:82:02:FF:FE")  # a DNS name that is no text
     made.sign("terminal", "DNS:terminal.example.com,URI:urn:example:terminal")
     return made
 
@@ -302,6 +304,17 @@ async def test_client_certificate_is_told_to_whoever_opens_the_session(
         assert shown.dns_names == ("terminal.example.com",)
         assert shown.uris == ("urn:example:terminal",)
         assert rig.links[0].peer_certificate == shown
+        await rig.ended(link)
+
+
+async def test_client_certificate_whose_names_are_no_text_counts_as_none(
+    authority: Authority,
+) -> None:
+    rig = Rig(authority)
+    async with rig.listening(at_server(authority, ask=True)) as listener:
+        link = await rig.dial(listener.port, at_client(authority, "nameless"))
+        await rig.echoed(link)
+        assert rig.shown == [None]
         await rig.ended(link)
 
 
@@ -693,6 +706,13 @@ async def test_listener_closes_with_those_that_are_in_handshake(authority: Autho
     with contextlib.suppress(ConnectionResetError):
         assert await reader.read() == b""
     writer.close()
+
+
+def test_nobody_comes_in_when_the_listener_is_closing() -> None:
+    gate = Gate(ListenLimits())
+    assert gate.refusal("127.0.0.1") is None
+    gate.shut()
+    assert gate.refusal("127.0.0.1") == "no longer listening"
 
 
 async def test_dialling_a_peer_that_does_not_speak_is_bounded(authority: Authority) -> None:
