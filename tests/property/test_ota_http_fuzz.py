@@ -12,6 +12,7 @@ from omapush.core.instants import Instant, later
 from omapush.ota.http import cpi, entity
 from omapush.ota.http.authentication import Login, Scheme, basic, format_credentials
 from omapush.ota.http.client import HttpTerminalSession, HttpTerminalSettings
+from omapush.ota.http.contexts import ProvisioningContext
 from omapush.ota.http.ppg import HttpPpgSession, HttpPpgSettings, KnownCpi
 from omapush.ota.interface import (
     ClientCapabilities,
@@ -26,6 +27,7 @@ from omapush.ota.interface import (
     RegistrationInd,
     SendOctets,
 )
+from omapush.protocols.http import HttpServerEnd, Request
 
 NOW = Instant(1_700_000_000_000)
 MESSAGE = PushMessage((("Content-Type", "text/plain"),), b"hello")
@@ -83,6 +85,20 @@ header_lines = st.one_of(
             'X-Wap-Authorization: Digest x-wap-auth-status="failed_retry"',
             "X-Wap-Authorization: Basic x-wap-auth-status=failed_noretry",
             "X-Wap-Authorization: Basic ?",
+            "X-Wap-Push-ProvURL:",
+            "X-Wap-Push-ProvURL: http://a.example/",
+            "X-Wap-Push-Info: last,response",
+            "Authorization: Basic Zzp3cm9uZw==",
+            'Authorization: Digest username="g", realm="44", nonce="n", uri="/wappush", '
+            'response="0123456789012345678901234567890123456789"',
+            'X-Wap-Authenticate: Digest realm="p", nonce="n", algorithm="SHA-1"',
+            'X-Wap-Authenticate: Basic realm="p"',
+            "X-Wap-Authenticate: Digest x-wap-auth-status=failed_noretry",
+            'X-Wap-Authenticate: Digest realm="p", nonce="n", x-wap-auth-status="failed_retry"',
+            "X-Wap-Authorization: Basic NDQ6eA==",
+            "X-Wap-Authorization: Digest x-wap-auth-status=failed_retry",
+            "Content-Length : 5",
+            " folded",
         ]
     ),
     st.builds("{}: {}".format, token, token),
@@ -180,6 +196,79 @@ def test_terminal_bears_any_gateway(octets: list[bytes], answering: bool) -> Non
     session.handle_timer(later(NOW, 1_000_000))
     session.disconnected("over", NOW)
     assert session.next_timer() is None
+
+
+CLEAR = Login("44", "the terminal's own")
+PROVEN = Login("44", "the terminal's own", Scheme.DIGEST)
+SCHEMES = st.sampled_from(list(Scheme))
+contexts = st.builds(
+    ProvisioningContext,
+    terminal_id=st.just("44"),
+    prov_url=st.sampled_from(["", "http://a.example/"]),
+    login=st.sampled_from([None, CLEAR, PROVEN]),
+    gateway=st.sampled_from([None, Login("g", "the gateway's own")]),
+    demand=SCHEMES,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(streams(request_lines), st.lists(contexts, max_size=2), st.sampled_from([None, "t"]))
+def test_terminal_lets_in_no_gateway_that_proves_nothing(
+    octets: list[bytes], known: list[ProvisioningContext], sir: str | None
+) -> None:
+    session = HttpTerminalSession(
+        HttpTerminalSettings("built-in", contexts=tuple(known), close_after_last=True),
+        lambda: CAPABILITIES,
+        PushSource("OTA-HTTP", "00", "::1"),
+        sir_cpi_tag=sir,
+    )
+    session.connected(NOW)
+    sent, closed, pushes = b"", False, 0
+    for part in octets:
+        session.receive(part, NOW)
+        for indication in session.indications():
+            assert isinstance(indication, PoConfirmedPushInd)
+            assert indication.source.identity is None
+            pushes += 1
+            session.request(PoConfirmedPushRes(indication.reference), NOW)
+        for effect in session.effects():
+            assert not closed
+            match effect:
+                case SendOctets(octets=more):
+                    sent += more
+                case CloseConnection():
+                    closed = True
+    if known and all(one.demand is not Scheme.NONE for one in known):
+        assert pushes == 0
+        assert b"X-Wap-Terminal-Id" not in sent
+        assert b"X-Wap-CPITag" not in sent
+    if CLEAR not in (one.login for one in known):
+        assert b"X-Wap-Authorization: Basic NDQ6" not in sent
+    assert b"own" not in sent
+    while (due := session.next_timer()) is not None:
+        session.handle_timer(due)
+        session.effects()
+    session.disconnected("over", NOW)
+    assert session.indications() == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(streams(request_lines), st.data())
+def test_server_reads_the_same_requests_in_any_segments(
+    octets: list[bytes], data: st.DataObject
+) -> None:
+    stream = b"".join(octets)
+    whole, cut_up = HttpServerEnd(100, 50), HttpServerEnd(100, 50)
+    expected = whole.receive(stream)
+    found: list[Request] = []
+    while stream:
+        size = data.draw(st.integers(1, min(len(stream), 50)))
+        found += cut_up.receive(stream[:size])
+        stream = stream[size:]
+    assert found == expected
+    assert (cut_up.failure is None) is (whole.failure is None)
+    if whole.failure is not None and cut_up.failure is not None:
+        assert cut_up.failure.status == whole.failure.status
 
 
 @settings(max_examples=200, deadline=None)
