@@ -316,6 +316,20 @@ def test_terminal_ends_connection_after_wrong_credentials_in_a_row(method: str) 
     assert rig.closed == "too many requests without right credentials"
 
 
+def test_terminal_that_ends_the_connection_asks_for_no_more() -> None:
+    rig = Rig(context(gateway=GATEWAY, demand=Scheme.BASIC))
+    wrong = basic(Login(PROXY, "wrong"))
+    request = Request("OPTIONS", "/wappush", (("Host", ""), wrong))
+    octets = b"".join(rig.gateway.request(request) for _ in range(MAX_FAILURES))
+    expecting = (
+        b"POST /wappush HTTP/1.1\r\nHost:\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    )
+    rig.session.receive(octets + expecting, NOW)
+    sent = b"".join(one.octets for one in rig.session.effects() if isinstance(one, SendOctets))
+    assert sent.count(b"HTTP/1.1 ") == MAX_FAILURES
+    assert b" 100 " not in sent
+
+
 def test_terminal_does_not_demand_credentials_for_ever() -> None:
     rig = Rig(context(gateway=GATEWAY, demand=Scheme.DIGEST))
     for _ in range(MAX_DEMANDS):
