@@ -10,19 +10,21 @@ from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError, EncodeError
 from omapush.core.instants import Instant, later
 from omapush.ota.http import cpi, entity
-from omapush.ota.http.authentication import Login, Scheme
+from omapush.ota.http.authentication import Login, Scheme, basic, format_credentials
 from omapush.ota.http.client import HttpTerminalSession, HttpTerminalSettings
 from omapush.ota.http.contexts import ProvisioningContext
-from omapush.ota.http.ppg import HttpPpgSession, HttpPpgSettings
+from omapush.ota.http.ppg import HttpPpgSession, HttpPpgSettings, KnownCpi
 from omapush.ota.interface import (
     ClientCapabilities,
     CloseConnection,
     PoConfirmedPushInd,
     PoConfirmedPushReq,
     PoConfirmedPushRes,
+    PomRegisterReq,
     PoPushReq,
     PushOutcome,
     PushSource,
+    RegistrationInd,
     SendOctets,
 )
 from omapush.protocols.http import HttpServerEnd, Request
@@ -31,6 +33,9 @@ NOW = Instant(1_700_000_000_000)
 MESSAGE = PushMessage((("Content-Type", "text/plain"),), b"hello")
 CAPABILITIES = ClientCapabilities(max_message_size=2_000, max_push_requests=2)
 
+OURS = Login("ppg", "secret", Scheme.DIGEST)
+PROOF = format_credentials(basic(Login("44", "secret")), mirrored=True)
+
 token = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=12)
 status_lines = st.sampled_from(
     [
@@ -38,6 +43,7 @@ status_lines = st.sampled_from(
         "HTTP/1.1 200 OK",
         "HTTP/1.0 200 OK",
         "HTTP/1.1 401 X",
+        "HTTP/1.1 412 X",
         "HTTP/1.1 100 X",
         "x",
     ]
@@ -71,13 +77,20 @@ header_lines = st.one_of(
             "X-Wap-Push-Accept-MaxPushReq: 3",
             "X-Wap-Push-MaxMsgSize: -1",
             "X-Wap-Terminal-Id: \xff\xfe",
+            "X-Wap-Terminal-Id: 44",
+            'WWW-Authenticate: Basic realm="44"',
+            'WWW-Authenticate: Digest realm="44", nonce="n", algorithm=SHA-1',
+            'WWW-Authenticate: Digest realm="',
+            f"X-Wap-Authorization: {PROOF}",
+            'X-Wap-Authorization: Digest x-wap-auth-status="failed_retry"',
+            "X-Wap-Authorization: Basic x-wap-auth-status=failed_noretry",
+            "X-Wap-Authorization: Basic ?",
             "X-Wap-Push-ProvURL:",
             "X-Wap-Push-ProvURL: http://a.example/",
             "X-Wap-Push-Info: last,response",
             "Authorization: Basic Zzp3cm9uZw==",
             'Authorization: Digest username="g", realm="44", nonce="n", uri="/wappush", '
             'response="0123456789012345678901234567890123456789"',
-            'WWW-Authenticate: Digest realm="44", nonce="n", algorithm=SHA-1',
             'X-Wap-Authenticate: Digest realm="p", nonce="n", algorithm="SHA-1"',
             'X-Wap-Authenticate: Basic realm="p"',
             "X-Wap-Authenticate: Digest x-wap-auth-status=failed_noretry",
@@ -112,10 +125,27 @@ def streams(start: st.SearchStrategy[str]) -> st.SearchStrategy[list[bytes]]:
     return st.lists(st.one_of(messages(start), st.binary(max_size=60)), max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
-@given(streams(status_lines))
-def test_gateway_bears_any_terminal(octets: list[bytes]) -> None:
-    session = HttpPpgSession(HttpPpgSettings(), assumed_cpi_tag="t", known_cpi={"t": ()})
+class Accounts:
+    def terminal_password(self, terminal_id: str) -> str | None:
+        return "secret" if terminal_id == "44" else None
+
+    def login_at(self, terminal_id: str | None) -> Login | None:
+        return OURS if terminal_id == "44" else None
+
+    def known_cpi(self, terminal_id: str) -> KnownCpi | None:
+        return KnownCpi("t", {"t": (), "other": ((cpi.MAX_MSG_SIZE, "?"),)})
+
+
+@settings(max_examples=300, deadline=None)
+@given(streams(status_lines), st.sampled_from(Scheme))
+def test_gateway_bears_any_terminal(octets: list[bytes], challenge: Scheme) -> None:
+    session = HttpPpgSession(
+        HttpPpgSettings(challenge=challenge),
+        assumed_cpi_tag="t",
+        known_cpi={"t": ()},
+        assumed_terminal_id="44",
+        accounts=Accounts(),
+    )
     session.connected(NOW)
     for number in range(3):
         session.request(PoConfirmedPushReq(f"c{number}", MESSAGE), NOW)
@@ -123,15 +153,20 @@ def test_gateway_bears_any_terminal(octets: list[bytes]) -> None:
     indications, closed = [], False
     for part in octets:
         session.receive(part, NOW)
+        session.request(PomRegisterReq(), NOW)
         indications += session.indications()
         effects = session.effects()
         assert not (closed and effects)  # nothing is written after the end
+        # Whatever it asks for, the password is proved and never sent.
+        assert b"secret" not in b"".join(e.octets for e in effects if isinstance(e, SendOctets))
         closed |= any(isinstance(effect, CloseConnection) for effect in effects)
     session.handle_timer(later(NOW, 1_000_000))
     session.disconnected("over", NOW)
     indications += session.indications()
     ended = [one.delivery_id for one in indications if isinstance(one, PushOutcome)]
     assert sorted(ended) == ["c0", "c1", "c2", "u0", "u1", "u2"]
+    if challenge is Scheme.DIGEST:  # nobody has the answer to a nonce of ours
+        assert not any(isinstance(one, RegistrationInd) for one in indications)
     assert session.next_timer() is None
 
 
