@@ -44,8 +44,11 @@ class ProvisioningContext:
 
     @property
     def algorithms(self) -> tuple[Algorithm, ...]:
-        """The algorithms of Digest that count, in either direction."""
-        return (Algorithm.SHA_1, Algorithm.MD5) if self.takes_md5 else (Algorithm.SHA_1,)
+        """The algorithms of Digest that count, in either direction, as they are offered.
+
+        MD5 stands before: stock software looks at the first challenge alone.
+        """
+        return (Algorithm.MD5, Algorithm.SHA_1) if self.takes_md5 else (Algorithm.SHA_1,)
 
 
 def choose(
