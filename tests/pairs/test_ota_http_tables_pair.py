@@ -199,6 +199,42 @@ def test_ends_that_know_each_other_register_by_every_pair_of_schemes(
         assert b"Basic" not in sent
 
 
+def mutual(link: Link) -> Pair:
+    """Have both ends ask for Digest, over ``link``."""
+    context = ProvisioningContext(
+        ID, "", Login(ID, "terminal"), Login(PROXY, "gateway"), Scheme.DIGEST, PROXY
+    )
+    return Pair(
+        gateway(
+            HttpPpgSettings(identity=PROXY, challenge=Scheme.DIGEST),
+            accounts=Accounts({ID: "terminal"}, Login(PROXY, "gateway")),
+        ),
+        replace(TERMINAL, contexts=(context,)),
+        link=link,
+    )
+
+
+@pytest.mark.parametrize("way", ["left", "right"])
+def test_nobody_is_taken_for_proved_wherever_the_link_is_cut(way: str) -> None:
+    whole = mutual(Link())
+    whole.push()
+    ends = {"left": whole.streams.left, "right": whole.streams.right}
+    for cut in range(0, ends[way].received, 3):
+        to_left, to_right = (cut, None) if way == "left" else (None, cut)
+        pair = mutual(Link(cut_to_left=to_left, cut_to_right=to_right))
+        pair.streams.left.request(PoConfirmedPushReq("a", MESSAGE))
+        pair.streams.settle()
+        pair.streams.cut()
+        told = pair.streams.left.take()
+        (outcome,) = (one for one in told if isinstance(one, PushOutcome))
+        assert outcome.kind is not OutcomeKind.DONE
+        assert (outcome.kind is OutcomeKind.IN_DOUBT) or pair.arrived == []
+        for one in told:
+            assert not isinstance(one, RegistrationInd) or one.authenticated
+            assert not isinstance(one, SessionFailedInd) or not one.authentication
+        assert all(one.source.identity == PROXY for one in pair.arrived)
+
+
 WRONG = "wrong"
 
 

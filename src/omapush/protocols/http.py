@@ -31,9 +31,9 @@ MAX_INTERIM = 8
 MAX_HELD = 65_536
 """Octets that may wait, unparsed, behind messages that are not answered yet."""
 
-# What two readers of one head may understand differently: a line that ends with LF or CR alone, one
-# that goes on in the next (RFC 9112, 5.2), and control characters.
-_AMBIGUOUS = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\n[ \t]|[^\t\r\n -~\x80-\xff]")
+# A head, or its beginning, that two readers do not understand differently: no control characters,
+# no line that ends with LF or CR alone, none that goes on in the next (RFC 9112, 5.2).
+_CLEAR = re.compile(rb"(?:[\t -~\x80-\xff]*\r\n(?![ \t]))*[\t -~\x80-\xff]*\r?")
 _FRAMING = re.compile(rb"\n(content-length|transfer-encoding)[ \t]*:([^\r]*)", re.IGNORECASE)
 _END_OF_HEAD = b"\r\n\r\n"
 
@@ -400,7 +400,7 @@ class _ResponseReading(_Reading):
             raise HttpLimitError(f"a head of more than {MAX_HEAD} octets")
         head = bytes(self._start[:length])
         del self._start[:length]
-        if _AMBIGUOUS.search(head):
+        if not _CLEAR.fullmatch(head):
             raise HttpError("not HTTP: control characters, or lines that do not end with CR LF")
         if not isinstance(event, h11.Request):
             _check_response_head(head, event.status_code)
@@ -452,7 +452,9 @@ class _RequestReading(_Reading):
         length = end + len(_END_OF_HEAD) if end >= 0 else len(start)
         if length > MAX_HEAD:
             raise HttpError(f"a head of more than {MAX_HEAD} octets", 431)
-        if _AMBIGUOUS.search(start, max(0, self._checked - 1), length):
+        # On from the end of the last line that was checked.
+        line = max(0, start.rfind(b"\r\n", 0, self._checked))
+        if not _CLEAR.fullmatch(start, line, length):
             raise HttpError("not HTTP: control characters, or lines that do not end with CR LF")
         self._checked = length
         if end < 0:
