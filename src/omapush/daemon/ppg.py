@@ -129,7 +129,8 @@ async def _run(
             _delivery_settings(settings),
         )
         ground = _Ground(settings, rules, clock, store, profiles, metrics, identity, ways.health)
-        await _serve(ground, deliveries, notifications)
+        async with store.wake_ups(node, deliveries.wake):
+            await _serve(ground, deliveries, notifications)
     log.info("gateway_stopped", node=node)
 
 
