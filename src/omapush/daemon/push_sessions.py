@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from omapush.bearers.udp_machine import UdpMachine
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
-from omapush.content.session_initiation import APPLICATION, CONTENT_TYPE, SessionInitiation
+from omapush.content.session_initiation import SessionInitiation
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.daemon.settings_table import Endpoint, EndpointSetting
 from omapush.daemon.settings_table import Table as _Table
@@ -24,6 +24,7 @@ from omapush.ppg.profiles import Profiles
 from omapush.ppg.push_sessions import PushSessions
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.session_reach import SessionSettings
+from omapush.ppg.session_request import request_message
 from omapush.ppg.store.contract import Store
 from omapush.ppg.ways import Sessions
 from omapush.protocols.wdp import AddressType
@@ -108,10 +109,7 @@ async def push_sessions(
 def session_request(contact: Endpoint, application_id: ApplicationId) -> PushMessage:
     """Return the push that asks a client for a session for one application (WAP-235, 8.3)."""
     point = AddressType.of_ip(contact.host, contact.port)
-    body = SessionInitiation((application_id,), wsp_contact_points=(point,)).encode()
-    code = ApplicationId.parse(APPLICATION).registered_code
-    headers = (("Content-Type", CONTENT_TYPE), ("X-Wap-Application-Id", f"{code:X}"))
-    return PushMessage(headers, body)
+    return request_message(SessionInitiation((application_id,), wsp_contact_points=(point,)))
 
 
 def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
