@@ -12,7 +12,7 @@ from omapush.ppg.store.opening import open_store
 from omapush.testing.memory_store import MemoryStore
 from omapush.testing.report_contract import ReportContract
 from omapush.testing.service_registration_contract import ServiceRegistrationContract
-from omapush.testing.store_contract import StoreContract
+from omapush.testing.store_contract import SharedStoreContract, StoreContract
 
 
 class TestMemoryStore(StoreContract, ReportContract, ServiceRegistrationContract):
@@ -40,3 +40,20 @@ class TestPostgresqlStore(StoreContract, ReportContract, ServiceRegistrationCont
         await store.open()
         yield store
         await store.close()
+
+
+class TestSharedPostgresqlStore(SharedStoreContract):
+    @pytest.fixture
+    async def pair(self, new_database: Callable[[], str]) -> AsyncIterator[tuple[Store, Store]]:
+        url = new_database()
+        pair = open_store(url), open_store(url)
+        for store in pair:
+            await store.open()
+        yield pair
+        for store in pair:
+            await store.close()
+
+
+def test_ledger_of_one_process_says_so(tmp_path: Path) -> None:
+    assert not open_store(f"sqlite:///{tmp_path}/ledger.db").is_shared
+    assert not MemoryStore().is_shared

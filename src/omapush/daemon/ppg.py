@@ -135,7 +135,8 @@ async def _run(
             _delivery_settings(settings),
         )
         ground = _Ground(settings, rules, clock, store, profiles, metrics, identity, opened)
-        await _serve(ground, deliveries, notifications)
+        async with store.wake_ups(node, deliveries.wake):
+            await _serve(ground, deliveries, notifications)
     log.info("gateway_stopped", node=node)
 
 

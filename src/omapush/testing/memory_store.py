@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
@@ -142,6 +143,9 @@ class MemoryStore(MemoryServiceRegistrations):
     @property
     def is_shared(self) -> bool:
         return False
+
+    def wake_ups(self, node: str, on_wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        return nullcontext()  # nobody else is here
 
     async def open(self) -> None:
         self.unavailable = None
