@@ -72,7 +72,7 @@ class Ways:
         self._datagrams = datagrams
         self._short_messages = short_messages
         self._sessions = sessions
-        self._live = live or LiveTerminals()
+        self._live = LiveTerminals() if live is None else live
 
     def reach(self, client: Client, route: Route) -> Reach:
         """Return the way to ``client`` over the contact of ``route``."""

@@ -258,6 +258,39 @@ def test_ppg_sends_no_password_to_another_terminal_nor_where_it_is_to_be_proved(
         assert rig.written() == []
 
 
+@pytest.mark.parametrize("scheme", [Scheme.NONE, Scheme.BASIC])
+def test_ppg_sends_no_password_to_terminal_that_owes_a_proof_unless_told_to(
+    scheme: Scheme,
+) -> None:
+    login = Login("ppg.example.com", "x", scheme)
+    rig = Rig(Scheme.DIGEST, Accounts(logins={TERMINAL: login}))
+    rig.written()
+    told = rig.demand(BASIC)
+    if scheme is Scheme.NONE:
+        assert not failure(told).authentication
+    else:
+        assert shown(rig.request()) == BasicCredentials("ppg.example.com", b"x")
+
+
+def test_ppg_sends_password_to_terminal_that_has_just_proved_who_it_is() -> None:
+    rig = Rig(Scheme.DIGEST)
+    rig.demand(BASIC, proof(rig.request()))
+    assert isinstance(shown(rig.request()), BasicCredentials)
+
+
+@pytest.mark.parametrize("after_credentials", [True, False])
+def test_ppg_heeds_refusal_for_good_although_terminal_also_asks(after_credentials: bool) -> None:
+    rig = Rig()
+    rig.written()
+    if after_credentials:
+        rig.demand(DIGEST)
+        rig.written()
+    value = format_challenge(DIGEST, mirrored=False)
+    failed = failure(rig.answer("301", f"WWW-Authenticate: {value}\r\n", 401))
+    assert (failed.status, failed.may_retry) == (301, False)
+    assert failed.authentication is after_credentials
+
+
 def test_ppg_fails_when_its_login_cannot_be_written() -> None:
     rig = Rig(accounts=Accounts(logins={TERMINAL: Login("a:b", "x")}))
     rig.written()

@@ -163,8 +163,11 @@ async def test_session_is_asked_for_over_the_first_contact_that_has_a_bearer(
     await world.store.open()
     reach = world.reach(SESSION, *contacts)
     assert isinstance(reach, SessionReach)
-    with pytest.raises(BearerUnavailable, match="asked for a push session"):
+    with pytest.raises(BearerUnavailable, match="has no push session open"):
         await reach.passage(CLAIMED, MESSAGE)
+    told = await reach.ask(CLAIMED, MESSAGE)
+    assert told is not None
+    assert "asked for a push session" in told
     assert (len(world.port.sent), len(world.smsc.calls)) == (by_udp, by_sms)
 
 
@@ -173,6 +176,7 @@ async def test_client_with_a_session_only_is_not_asked() -> None:
     assert isinstance(reach, SessionReach)
     with pytest.raises(BearerUnavailable, match="has no push session open"):
         await reach.passage(CLAIMED, MESSAGE)
+    assert await reach.ask(CLAIMED, MESSAGE) is None
 
 
 async def test_what_the_smsc_tells_goes_into_the_ledger() -> None:

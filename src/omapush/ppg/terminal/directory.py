@@ -71,7 +71,7 @@ class Directory:
         self._arrived: dict[str, None] = {}
         self._departed: dict[str, Attachment] = {}
         self._registrations: dict[tuple[str, str], RegistrationRecord] = {}
-        self._renewed_at = Instant(0)
+        self._renewed_at = clock()
         self._wake = asyncio.Event()
 
     def arrived(self, registration: RegistrationRecord, *, connected: bool) -> None:
@@ -107,6 +107,7 @@ class Directory:
             except StoreUnavailable as error:
                 # What was not told stays noted; connections are used all the same.
                 log.warning("ledger_unavailable", reason=error.reason)
+                self._wake.set()
                 await asyncio.sleep(self._settings.retry_ms / SECOND_MS)
 
     async def close(self) -> None:

@@ -51,7 +51,7 @@ class World:
         self.task = asyncio.create_task(self.directory.run())
 
     async def rest(self) -> None:
-        for _ in range(40):
+        for _ in range(200):
             await asyncio.sleep(0)
 
     async def arrive(self, client_id: str, *, connected: bool = True) -> None:
