@@ -60,6 +60,7 @@ def check_ppg_settings(settings: PpgSettings) -> None:
     tls_options(settings.pap)
     smsc_accounts(settings)
     check_service_registration(settings)
+    check_terminals(settings)
     _ledger(settings)
 
 
