@@ -33,14 +33,12 @@ from omapush.content.session_initiation import (
 )
 from omapush.core.errors import DecodeError
 from omapush.core.instants import MINUTE_MS, Instant, later
-from omapush.core.networks import host_and_port
+from omapush.core.networks import IpAddress, Network, host_and_port
 from omapush.ota.http.ports import PUSH_PORT, SECURE_PUSH_PORT
 from omapush.ota.interface import PoConfirmedPushInd, PushStatus
 from omapush.protocols.wdp import AddressType, Port
 
 log = structlog.get_logger(__name__)
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 ANY = "*"
 """In place of application ids: any."""
@@ -110,6 +108,8 @@ class SiaSettings:
     """What requests may lead to.
 
     :ivar gateways: networks of the gateways that may be contacted.
+    :ivar is_known: whether there is a gateway at an address that this client dials by its own
+        settings (TO-TCP), and so may be asked to dial; ``None``: it has none.
     :ivar lockout_ms: how long further requests to contact a gateway have no effect.
     :ivar hide_applications: name any application instead of those that there are.
     :ivar max_gateways: contacted because of one request.
@@ -119,6 +119,7 @@ class SiaSettings:
     lockout_ms: int = MINUTE_MS
     hide_applications: bool = False
     max_gateways: int = 4
+    is_known: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +257,7 @@ class SessionInitiations:
         except ValueError:
             return f"{point.text[:40]} is no IP address"
         address = getattr(address, "ipv4_mapped", None) or address
-        if not any(address in network for network in self._settings.gateways):
+        if not self._may_contact(address, variant):
             return f"{address} is none of the gateways that may be contacted"
         if variant is Variant.OTA_HTTP:
             port = PUSH_PORT if point.port is None else point.port
@@ -265,6 +266,12 @@ class SessionInitiations:
         if port in _SECURE_PORTS:
             return f"{address}: port {port} needs WTLS, which this client does not have"
         return GatewayAddress(variant, str(address), int(port))
+
+    def _may_contact(self, address: IpAddress, variant: Variant) -> bool:
+        if any(address in network for network in self._settings.gateways):
+            return True
+        is_known = self._settings.is_known
+        return is_known is not None and variant is Variant.OTA_HTTP and is_known(str(address))
 
 
 class SessionInitiationApplication:
@@ -284,7 +291,8 @@ class SessionInitiationApplication:
         registered: Callable[[], Collection[str]],
     ) -> None:
         self._decisions = SessionInitiations(settings, opener.variants, opener.is_open)
-        self.announced = bool(settings.gateways and opener.variants)
+        may_be_heeded = settings.gateways or settings.is_known is not None
+        self.announced = bool(may_be_heeded and opener.variants)
         self._opener = opener
         self._clock = clock
         self._registered = registered

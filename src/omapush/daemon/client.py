@@ -37,7 +37,11 @@ from omapush.daemon.modem_client import receiving_short_messages
 from omapush.daemon.reloading import keep_loaded
 from omapush.daemon.service_registration import registering_at_services
 from omapush.daemon.serving import HttpServer, ListenError
-from omapush.daemon.session_initiation import WspSessionOpener, sia_settings
+from omapush.daemon.session_initiation import (
+    WspSessionOpener,
+    session_openers,
+    sia_settings,
+)
 from omapush.daemon.settings import ClientSettings, WhitelistTable
 from omapush.daemon.supervise import Part, stop_on_signals, supervise
 from omapush.daemon.system_users import SystemUsers
@@ -88,8 +92,9 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
     await store.open()
     try:
         async with _trust(settings.whitelist, store, clock) as trust:
-            opener = WspSessionOpener()
             binders = ClientBinders(settings, clock)
+            wsp_opener = WspSessionOpener()
+            opener = session_openers(settings.sia, wsp_opener, binders.connections)
             limits = _limits(settings)
 
             applications = applications_on_dbus(settings.dbus)
@@ -109,7 +114,7 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
                 default_profiles=trust.profiles,
                 own=[
                     SessionInitiationApplication(
-                        sia_settings(settings.sia), opener, clock, registered
+                        sia_settings(settings.sia, binders.connections), opener, clock, registered
                     )
                 ],
             )
@@ -131,7 +136,7 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
                         trust=trust,
                         agent=agent,
                         binders=binders,
-                        opener=opener,
+                        opener=wsp_opener,
                         applications=applications,
                         activation=activation,
                     )

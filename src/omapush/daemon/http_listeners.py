@@ -16,13 +16,13 @@ import structlog
 
 from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
 from omapush.cai.model import Protocol, Reason
-from omapush.client.binding.dialled import Wait
-from omapush.client.binding.http_binder import TCP_IP
 from omapush.client.binding.push_receiver import PushReceiver
 from omapush.client.binding.shared_binder import SharedBearers
+from omapush.client.connections.dialling import TCP_IP, Wait
 from omapush.core.backoff import Backoff
 from omapush.core.instants import MINUTE_MS, SECOND_MS
 from omapush.daemon.clock import SystemClock
+from omapush.daemon.gateway_settings import GatewayEntryTable
 from omapush.daemon.settings import BearerTable, ClientSettings
 from omapush.daemon.settings_table import Endpoint
 from omapush.ota.http.client import HttpTerminalSession, HttpTerminalSettings
@@ -80,10 +80,13 @@ class HttpListeners:
 
     @contextlib.asynccontextmanager
     async def open(self, bearers: SharedBearers) -> AsyncIterator[None]:
-        """Listen, and tell ``bearers`` how it goes.
+        """Listen, if the settings say so, and tell ``bearers`` how it goes.
 
         :raises BearerUnavailable: the address for everybody cannot be listened on.
         """
+        if not self._settings.ota_http.po_tcp:
+            yield
+            return
         everybody = self._settings.ota_http.listen
         self._listeners[TCP_IP] = await self._listen(TCP_IP, everybody)
         bearers.up(TCP_IP, str(everybody))
@@ -143,6 +146,19 @@ class HttpListeners:
         return await self._tcp.listen(at.host, at.port, session, self._receiver.indication, limits)
 
 
-def terminal_settings(settings: ClientSettings) -> HttpTerminalSettings:
-    """Return who the terminal is, as gateways are told."""
-    return HttpTerminalSettings(settings.terminal.id, settings.terminal.bearer_indication)
+def terminal_settings(
+    settings: ClientSettings, gateway: GatewayEntryTable | None = None
+) -> HttpTerminalSettings:
+    """Return who the terminal is, as gateways are told.
+
+    :param gateway: the one that is told; ``None``: whoever dials.
+    :raises SettingsError: a secret cannot be had.
+    """
+    terminal = settings.terminal
+    if gateway is None:
+        return HttpTerminalSettings(terminal.id, terminal.bearer_indication)
+    return HttpTerminalSettings(
+        gateway.terminal_id or terminal.id,
+        terminal.bearer_indication,
+        round(gateway.idle_close_seconds * SECOND_MS),
+    )
