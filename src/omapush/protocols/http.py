@@ -7,6 +7,7 @@ its own, fed with what the one before left over, which makes pipelining possible
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,8 +20,16 @@ Header = tuple[str, str]
 
 MAX_HEAD = 16_384
 """Octets of start line and headers together."""
+MAX_HEADERS = 100
+"""Headers of one request."""
 MAX_HELD = 65_536
 """Octets that may wait, unparsed, behind messages that are not answered yet."""
+
+# What two readers of one request head may understand differently: a line that ends with LF or CR
+# alone, one that goes on in the next (RFC 9112, 5.2), and control characters.
+_AMBIGUOUS = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\n[ \t]|[^\t\r\n -~\x80-\xff]")
+_FRAMING = re.compile(rb"\n(content-length|transfer-encoding)[ \t]*:([^\r]*)", re.IGNORECASE)
+_END_OF_HEAD = b"\r\n\r\n"
 
 
 class HttpError(DecodeError):
@@ -141,14 +150,27 @@ class HttpClientEnd:
 
 
 class HttpServerEnd:
-    """Reads requests and writes responses, in order; several requests may be unanswered."""
+    """Reads requests and writes responses, in order; several requests may be unanswered.
+
+    It is small while nothing happens: a process may have ten thousand such connections.
+    """
+
+    __slots__ = (
+        "_failure",
+        "_held",
+        "_max_body",
+        "_max_unanswered",
+        "_must_close",
+        "_no_more",
+        "_reading",
+        "_unanswered",
+    )
 
     def __init__(self, max_body: int, max_unanswered: int) -> None:
         self._max_body = max_body
         self._max_unanswered = max_unanswered
-        # Made when octets come: a terminal may hold very many connections on which nothing happens.
-        self._reading: _Reading | None = None
-        self._unanswered: deque[h11.Connection] = deque()
+        self._reading: _RequestReading | None = None  # made when octets come
+        self._unanswered: list[h11.Connection] = []
         self._held = b""
         self._no_more = False
         self._must_close = False
@@ -162,7 +184,12 @@ class HttpServerEnd:
     @property
     def is_idle(self) -> bool:
         """Whether no request is unanswered, nor begun."""
-        return not (self._unanswered or self._held or self._no_more or self._reading is not None)
+        return not (self._unanswered or self._held or self._no_more or self.is_reading)
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a request has begun and is not complete, and more of it would be read."""
+        return self._reading is not None
 
     @property
     def failure(self) -> HttpError | None:
@@ -185,6 +212,7 @@ class HttpServerEnd:
             reading = self._reading = self._reading or self._new()
             try:
                 if not reading.feed(octets):
+                    self._reading = reading if reading.has_begun else None
                     break
             except HttpError as error:
                 self._fail(error, reading)
@@ -220,7 +248,7 @@ class HttpServerEnd:
             octets = (octets or b"") + _sent_body(connection, response.body if framed else b"")
         except h11.LocalProtocolError as error:
             raise EncodeError(f"not a response that can be written: {error}") from error
-        self._unanswered.popleft()
+        del self._unanswered[0]
         self._must_close = self._no_more and not self._unanswered
         held, self._held = self._held, b""
         return octets, self.receive(held) if held else []
@@ -234,6 +262,11 @@ class HttpServerEnd:
             return b""
         return connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
 
+    def give_up(self, error: HttpError) -> None:
+        """Read nothing more; ``error`` becomes the :attr:`failure` that wants an answer."""
+        if not self._no_more:
+            self._fail(error, self._reading or self._new())
+
     def _hold(self, octets: bytes) -> None:
         if len(octets) > MAX_HELD:
             error = HttpLimitError("too many requests before the first was answered", 503)
@@ -241,14 +274,14 @@ class HttpServerEnd:
         else:
             self._held = octets
 
-    def _fail(self, error: HttpError, reading: _Reading) -> None:
+    def _fail(self, error: HttpError, reading: _RequestReading) -> None:
         self._failure = error
         self._no_more = True
         self._reading = None
         self._unanswered.append(reading.connection)
 
-    def _new(self) -> _Reading:
-        return _Reading(
+    def _new(self) -> _RequestReading:
+        return _RequestReading(
             h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD), self._max_body
         )
 
@@ -323,6 +356,77 @@ class _Reading:
             raise HttpError("a request where a response belongs")
         reason = bytes(head.reason).decode("latin-1")
         return Response(head.status_code, self._headers, bytes(self._body), reason)
+
+
+class _RequestReading(_Reading):
+    """A request being read, and only in a form that every reader understands alike.
+
+    h11 takes forms of old that a device in between may read otherwise, and so see other requests
+    than we do. They are refused before h11 is given anything.
+    """
+
+    def __init__(self, connection: h11.Connection, max_body: int) -> None:
+        super().__init__(connection, max_body)
+        self._start = bytearray()  # of a head that is not complete
+        self._checked = 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything has come but empty lines, which may precede a request (RFC 9112, 2.2).
+
+        Some senders end a body with one too many.
+        """
+        return bool(self._start) or self._checked > 0
+
+    def feed(self, octets: bytes) -> bool:
+        """Take octets; return whether the request is complete.
+
+        :raises HttpError: not HTTP, or ambiguous. :raises HttpLimitError: larger than allowed.
+        """
+        if self._head is None:
+            octets = self._whole_head(octets)
+        return super().feed(octets) if octets else False
+
+    def _whole_head(self, octets: bytes) -> bytes:
+        """Return everything so far if the head is complete, and nothing if it is not."""
+        start = self._start
+        start += octets
+        while not self._checked and start.startswith(b"\r\n"):
+            del start[:2]
+        end = start.find(_END_OF_HEAD, max(0, self._checked - 3))
+        length = end + len(_END_OF_HEAD) if end >= 0 else len(start)
+        if length > MAX_HEAD:
+            raise HttpError(f"a head of more than {MAX_HEAD} octets", 431)
+        if _AMBIGUOUS.search(start, max(0, self._checked - 1), length):
+            raise HttpError("not HTTP: control characters, or lines that do not end with CR LF")
+        self._checked = length
+        if end < 0:
+            return b""
+        _check_head(bytes(start[:length]))
+        self._start = bytearray()
+        return bytes(start)
+
+
+def _check_head(head: bytes) -> None:
+    """Refuse a request of another kind than those that go to a server itself, once each.
+
+    :raises HttpError: the length is said twice or in two ways (RFC 9112, 6.1 and 6.3), the target
+        is a proxy's, another HTTP, or very many headers.
+    """
+    line = head.partition(b"\r\n")[0]
+    _, _, rest = line.partition(b" ")
+    target, _, version = rest.partition(b" ")
+    if version.startswith(b"HTTP/") and not version.startswith(b"HTTP/1."):
+        raise HttpError("another version of HTTP", 505)
+    if not target.startswith(b"/") and target != b"*":
+        raise HttpError("not HTTP, or the target is not a path")
+    if head.count(b"\r\n") > MAX_HEADERS + 2:
+        raise HttpError(f"more than {MAX_HEADERS} headers", 431)
+    framing = _FRAMING.findall(head)
+    if len(framing) > 1 or any(name[:1] in b"cC" and b"," in value for name, value in framing):
+        raise HttpError("the length of the body is said more than once")
+    if version == b"HTTP/1.0" and any(name[:1] in b"tT" for name, _ in framing):
+        raise HttpError("chunks in HTTP/1.0")
 
 
 def _sent_body(connection: h11.Connection, body: bytes) -> bytes:
