@@ -20,6 +20,7 @@ from typing import Generic, Protocol, TypeVar
 from omapush.content.message import Header, PushMessage
 from omapush.core.errors import OmapushError
 from omapush.core.instants import Instant
+from omapush.core.peer_certificate import PeerCertificate
 
 
 class PushFlag(enum.IntFlag):
@@ -350,6 +351,23 @@ class StreamLink(Protocol, Generic[RequestT]):
 
     def close(self, reason: str) -> None:
         """Close the connection; the session's indications still arrive."""
+
+
+class ConnectionLink(StreamLink[RequestT], Protocol):
+    """What a bearer says of a connection beyond that."""
+
+    @property
+    def peer_certificate(self) -> PeerCertificate | None:
+        """What the peer's verified certificate says, while the connection is open.
+
+        ``None`` without TLS, and where the peer showed none or nobody verified it.
+        """
+
+    def identified(self) -> None:
+        """Tell the bearer that it is known who is there: fewer anonymous connections may be open.
+
+        Only connections that were accepted are anonymous at first; a second call does nothing.
+        """
 
 
 SessionRequest = TypeVar("SessionRequest")
