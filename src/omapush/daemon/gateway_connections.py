@@ -24,9 +24,10 @@ from omapush.client.trust.host_names import HostNames
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.core.networks import ip_address
 from omapush.daemon.gateway_settings import GatewayEntryTable
-from omapush.daemon.http_listeners import terminal_settings, wait
+from omapush.daemon.http_listeners import wait
 from omapush.daemon.network_watch import route_to, watching
 from omapush.daemon.settings import ClientSettings
+from omapush.daemon.terminal_identity import terminal_settings, terminal_to
 from omapush.daemon.tls import verifying_context
 from omapush.ota.http.client import HttpClientRequest, HttpTerminalSession
 from omapush.ota.interface import ClientIndication, StreamLink
@@ -123,13 +124,14 @@ def gateway_of(table: GatewayEntryTable, settings: ClientSettings) -> Gateway:
             )
             for place in table.places
         ),
-        terminal_settings(settings, table),
+        terminal_to(table, settings, by_tls=False),
         DialLimits(
             first_wait_ms=round(table.reconnect_first_seconds * SECOND_MS),
             longest_wait_ms=round(table.reconnect_longest_seconds * SECOND_MS),
             return_ms=round(table.first_again_seconds * SECOND_MS),
         ),
         always=table.connect == "always",
+        terminal_by_tls=terminal_to(table, settings, by_tls=True),
     )
 
 
@@ -162,15 +164,22 @@ def dial_by_tcp(settings: ClientSettings, clock: Callable[[], Instant]) -> Dial:
             way.timeout_ms,
             way.tls if to.contact.tls else None,
             to.local_address,
+            server_name=to.server_name,
+            keep_alive_seconds=way.keep_alive_seconds,
         )
 
     return dial
 
 
 def _way(table: GatewayEntryTable, settings: ClientSettings) -> _Way:
+    where = f"of gateway {table.name}"
+    certificate, key = table.client_certificate, table.client_key
+    own = None
+    if certificate is not None and key is not None:
+        own = (certificate, key, f"client_certificate and client_key {where}")
     ca_file = table.ca_file or settings.ota_http.contact_ca
     return _Way(
-        verifying_context(ca_file, f"ca_file of gateway {table.name}"),
+        verifying_context(ca_file, f"ca_file {where}", own=own),
         round(table.connect_timeout_seconds * SECOND_MS),
         table.tcp_keepalive_seconds,
     )

@@ -97,18 +97,20 @@ class GatewayEntryTable(Table):
         min_length=1,
         max_length=256,
         pattern=r'^[^:"\\]+$',
-        description="the name that it has to give: its PROXY-ID",
+        description="its PROXY-ID: the name that it has to give, and the realm in which we prove "
+        "ourselves; default: any realm",
     )
     password: SecretStr | None = Field(None, description="and the password that it has to have, or")
     password_file: Path | None = Field(None, description="... a file whose first line is it")
     clear_password: bool = Field(
         default=False,
-        description="also over connections without TLS: send our password by Basic, and take its",
+        description="also without TLS let passwords cross the network, by Basic; else only Digest "
+        "is used there",
     )
     ca_file: Path | None = Field(
         None,
-        description="authorities in PEM that may have signed its certificate; default: the "
-        "system's, and those of ota_http.contact_ca",
+        description="authorities in PEM, besides the system's, for its certificate; default: those "
+        "of ota_http.contact_ca",
     )
     client_certificate: Path | None = Field(
         None, description="our certificate chain in PEM, for gateways that want one"
@@ -163,8 +165,10 @@ class GatewayEntryTable(Table):
         _one_of(self.terminal_password, self.terminal_password_file, "terminal_password")
         _one_of(self.password, self.password_file, "password")
         has_password = self.password is not None or self.password_file is not None
-        if (self.scheme != "none") != has_password or has_password != (self.username is not None):
-            raise ValueError("scheme basic or digest, username and password need each other")
+        if (self.scheme != "none") != has_password:
+            raise ValueError("scheme basic or digest and password need each other")
+        if has_password and self.username is None:
+            raise ValueError("password needs username")
         if (self.client_certificate is None) != (self.client_key is None):
             raise ValueError("client_certificate and client_key need each other")
         if self.close_after_last and self.connect == "always":

@@ -22,10 +22,10 @@ from omapush.client.connections.dialling import TCP_IP, Wait
 from omapush.core.backoff import Backoff
 from omapush.core.instants import MINUTE_MS, SECOND_MS
 from omapush.daemon.clock import SystemClock
-from omapush.daemon.gateway_settings import GatewayEntryTable
 from omapush.daemon.settings import BearerTable, ClientSettings
 from omapush.daemon.settings_table import Endpoint
-from omapush.ota.http.client import HttpTerminalSession, HttpTerminalSettings
+from omapush.daemon.terminal_identity import terminal_settings
+from omapush.ota.http.client import HttpTerminalSession
 from omapush.ota.interface import BearerUnavailable, PomCapabilitiesChangedReq, PushSource
 
 log = structlog.get_logger(__name__)
@@ -144,21 +144,3 @@ class HttpListeners:
 
         limits = ListenLimits(table.max_connections, table.max_connections)
         return await self._tcp.listen(at.host, at.port, session, self._receiver.indication, limits)
-
-
-def terminal_settings(
-    settings: ClientSettings, gateway: GatewayEntryTable | None = None
-) -> HttpTerminalSettings:
-    """Return who the terminal is, as gateways are told.
-
-    :param gateway: the one that is told; ``None``: whoever dials.
-    :raises SettingsError: a secret cannot be had.
-    """
-    terminal = settings.terminal
-    if gateway is None:
-        return HttpTerminalSettings(terminal.id, terminal.bearer_indication)
-    return HttpTerminalSettings(
-        gateway.terminal_id or terminal.id,
-        terminal.bearer_indication,
-        round(gateway.idle_close_seconds * SECOND_MS),
-    )

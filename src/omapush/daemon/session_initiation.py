@@ -9,7 +9,7 @@ from typing import Protocol
 
 from omapush.client.binding.push_sessions import ClientPushSessions
 from omapush.client.connections.terminal_connections import Request, TerminalConnections
-from omapush.client.sia import GatewayAddress, SessionWish, SiaSettings, Variant
+from omapush.client.sia import ANY, GatewayAddress, SessionWish, SiaSettings, Variant
 from omapush.core.instants import SECOND_MS
 from omapush.daemon.modem_settings import SiaTable
 from omapush.ota.datagrams import Peer
@@ -59,7 +59,10 @@ class HttpConnectionOpener:
         """Dial, or dial again in place of a connection that the gateway may have lost."""
         gateway, tag = wish.gateway, wish.cpi_tag
         written = None if tag is None else base64.b64encode(tag).decode("ascii")
-        self._connections.asked_for(Request(gateway.host, gateway.port, gateway.secure, written))
+        hides = wish.applications == (ANY,)
+        self._connections.asked_for(
+            Request(gateway.host, gateway.port, gateway.secure, written, hides)
+        )
 
     def is_open(self, gateway: GatewayAddress) -> bool:
         """Whether there is a connection to ``gateway``."""

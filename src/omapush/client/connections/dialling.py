@@ -95,8 +95,10 @@ class Gateway:
 
     :ivar name: by which people know it, and by which dialling finds its certificates.
     :ivar destinations: its contact points, in the order in which they are tried.
-    :ivar terminal: who the terminal is to it, and what it must show.
+    :ivar terminal: who the terminal is to it, and what it must show; ``terminal_by_tls``: the same
+        where the connection is secure, if that makes a difference.
     :ivar always: whether a connection is kept all the time; else only when it asks for one.
+    :ivar hides_applications: it is not told which applications there are.
     """
 
     name: str
@@ -104,6 +106,13 @@ class Gateway:
     terminal: HttpTerminalSettings
     limits: DialLimits = field(default_factory=DialLimits)
     always: bool = True
+    terminal_by_tls: HttpTerminalSettings | None = None
+    hides_applications: bool = False
+
+    def terminal_over(self, to: Destination) -> HttpTerminalSettings:
+        """Return who the terminal is on a connection to ``to``."""
+        by_tls = self.terminal_by_tls if to.contact.tls else None
+        return by_tls or self.terminal
 
 
 @dataclass(frozen=True, slots=True)

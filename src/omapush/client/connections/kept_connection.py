@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,9 +31,15 @@ from omapush.client.connections.dialling import Destination, DialPorts, Gateway
 from omapush.client.connections.open_connection import OpenConnection
 from omapush.core.backoff import Backoff
 from omapush.core.instants import Instant, later
-from omapush.ota.http.client import CAPABILITIES_CHANGED, SILENT, HttpTerminalSession
+from omapush.ota.http.client import (
+    CAPABILITIES_CHANGED,
+    LAST_PUSH,
+    SILENT,
+    HttpTerminalSession,
+)
 from omapush.ota.interface import (
     BearerUnavailable,
+    ClientCapabilities,
     PomCapabilitiesChangedReq,
     PushSource,
     SecurityFailure,
@@ -47,8 +54,10 @@ FIRST_IS_BACK = "the first contact point is back"
 NOBODY_WANTS_IT = "the terminal ends the connection"
 
 _AT_ONCE = (CAPABILITIES_CHANGED, NETWORK_CHANGED, ASKED_ANEW)
-_RELEASED = (SILENT,)
+_RELEASED = (SILENT, LAST_PUSH)
 
+ANY_APPLICATION = "*"
+"""In place of the ids of applications (WAP-235 7.2.5.5)."""
 ANY_PEER = "192.0.2.1"
 """In place of a gateway whose address is not known: the way to it is the default route's."""
 
@@ -326,9 +335,16 @@ class KeptConnection:
         made.begin()
 
     def _session(self, to: Destination, address: str) -> HttpTerminalSession:
-        receiver = self._ports.receiver
         source = PushSource(OTA_HTTP, to.bearer, address, to.identity, binding=to.scope)
-        return HttpTerminalSession(self.gateway.terminal, receiver.capabilities, source)
+        settings = self.gateway.terminal_over(to)
+        return HttpTerminalSession(settings, self._takes, source, sir_cpi_tag=self._cpi_tag)
+
+    def _takes(self) -> ClientCapabilities:
+        """Return what the gateway is told that the client takes."""
+        takes = self._ports.receiver.capabilities()
+        if self.gateway.hides_applications:
+            return dataclasses.replace(takes, accept_app_id=(ANY_APPLICATION,))
+        return takes
 
     async def _stay(self) -> str:
         """Stay until the connection ends; meanwhile look for the first contact point."""

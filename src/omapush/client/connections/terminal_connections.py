@@ -59,12 +59,14 @@ class Request:
 
     :ivar host: an IP address. :ivar secure: the port is registered for TLS.
     :ivar cpi_tag: by which it knows the client, as in X-Wap-CPITag.
+    :ivar hides_applications: it is not to be told which applications there are.
     """
 
     host: str
     port: int
     secure: bool = False
     cpi_tag: str | None = None
+    hides_applications: bool = False
 
 
 class TerminalConnections:
@@ -130,6 +132,8 @@ class TerminalConnections:
                 kept.asked_for(request.cpi_tag)
                 return True
         gateway = self._known(request.host)
+        if gateway is not None and request.hides_applications:
+            gateway = replace(gateway, hides_applications=True)
         number = None if gateway is None else self._place(gateway, request)
         if gateway is not None and number is not None:
             its_own = self._kept.get(gateway.name)
@@ -156,7 +160,14 @@ class TerminalConnections:
         if known is not None:
             gateway = replace(known, name=f"{known.name}, {to}", destinations=(to,), always=False)
         else:
-            gateway = Gateway(str(to), (to,), ports.terminal, ports.limits, always=False)
+            gateway = Gateway(
+                str(to),
+                (to,),
+                ports.terminal,
+                ports.limits,
+                always=False,
+                hides_applications=request.hides_applications,
+            )
         self._keep(to, gateway, cpi_tag=request.cpi_tag).join(_OnRequest(gateway))
         return True
 

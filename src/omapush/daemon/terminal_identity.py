@@ -1,0 +1,68 @@
+"""Who a running Push Client is to which gateway, and what gateways must show, from its settings."""
+
+from __future__ import annotations
+
+from omapush.core.errors import EncodeError
+from omapush.core.instants import SECOND_MS
+from omapush.daemon.gateway_settings import GatewayEntryTable
+from omapush.daemon.settings import ClientSettings
+from omapush.daemon.settings_table import SettingsError
+from omapush.ota.http.authentication import Login, Scheme
+from omapush.ota.http.client import HttpTerminalSettings
+from omapush.ota.http.contexts import ProvisioningContext
+
+_SCHEMES = {"none": Scheme.NONE, "basic": Scheme.BASIC, "digest": Scheme.DIGEST}
+
+
+def terminal_settings(settings: ClientSettings) -> HttpTerminalSettings:
+    """Return who the terminal is where no gateway of the settings is concerned."""
+    return HttpTerminalSettings(settings.terminal.id, settings.terminal.bearer_indication)
+
+
+def terminal_to(
+    gateway: GatewayEntryTable, settings: ClientSettings, *, by_tls: bool
+) -> HttpTerminalSettings:
+    """Return who the terminal is to a gateway that it dials.
+
+    :raises SettingsError: a secret cannot be had, or no header can hold it.
+    """
+    context = context_of(gateway, settings, by_tls=by_tls)
+    return HttpTerminalSettings(
+        gateway.terminal_id or settings.terminal.id,
+        settings.terminal.bearer_indication,
+        round(gateway.idle_close_seconds * SECOND_MS),
+        contexts=() if context is None else (context,),
+        close_after_last=gateway.ends_after_last,
+    )
+
+
+def context_of(
+    gateway: GatewayEntryTable, settings: ClientSettings, *, by_tls: bool
+) -> ProvisioningContext | None:
+    """Return the provisioning context that a gateway of the settings is, if it is one.
+
+    Without TLS no password crosses the network, unless the settings allow it: Digest only.
+
+    :raises SettingsError: a secret cannot be had, or no header can hold it.
+    """
+    ours, its = gateway.our_password(), gateway.its_password()
+    if gateway.prov_url is None and ours is None and its is None:
+        return None
+    in_clear = by_tls or gateway.clear_password
+    terminal_id = gateway.terminal_id or settings.terminal.id
+    demand = _SCHEMES[gateway.scheme]
+    if demand is Scheme.BASIC and not in_clear:
+        demand = Scheme.DIGEST
+    try:
+        return ProvisioningContext(
+            terminal_id,
+            gateway.prov_url or "",
+            None
+            if ours is None
+            else Login(terminal_id, ours, Scheme.NONE if in_clear else Scheme.DIGEST),
+            None if its is None else Login(gateway.username or "", its),
+            demand,
+            gateway.username,
+        )
+    except EncodeError as error:
+        raise SettingsError(f"gateways: {gateway.name}: {error.reason}") from error
