@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from omapush.client.agent import ClientLimits, ClientRules, PushClient
 from omapush.client.binding.choice_of_binders import Ways
 from omapush.client.handlers.activation import Activation
 from omapush.client.service_point.content_routes import ClientContent
+from omapush.client.service_point.gateway_routes import gateway_routes
 from omapush.client.service_point.peer_credentials import PeerCredentialsProtocol
 from omapush.client.service_point.point import ServicePoint
 from omapush.client.service_point.requests import guarded, read_body
@@ -33,6 +34,7 @@ from omapush.daemon.client_dbus import applications_on_dbus, offering_on_dbus
 from omapush.daemon.client_sessions import holding_sessions
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.garbage_collection import calm_garbage_collection
+from omapush.daemon.gateway_settings import GatewayEntryTable
 from omapush.daemon.modem_client import receiving_short_messages
 from omapush.daemon.reloading import keep_loaded
 from omapush.daemon.service_registration import registering_at_services
@@ -91,7 +93,7 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
     store = ClientStore(settings.store.path)
     await store.open()
     try:
-        async with _trust(settings.whitelist, store, clock) as trust:
+        async with _trust(settings, store, clock) as trust:
             binders = ClientBinders(settings, clock)
             wsp_opener = WspSessionOpener()
             opener = session_openers(settings.sia, wsp_opener, binders.connections)
@@ -148,13 +150,15 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
 
 @contextlib.asynccontextmanager
 async def _trust(
-    table: WhitelistTable, store: ClientStore, clock: SystemClock
+    settings: ClientSettings, store: ClientStore, clock: SystemClock
 ) -> AsyncIterator[SourceTrust]:
-    """Judge sources by the settings' lists and those that the file keeps."""
+    """Judge sources by the settings' lists and gateways, and by the lists that the file keeps."""
+    table = settings.whitelist
     trust = SourceTrust(
         store.file,
         clock,
         config=device_list(table),
+        gateways=gateway_entries(settings.gateways),
         believe_gateways=table.believe_gateways,
         country_code=table.country_code,
     )
@@ -189,7 +193,10 @@ async def _run(running: _Running, content: ClientContent) -> None:
                 trust_application_id=settings.cai.trust_application_id,
                 content=content,
                 event_handlers=running.activation.schemes,
-                more=trust_routes(running.trust, guarded, read_body),
+                more=[
+                    *trust_routes(running.trust, guarded, read_body),
+                    *gateway_routes(running.binders.connections.statuses, guarded),
+                ],
             )
             listening = unix_socket(settings.cai.socket)
             server = HttpServer(
@@ -218,7 +225,8 @@ def _log_start(settings: ClientSettings, registrations: int) -> None:
     log.info(
         "client_started",
         terminal=settings.terminal.id,
-        ota_http=str(settings.ota_http.listen),
+        ota_http=str(settings.ota_http.listen) if settings.ota_http.po_tcp else None,
+        gateways=[one.name for one in settings.gateways],
         ota_wsp_udp=str(settings.ota_wsp.udp_listen) if settings.ota_wsp.udp_listen else None,
         modem=settings.modem.kind,
         cai=str(settings.cai.socket) if settings.cai.socket else None,
@@ -287,3 +295,9 @@ def device_list(table: WhitelistTable) -> list[WhitelistEntry] | None:
     if all(entries is None for _, entries in lists):
         return None
     return [WhitelistEntry(entry, kind) for kind, one in lists for entry in one or ()]
+
+
+def gateway_entries(gateways: Iterable[GatewayEntryTable]) -> list[WhitelistEntry]:
+    """Return entries for the gateways that the client is set up to dial."""
+    hosts = [place.host for one in gateways for place in one.places]
+    return [WhitelistEntry(host) for host in dict.fromkeys(hosts)]

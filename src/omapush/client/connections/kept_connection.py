@@ -75,14 +75,24 @@ class Holder(Protocol):
         """The terminal has ended it, for there is nothing to say. Return whether to dial again."""
 
 
-class ConnectionState(enum.Enum):
+class Purpose(enum.StrEnum):
+    """Why a gateway is dialled."""
+
+    SETTINGS = "settings"
+    REQUEST = "request"
+    """It asked for it."""
+    REGISTRATIONS = "registrations"
+    """Connection profiles of applications name it."""
+
+
+class ConnectionState(enum.StrEnum):
     """How a connection stands."""
 
     CONNECTED = "connected"
     CONNECTING = "connecting"
     WAITING = "waiting"
     """For the next try."""
-    ON_REQUEST = "on request"
+    ON_REQUEST = "on_request"
     """Nobody wants it until the gateway asks for it."""
 
 
@@ -109,7 +119,7 @@ class ConnectionStatus:
 
     name: str
     contact_points: tuple[str, ...]
-    always: bool
+    purpose: Purpose
     state: ConnectionState
     peer: str = ""
     secure: bool = False
@@ -237,7 +247,7 @@ class KeptConnection:
         at = self._connection
         return at is not None and (at.address, at.to.port) == (host, port)
 
-    def status(self) -> ConnectionStatus:
+    def status(self, purpose: Purpose) -> ConnectionStatus:
         """Return how it stands, for people."""
         at, past, gateway = self._connection, self._history, self.gateway
         waiting = at is None and self._pause is not None
@@ -245,7 +255,7 @@ class KeptConnection:
         return ConnectionStatus(
             gateway.name,
             tuple(str(to) for to in gateway.destinations),
-            gateway.always,
+            purpose,
             down if at is None else ConnectionState.CONNECTED,
             peer="" if at is None else at.peer,
             secure=at is not None and at.to.contact.tls,

@@ -26,6 +26,7 @@ from omapush.client.connections.kept_connection import (
     History,
     Holder,
     KeptConnection,
+    Purpose,
 )
 from omapush.client.connections.open_connection import OpenConnection
 
@@ -199,18 +200,22 @@ class TerminalConnections:
     def statuses(self) -> list[ConnectionStatus]:
         """Return how each connection stands, those of the settings first."""
         first = [self._status(one) for one in self._gateways]
-        more = [kept.status() for key, kept in self._kept.items() if isinstance(key, Destination)]
+        more = [
+            kept.status(Purpose.REGISTRATIONS if kept.gateway.always else Purpose.REQUEST)
+            for key, kept in self._kept.items()
+            if isinstance(key, Destination)
+        ]
         return [*first, *more]
 
     def _status(self, gateway: Gateway) -> ConnectionStatus:
         kept = self._kept.get(gateway.name)
         if kept is not None:
-            return kept.status()
+            return kept.status(Purpose.SETTINGS)
         past = self._histories[gateway.name]
         return ConnectionStatus(
             gateway.name,
             tuple(str(to) for to in gateway.destinations),
-            gateway.always,
+            Purpose.SETTINGS,
             ConnectionState.ON_REQUEST,
             ended=past.reason,
             ended_at=past.ended_at,
