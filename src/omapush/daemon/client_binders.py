@@ -27,11 +27,11 @@ from omapush.client.binding.push_receiver import PushReceiver
 from omapush.client.binding.shared_binder import SharedBearers
 from omapush.client.binding.wsp_binder import SMS, WSP_SESSION, OtaWspBinder
 from omapush.client.connections.dialling import TCP_IP
-from omapush.client.connections.terminal_connections import TerminalConnections
+from omapush.client.connections.terminal_connections import WHEN_ASKED, TerminalConnections
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.gateway_connections import GatewayConnections
 from omapush.daemon.http_listeners import HttpListeners
-from omapush.daemon.session_initiation import opens_sessions
+from omapush.daemon.session_initiation import dials_on_request, opens_sessions
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.wsp_client import listening_for_datagrams
 from omapush.ota.interface import (
@@ -89,6 +89,8 @@ class ClientBinders:
             [TCP_IP, *(one.name for one in settings.bearers)],
         )
         self._http_bearers.announce_to(self._listeners.announce)
+        if dials_on_request(settings.sia) and not settings.ota_http.po_tcp:
+            self._http_bearers.up(TCP_IP, WHEN_ASKED, way="SIR")
         self._dialled = GatewayConnections(
             settings, clock, self._receiver, self._http_bearers, spread
         )

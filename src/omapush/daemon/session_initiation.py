@@ -30,6 +30,11 @@ def opens_sessions(table: SiaTable) -> bool:
     return bool(table.gateways) and Variant.OTA_WSP.value in table.variants
 
 
+def dials_on_request(table: SiaTable) -> bool:
+    """Whether it may lead to a connection to a gateway that the settings do not name."""
+    return bool(table.gateways) and Variant.OTA_HTTP.value in table.variants
+
+
 class WspSessionOpener:
     """Opens push sessions over UDP.
 

@@ -383,9 +383,31 @@ class OtaHttpTable(_Table):
     )
     contact_ca: Path | None = Field(
         None,
-        description="authorities in PEM, besides the system's, for contact points that are dialled "
-        "by TLS",
+        description="authorities in PEM, besides the system's, for the certificates of gateways",
     )
+    secure_listen: EndpointSetting | None = Field(
+        None,
+        description="where the PPG reaches this client by TLS, normally port 4036; default: not",
+    )
+    po_tcp_tls_roles: Literal["spec", "tcp"] = Field(
+        "spec",
+        description="there, `spec`: the client is TLS client, as everywhere, and the gateway "
+        "proves who it is (WAP-235 7.2.2); `tcp`: the client is TLS server with its own "
+        "certificate, as some gateways expect",
+    )
+    tls_certificate: Path | None = Field(
+        None, description="the client's own certificate chain in PEM, for secure_listen"
+    )
+    tls_key: Path | None = Field(None, description="its private key in PEM, not encrypted")
+
+    @model_validator(mode="after")
+    def _tls(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key need each other")
+        as_server = self.secure_listen is not None and self.po_tcp_tls_roles == "tcp"
+        if as_server and self.tls_certificate is None:
+            raise ValueError("po_tcp_tls_roles = 'tcp' needs tls_certificate and tls_key")
+        return self
 
 
 class BearerTable(_Table):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from omapush.core.errors import EncodeError
 from omapush.core.instants import SECOND_MS
+from omapush.core.peer_certificate import PeerCertificate
 from omapush.daemon.gateway_settings import GatewayEntryTable
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.settings_table import SettingsError
@@ -34,6 +37,47 @@ def terminal_to(
         contexts=() if context is None else (context,),
         close_after_last=gateway.ends_after_last,
     )
+
+
+class Callers:
+    """Who the terminal is to gateways that dial it (PO-TCP), and which of the settings they are.
+
+    :param by_tls: the connections are secure.
+    :raises SettingsError: a secret cannot be had, or no header can hold it.
+    """
+
+    def __init__(self, settings: ClientSettings, *, by_tls: bool) -> None:
+        self._settings = terminal_settings(settings)
+        self._gateways = tuple(
+            (_names(one), context_of(one, settings, by_tls=by_tls)) for one in settings.gateways
+        )
+
+    def settings_for(self, *names: str) -> HttpTerminalSettings:
+        """Return who the terminal is to whoever is called so.
+
+        A gateway of the settings meets its own provisioning context first, and anybody else one
+        without credentials; by its name (X-Wap-Push-ProvURL) each can be chosen.
+        """
+        first = [context for known, context in self._gateways if context and known & {*names}]
+        others = [context for _, context in self._gateways if context and context not in first]
+        if not first and not others:
+            return self._settings
+        chosen = first or [ProvisioningContext(self._settings.terminal_id)]
+        return replace(self._settings, contexts=(*chosen, *others))
+
+    def identity(self, certificate: PeerCertificate, address: str) -> str | None:
+        """Return which of the known names a certificate was given to; ``None``: to none of them.
+
+        Known are the gateways of the settings, and in any case the address that was dialled from.
+        """
+        every = [name for known, _ in self._gateways for name in sorted(known)]
+        return next((name for name in (*every, address) if certificate.is_of(name)), None)
+
+
+def _names(gateway: GatewayEntryTable) -> frozenset[str]:
+    """Return by which names a gateway may prove who it is (WAP-183 5.6.1), or be known."""
+    named = [gateway.server_name] if gateway.server_name else [one.host for one in gateway.places]
+    return frozenset(named)
 
 
 def context_of(
