@@ -108,6 +108,8 @@ class PushOutcome:
         also those that it took in an earlier attempt. An attempt in doubt may name some only.
     :ivar report_by_ms: with ``HANDED_OVER``, how long to wait for the reports before the bearer is
         asked; ``None``: until the push expires.
+    :ivar body: what the application answered, if the request allowed it to and it took the push.
+    :ivar content_type: of ``body``.
     """
 
     delivery_id: str
@@ -117,6 +119,8 @@ class PushOutcome:
     retry_after_ms: int | None = None
     carried: tuple[CarriedPart, ...] = ()
     report_by_ms: int | None = None
+    body: bytes = b""
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +233,11 @@ class PomCapabilitiesChangedReq:
 
 
 @dataclass(frozen=True, slots=True)
+class PomRegisterReq:
+    """Register the client again: what it takes may have changed. A registration answers it."""
+
+
+@dataclass(frozen=True, slots=True)
 class PoPushVoidInd:
     """The connection ended before the push was answered: an answer would reach nobody."""
 
@@ -259,6 +268,7 @@ class RegistrationInd:
 
     :ivar cpi: the headers from which ``capabilities`` were read, for keeping under ``cpi_tag``;
         empty when the client said that the tag we assumed is current.
+    :ivar authenticated: the client proved that ``terminal_id`` is its own.
     """
 
     terminal_id: str | None
@@ -266,6 +276,7 @@ class RegistrationInd:
     cpi_tag: str | None
     capabilities: ClientCapabilities
     cpi: tuple[Header, ...] = ()
+    authenticated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,11 +285,13 @@ class SessionFailedInd:
 
     :ivar status: the client's X-Wap-Push-Status or equivalent, if it gave one.
     :ivar may_retry: whether a new session may fare better.
+    :ivar authentication: credentials did not hold, the client's or ours.
     """
 
     reason: str
     may_retry: bool = True
     status: int | None = None
+    authentication: bool = False
 
 
 @dataclass(frozen=True, slots=True)

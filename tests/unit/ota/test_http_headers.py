@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError, LimitError
 from omapush.ota.http import cpi, headers
 from omapush.ota.http.status import outcome_of, push_status
-from omapush.ota.interface import ClientCapabilities, OutcomeKind, PushFlag
+from omapush.ota.interface import ClientCapabilities, OutcomeKind, PoConfirmedPushReq, PushFlag
 from omapush.protocols.http import Response
 
 
@@ -173,6 +174,8 @@ def test_profile_headers_are_kept_as_cpi_and_others_are_not() -> None:
 
 # -- what an answer means (WAP-235, 7.4.2.1) --
 
+PUSH = PoConfirmedPushReq("id", PushMessage((), b""))
+
 
 @pytest.mark.parametrize(
     ("http", "told", "status", "kind"),
@@ -197,8 +200,7 @@ def test_profile_headers_are_kept_as_cpi_and_others_are_not() -> None:
         (204, None, 400, OutcomeKind.DONE),
         (400, None, 235, OutcomeKind.NEVER),
         (401, None, None, OutcomeKind.NEVER),
-        (401, "235", None, OutcomeKind.NEVER),
-        (412, None, None, OutcomeKind.NEVER),
+        (412, None, 235, OutcomeKind.NEVER),
         (403, None, 235, OutcomeKind.NEVER),
         (404, None, 236, OutcomeKind.NEVER),
         (405, None, 236, OutcomeKind.NEVER),
@@ -217,7 +219,7 @@ def test_answer_becomes_outcome(
     http: int, told: str | None, status: int | None, kind: OutcomeKind
 ) -> None:
     given = ((headers.PUSH_STATUS, told),) if told is not None else ()
-    outcome = outcome_of("id", Response(http, given))
+    outcome = outcome_of(PUSH, Response(http, given))
     assert (outcome.delivery_id, outcome.status, outcome.kind) == ("id", status, kind)
     assert any(words in outcome.reason for words in (told or "-", f"HTTP {http}"))
 
@@ -235,9 +237,67 @@ def test_answer_becomes_outcome(
 )
 def test_retry_after_is_heeded_within_bounds(value: str | None, milliseconds: int | None) -> None:
     given = (("Retry-After", value),) if value is not None else ()
-    assert outcome_of("id", Response(503, given)).retry_after_ms == milliseconds
+    assert outcome_of(PUSH, Response(503, given)).retry_after_ms == milliseconds
 
 
 def test_words_of_terminal_reach_the_timeline() -> None:
     response = Response(204, ((headers.PUSH_STATUS, "236 no such application"),))
     assert push_status(response) == (236, "X-Wap-Push-Status 236 no such application")
+
+
+# -- the octets of a CPITag (digest 7) --
+
+
+@pytest.mark.parametrize(
+    ("tag", "octets"),
+    [
+        ("5lEsUg==", "e6512c52"),
+        ("2jmj7g==", "da39a3ee"),
+        ("abcdef==", "69b71d79"),  # four octets of base64, although it begins with digits
+        ("e6512c52", "e6512c52"),  # as BlackBerry terminals write it
+        ("E6512C52", "e6512c52"),
+        ("1", "00000001"),
+        ("abcd", "0000abcd"),  # three octets of base64, so a number
+        ("abcdef", "00abcdef"),
+        ("0", "00000000"),
+        ("", None),
+        ("123456789", None),
+        ("5lEsUg", None),
+        ("5lEs Ug==", None),
+        ("-1", None),
+        ("0x12", None),
+        ("\u0661", None),
+        ("t\u00e4g", None),
+    ],
+)
+def test_tag_gives_the_octets_that_an_sir_has(tag: str, octets: str | None) -> None:
+    found = cpi.tag_octets(tag)
+    assert (found.hex() if found is not None else None) == octets
+
+
+def test_tag_of_octets_is_the_inverse() -> None:
+    assert cpi.tag_of_octets(bytes.fromhex("e6512c52")) == "5lEsUg=="
+
+
+# -- references to profiles (digest 18) --
+
+
+def test_profile_headers_name_profiles_and_differences_with_their_digest() -> None:
+    document = '<rdf:RDF>\r\n\t<prf:x y="1"/>\n</rdf:RDF>'
+    assert cpi.profile_headers(["http://a.example/p.xml"], [document, "<b/>"]) == (
+        (
+            "x-wap-profile",
+            '"http://a.example/p.xml", "1-1D78lzyICENz18YI/THFsw==", "2-S+836cZgGNCiHMnRdzDl1w=="',
+        ),
+        ("x-wap-profile-diff", '1; <rdf:RDF> <prf:x y="1"/> </rdf:RDF>'),
+        ("x-wap-profile-diff", "2; <b/>"),
+    )
+    assert cpi.profile_headers([]) == ()
+
+
+def test_profile_headers_stand_in_the_order_of_the_tag() -> None:
+    diffs = [("x-wap-profile-diff", f"{number}; <a/>") for number in (10, 2, 1)]
+    mixed = (*diffs, ("X-Own", "1"), ("X-Wap-Profile", '"http://a.example/"'))
+    ordered = cpi.in_tag_order(mixed)
+    assert ordered == (mixed[4], diffs[2], diffs[1], diffs[0], mixed[3])
+    assert cpi.in_tag_order(reversed(mixed)) == ordered

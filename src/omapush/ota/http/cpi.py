@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from omapush.core.errors import DecodeError
 from omapush.ota.interface import ClientCapabilities
@@ -21,6 +23,9 @@ MAX_MSG_SIZE = "X-Wap-Push-MaxMsgSize"
 MAX_PUSH_REQ = "X-Wap-Push-Accept-MaxPushReq"
 PROFILE = "x-wap-profile"
 PROFILE_DIFF = "x-wap-profile-diff"
+PROFILE_WARNING = "x-wap-profile-warning"
+SUPPORTS_PROFILES = "200"
+"""In an OPTIONS request: we read profiles (WAP-248, 6.3.3)."""
 
 # The specification calls one header by two names; both are read, the defined one is written.
 _OTHER_NAMES = {"x-wap-push-msgsize": MAX_MSG_SIZE.lower()}
@@ -117,6 +122,24 @@ def to_capabilities(headers: Iterable[Header]) -> ClientCapabilities:
         max_message_size=_number(given, MAX_MSG_SIZE, default.max_message_size),
         max_push_requests=_number(given, MAX_PUSH_REQ, default.max_push_requests),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ToldCpi:
+    """What a terminal told about itself: the tag, the headers, and what they mean."""
+
+    tag: str | None
+    headers: tuple[Header, ...]
+    capabilities: ClientCapabilities
+
+
+@functools.lru_cache(maxsize=256)
+def told(tag: str | None, headers: tuple[Header, ...]) -> ToldCpi:
+    """Read what a terminal told. Terminals alike share the result, as there may be very many.
+
+    :raises DecodeError: a size or count is no number.
+    """
+    return ToldCpi(tag, headers, to_capabilities(headers))
 
 
 def tag(headers: Iterable[Header]) -> str:
