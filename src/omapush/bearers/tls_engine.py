@@ -96,9 +96,15 @@ class TlsEngine:
 
     @property
     def peer_certificate(self) -> PeerCertificate | None:
-        """The peer's verified certificate; ``None`` if it showed none, or nobody verified it."""
+        """The peer's verified certificate; ``None`` if it showed none, or nobody verified it.
+
+        One whose names are no text counts as none.
+        """
         octets = self._tls.getpeercert(binary_form=True)
-        described = self._tls.getpeercert()
+        try:
+            described = self._tls.getpeercert()
+        except ValueError:
+            return None
         return PeerCertificate.read(octets, described) if octets and described else None
 
     @property
