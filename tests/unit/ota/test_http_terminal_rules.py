@@ -10,6 +10,7 @@ import pytest
 from omapush.core.instants import SECOND_MS, Instant, later
 from omapush.ota.http import cpi
 from omapush.ota.http.client import (
+    CAPABILITIES_CHANGED,
     LAST_PUSH,
     SILENT,
     HttpTerminalSession,
@@ -20,6 +21,7 @@ from omapush.ota.interface import (
     CloseConnection,
     PoConfirmedPushInd,
     PoConfirmedPushRes,
+    PomCapabilitiesChangedReq,
     PoPushAbortReq,
     PushFlag,
     PushSource,
@@ -148,6 +150,25 @@ def test_refusal_of_mismatched_push_is_the_applications() -> None:
     rig.session.request(PoPushAbortReq(push.reference, PushStatus.USERPND), NOW)
     (response,) = rig.answers()
     assert (response.get("X-Wap-Push-Status") or "")[:3] == "236"
+
+
+@pytest.mark.parametrize(
+    ("header", "ends"),
+    [(TAG, True), (OTHER, True), (None, False)],
+    ids=["matching", "refused", "untagged"],
+)
+def test_gateway_that_goes_by_a_tag_is_made_to_ask_after_a_change(
+    header: str | None, ends: bool
+) -> None:
+    takes = [CAPABILITIES]
+    rig = Rig()
+    rig.session = HttpTerminalSession(SETTINGS, lambda: takes[-1], SOURCE)
+    rig.session.connected(NOW)
+    rig.ask("POST", *(() if header is None else (("X-Wap-CPITag", header),)))
+    takes.append(replace(CAPABILITIES, max_message_size=9_000))
+    rig.session.request(PomCapabilitiesChangedReq(), NOW)
+    rig.answers()
+    assert rig.closed == (CAPABILITIES_CHANGED if ends else None)
 
 
 # -- profile headers (digest 7 and 18) --

@@ -24,6 +24,8 @@ from omapush.protocols.http import Header, Request, Response
 
 MAX_FAILURES = 3
 """Wrong credentials in a row after which a gateway is refused."""
+MAX_DEMANDS = 32
+"""Requests in a row that are answered with a demand for credentials; pipelined pushes are some."""
 MAX_REFUSALS = 3
 """Challenges on one connection that we may refuse with the advice to try another."""
 MAX_REJECTIONS = 2
@@ -60,6 +62,7 @@ class Admission:
     __slots__ = (
         "_authenticated",
         "_context",
+        "_demands",
         "_failures",
         "_is_named",
         "_known",
@@ -81,6 +84,7 @@ class Admission:
         self._authenticated = False
         self._nonce: str | None = None  # of our last challenge, if it has had no answer
         self._failures = 0
+        self._demands = 0
         self._refusals = 0
         self._rejections = 0
 
@@ -113,8 +117,8 @@ class Admission:
         if not self._associate(request.get(headers.PROV_URL)):
             return Verdict(answers.unmatched_context(request))
         admitted = self._is_authenticated(request)
-        if self._failures >= MAX_FAILURES:
-            reason = "too many wrong credentials"
+        if self._failures >= MAX_FAILURES or self._demands >= MAX_DEMANDS:
+            reason = "too many requests without right credentials"
             return Verdict(answers.refused(request, reason, _CLOSE, http=403), end=reason)
         proof = self._proof(request)
         if isinstance(proof, str):
@@ -148,6 +152,8 @@ class Admission:
         if self._context.demand is not Scheme.NONE and value is not None:
             self._authenticated = self._holds(value, request.method)
             self._failures = 0 if self._authenticated else self._failures + 1
+            if self._authenticated:
+                self._demands = 0
         return self.is_open
 
     def _holds(self, value: str, method: str) -> bool:
@@ -169,6 +175,7 @@ class Admission:
         )
 
     def _demand(self, request: Request) -> Response:
+        self._demands += 1
         context = self._context
         nonce = ""
         if context.demand is Scheme.DIGEST:
