@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import httpx2
 
-from omapush.core.errors import DecodeError, OmapushError
-from omapush.protocols.http_authentication import parse_challenges
+from omapush.core.errors import OmapushError
 from omapush.web.policy import Target
 
+_ALGORITHM = re.compile(r'[\s,]algorithm\s*=\s*"?([A-Za-z0-9-]+)', re.IGNORECASE)
+_REALM = re.compile(r'[\s,]realm\s*=\s*"((?:[^"\\]|\\.)*+)"', re.IGNORECASE)
 _ALGORITHMS = ("SHA-256", "MD5")
 """What Digest is spoken with, best first (RFC 7616 3.7)."""
 
-_MAX_CHALLENGES = 16
-"""Challenges of one header; one with more is passed over."""
 MAX_ORIGINS = 64
 """Servers whose last challenge is remembered."""
 
@@ -145,8 +145,9 @@ def _choose(response: httpx2.Response, realm: str | None) -> bool:
     :raises UnusableChallengeError: only algorithms that we do not speak.
     """
     offered = {}
-    for challenge, parameters in reversed(list(_challenges(response, "digest", realm))):
-        offered[parameters.get("algorithm", "MD5").upper()] = challenge
+    for challenge in reversed(list(_challenges(response, "digest", realm))):
+        named = _ALGORITHM.search(challenge)
+        offered[named[1].upper() if named else "MD5"] = challenge
     if not offered:
         return False
     best = next((offered[each] for each in _ALGORITHMS if each in offered), None)
@@ -156,16 +157,9 @@ def _choose(response: httpx2.Response, realm: str | None) -> bool:
     return True
 
 
-def _challenges(
-    response: httpx2.Response, scheme: str, realm: str | None
-) -> Iterator[tuple[str, dict[str, str]]]:
-    """Give the headers whose first challenge is of ``scheme``, with its parameters."""
-    for header in response.headers.get_list("WWW-Authenticate"):
-        try:
-            first = next(iter(parse_challenges(header, _MAX_CHALLENGES)), None)
-        except DecodeError:
-            continue
-        if first is None or first.scheme != scheme:
-            continue
-        if realm is None or first.parameters.get("realm") == realm:
-            yield header, first.parameters
+def _challenges(response: httpx2.Response, scheme: str, realm: str | None) -> Iterator[str]:
+    for challenge in response.headers.get_list("WWW-Authenticate"):
+        if challenge[: len(scheme) + 1].lower() == f"{scheme} ":
+            named = _REALM.search(challenge)
+            if realm is None or (named is not None and named[1] == realm):
+                yield challenge
