@@ -43,6 +43,9 @@ IndicationT = TypeVar("IndicationT")
 MAX_ADDRESSES = 8
 """Addresses of one name that are dialled: each may take its whole time to fail."""
 
+BACKLOG = 1_024
+"""Connections that wait to be accepted: when a gateway comes back, its terminals do so at once."""
+
 
 class TcpBearer:
     """Dials and listens, in one event loop. Implements ``ota.interface.StreamBearer``.
@@ -273,7 +276,9 @@ class TcpBearer:
         )
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(lambda: AcceptedConnection(entrance), host, port)
+            server = await loop.create_server(
+                lambda: AcceptedConnection(entrance), host, port, backlog=BACKLOG
+            )
         except (OSError, ValueError, OverflowError) as error:
             why = said(error) if isinstance(error, OSError) else "not an address"
             raise BearerUnavailable(f"cannot listen on {host[:80]}:{port}: {why}") from error
