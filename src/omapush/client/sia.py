@@ -78,12 +78,14 @@ class SessionWish:
     :ivar applications: push application ids that the gateway may use it for; ``*``: any.
     :ivar has_cpi_tag: the gateway says that it knows the capabilities of this client.
     :ivar cpi_tag: their tag in 4 octets, if it told that, too.
+    :ivar provisioning_url: which provisioning context is to be used, as it stands in the request.
     """
 
     gateway: GatewayAddress
     applications: tuple[str, ...]
     has_cpi_tag: bool = False
     cpi_tag: bytes | None = None
+    provisioning_url: bytes = b""
 
 
 class SessionOpener(Protocol):
@@ -188,7 +190,7 @@ class SessionInitiations:
         if self._seen.full:
             return Refusal(PushStatus.USERDCR, "too many session initiation requests")
         self._seen.until[name] = later(now, self._settings.lockout_ms)
-        return self._contact(offered, applications, now)
+        return self._contact(offered, applications, request.provisioning_url, now)
 
     def _applications(
         self, asked_for: Iterable[ApplicationId], registered: Collection[str]
@@ -221,6 +223,7 @@ class SessionInitiations:
         self,
         offered: Iterable[tuple[ContactPoint, Variant]],
         applications: tuple[str, ...],
+        provisioning_url: bytes,
         now: Instant,
     ) -> Decision | Refusal:
         wishes: dict[GatewayAddress, SessionWish] = {}
@@ -237,7 +240,9 @@ class SessionInitiations:
                 ignored.append(f"{gateway}: {why}")
                 continue
             self._lockout.until[str(gateway)] = later(now, self._settings.lockout_ms)
-            wishes[gateway] = SessionWish(gateway, applications, point.has_cpi_tag, point.cpi_tag)
+            wishes[gateway] = SessionWish(
+                gateway, applications, point.has_cpi_tag, point.cpi_tag, provisioning_url
+            )
         if not trusted:
             return Refusal(PushStatus.USERRFS, "; ".join(ignored[: self._settings.max_gateways]))
         return Decision(tuple(wishes.values()), tuple(ignored))

@@ -94,7 +94,7 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
     await store.open()
     try:
         async with _trust(settings, store, clock) as trust:
-            binders = ClientBinders(settings, clock)
+            binders = ClientBinders(settings, clock, profiles=trust.default_profiles)
             wsp_opener = WspSessionOpener()
             opener = session_openers(settings.sia, wsp_opener, binders.connections)
             limits = _limits(settings)

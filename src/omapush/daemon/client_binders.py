@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from omapush.bearers.udp import UdpBearer
 from omapush.cai.model import Protocol
@@ -28,6 +28,7 @@ from omapush.client.binding.shared_binder import SharedBearers
 from omapush.client.binding.wsp_binder import SMS, WSP_SESSION, OtaWspBinder
 from omapush.client.connections.dialling import TCP_IP
 from omapush.client.connections.terminal_connections import WHEN_ASKED, TerminalConnections
+from omapush.client.push_mo.model import DefaultProfile
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.gateway_connections import GatewayConnections
 from omapush.daemon.http_listeners import HttpListeners
@@ -71,7 +72,8 @@ class ClientBinders:
         registrations whose profiles a server has given.
     :ivar wsp_bearers: is told how short messages and sessions fare.
     :param spread: gives a number from 0 to 1, by which waits are cut so that not all wait alike.
-    :raises SettingsError: a file with certificates cannot be used.
+    :param profiles: returns those of the Push Management Object, which have credentials.
+    :raises SettingsError: a file with certificates or a secret cannot be used.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class ClientBinders:
         settings: ClientSettings,
         clock: SystemClock,
         spread: Callable[[], float] = random.random,
+        profiles: Callable[[], Sequence[DefaultProfile]] = tuple,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -92,7 +95,7 @@ class ClientBinders:
         if dials_on_request(settings.sia) and not settings.ota_http.po_tcp:
             self._http_bearers.up(TCP_IP, WHEN_ASKED, way="SIR")
         self._dialled = GatewayConnections(
-            settings, clock, self._receiver, self._http_bearers, spread
+            settings, clock, self._receiver, self._http_bearers, spread, profiles
         )
         addresses = {one.name: one.address for one in settings.bearers}
         places = HttpPlaces(settings.ota_http.listen.port, addresses)

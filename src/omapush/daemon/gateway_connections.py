@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from omapush.bearers.tcp import TcpBearer
@@ -20,6 +20,7 @@ from omapush.client.connections.dialling import (
     Gateway,
 )
 from omapush.client.connections.terminal_connections import TerminalConnections
+from omapush.client.push_mo.model import DefaultProfile
 from omapush.client.trust.host_names import HostNames
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.core.networks import ip_address
@@ -27,7 +28,7 @@ from omapush.daemon.gateway_settings import GatewayEntryTable
 from omapush.daemon.http_listeners import wait
 from omapush.daemon.network_watch import route_to, watching
 from omapush.daemon.settings import ClientSettings
-from omapush.daemon.terminal_identity import terminal_settings, terminal_to
+from omapush.daemon.terminal_identity import Provisioned, terminal_to
 from omapush.daemon.tls import verifying_context
 from omapush.ota.http.client import HttpClientRequest, HttpTerminalSession
 from omapush.ota.interface import ClientIndication, StreamLink
@@ -50,6 +51,7 @@ class GatewayConnections:
 
     :ivar connections: those that are kept.
     :param spread: gives a number from 0 to 1, by which waits are cut so that not all wait alike.
+    :param profiles: returns those of the Push Management Object, which have credentials.
     :raises SettingsError: a file with certificates or a secret cannot be used.
     """
 
@@ -60,6 +62,7 @@ class GatewayConnections:
         receiver: PushReceiver,
         bearers: SharedBearers,
         spread: Callable[[], float],
+        profiles: Callable[[], Sequence[DefaultProfile]] = tuple,
     ) -> None:
         self._names = HostNames(clock)
         ports = DialPorts(
@@ -67,7 +70,7 @@ class GatewayConnections:
             wait,
             clock,
             spread,
-            terminal_settings(settings),
+            Provisioned(settings, profiles).terminal_for,
             receiver,
             route=route_to,
         )
@@ -132,6 +135,7 @@ def gateway_of(table: GatewayEntryTable, settings: ClientSettings) -> Gateway:
         ),
         always=table.connect == "always",
         terminal_by_tls=terminal_to(table, settings, by_tls=True),
+        prov_url=table.prov_url or "",
     )
 
 

@@ -66,7 +66,14 @@ class HttpConnectionOpener:
         written = None if tag is None else base64.b64encode(tag).decode("ascii")
         hides = wish.applications == (ANY,)
         self._connections.asked_for(
-            Request(gateway.host, gateway.port, gateway.secure, written, hides)
+            Request(
+                gateway.host,
+                gateway.port,
+                gateway.secure,
+                written,
+                hides,
+                wish.provisioning_url,
+            )
         )
 
     def is_open(self, gateway: GatewayAddress) -> bool:

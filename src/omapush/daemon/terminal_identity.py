@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import structlog
+
+from omapush.cai.model import RegistrationRejected
+from omapush.client.binding.contact_point import contact_point_of
+from omapush.client.connections.dialling import Destination
+from omapush.client.push_mo.model import DefaultProfile
 from omapush.core.errors import EncodeError
 from omapush.core.instants import SECOND_MS
 from omapush.core.peer_certificate import PeerCertificate
@@ -13,6 +20,8 @@ from omapush.daemon.settings_table import SettingsError
 from omapush.ota.http.authentication import Login, Scheme
 from omapush.ota.http.client import HttpTerminalSettings
 from omapush.ota.http.contexts import ProvisioningContext
+
+log = structlog.get_logger(__name__)
 
 _SCHEMES = {"none": Scheme.NONE, "basic": Scheme.BASIC, "digest": Scheme.DIGEST}
 
@@ -37,6 +46,47 @@ def terminal_to(
         contexts=() if context is None else (context,),
         close_after_last=gateway.ends_after_last,
     )
+
+
+class Provisioned:
+    """Who the terminal is to gateways that the Push Management Object names in its profiles.
+
+    :param profiles: returns those of the object as it stands.
+    """
+
+    def __init__(
+        self, settings: ClientSettings, profiles: Callable[[], Sequence[DefaultProfile]]
+    ) -> None:
+        self._settings = terminal_settings(settings)
+        self._profiles = profiles
+
+    def terminal_for(self, to: Destination) -> HttpTerminalSettings:
+        """Return who the terminal is to a gateway that is dialled; without a profile, itself.
+
+        Without TLS its password is proved by Digest and never sent, whatever the object says.
+        """
+        for profile in self._profiles():
+            if profile.auth_secret is not None and _leads_to(profile, to):
+                terminal_id = profile.auth_name or self._settings.terminal_id
+                scheme = Scheme.NONE if to.contact.tls else Scheme.DIGEST
+                try:
+                    login = Login(terminal_id, profile.auth_secret, scheme)
+                    context = ProvisioningContext(
+                        terminal_id, login=login, proxy_id=profile.proxy_id
+                    )
+                except EncodeError as error:
+                    log.warning("credentials_not_usable", profile=profile.name, why=error.reason)
+                    break
+                return replace(self._settings, terminal_id=terminal_id, contexts=(context,))
+        return self._settings
+
+
+def _leads_to(profile: DefaultProfile, to: Destination) -> bool:
+    try:
+        place = contact_point_of(profile.connection_profile, "profile")
+    except RegistrationRejected:
+        return False
+    return place is not None and (place.host, place.port or to.port) == (to.contact.host, to.port)
 
 
 class Callers:

@@ -78,7 +78,7 @@ class World:
             self._wait,
             self.clock,
             lambda: 0.5,
-            HttpTerminalSettings("60000000000000"),
+            lambda _to: HttpTerminalSettings("60000000000000"),
             self.receiver,
             DialLimits(first_wait_ms=1_000, longest_wait_ms=4_000, steady_ms=MINUTE_MS),
         )
@@ -333,7 +333,7 @@ async def test_tls_that_fails_later_is_tried_again(world: World) -> None:
         world._wait,
         world.clock,
         lambda: 0.0,
-        HttpTerminalSettings("1"),
+        lambda _to: HttpTerminalSettings("1"),
         world.receiver,
     )
     kept = TerminalConnections(ports)
@@ -353,7 +353,12 @@ async def test_fault_of_our_own_fails_the_binding_and_is_logged(world: World) ->
         raise RuntimeError("a bug")
 
     ports = DialPorts(
-        dial, world._wait, world.clock, lambda: 0.0, HttpTerminalSettings("1"), world.receiver
+        dial,
+        world._wait,
+        world.clock,
+        lambda: 0.0,
+        lambda _to: HttpTerminalSettings("1"),
+        world.receiver,
     )
     kept = TerminalConnections(ports)
     connections = DialledConnections(kept)

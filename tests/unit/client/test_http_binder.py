@@ -65,7 +65,7 @@ class World:
                 self._wait,
                 VirtualClock(),
                 lambda: 0.0,
-                HttpTerminalSettings("1"),
+                lambda _to: HttpTerminalSettings("1"),
                 Nobody(),
             )
         )

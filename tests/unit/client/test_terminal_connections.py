@@ -6,6 +6,7 @@ No sockets: hosts answer or not as the test says, and a wait is over when the te
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -150,7 +151,7 @@ class World:
             self._wait,
             self.clock,
             lambda: 0.0,
-            TERMINAL,
+            lambda _to: TERMINAL,
             self.agent,
             LIMITS,
             self._route,
@@ -325,7 +326,7 @@ async def test_terminals_that_lost_one_gateway_do_not_come_back_in_step() -> Non
             world._wait,
             world.clock,
             lambda number=number: number / 50,  # type: ignore[misc]
-            TERMINAL,
+            lambda _to: TERMINAL,
             world.agent,
             LIMITS,
         )
@@ -515,6 +516,29 @@ async def test_gateway_that_is_not_in_the_settings_is_dialled_without_credential
     assert connections.asked_for(Request(OTHER, PORT))  # it is the same one
     await asyncio.sleep(0)
     assert len(world.dialled) == 2
+
+
+@pytest.mark.parametrize(
+    ("named", "chosen"),
+    [
+        (b"http://op.example.com/prov", "home"),
+        (hashlib.sha1(b"http://op.example.com/prov").digest()[:2], "home"),
+        (b"http://other.example.com/", "work"),
+        (hashlib.sha1(b"http://other.example.com/").digest()[:4], "work"),
+        (b"http://nobody.example.com/", ""),
+        (b"", ""),
+    ],
+)
+async def test_gateway_that_asks_names_the_provisioning_context(
+    world: World, named: bytes, chosen: str
+) -> None:
+    """WAP-235 8.4"""
+    connections = world.start(
+        gateway(FIRST, always=False, prov_url="http://op.example.com/prov"),
+        gateway(SECOND, always=False, name="work", prov_url="http://other.example.com/"),
+    )
+    assert connections.asked_for(Request(OTHER, PORT, provisioning_url=named))
+    assert (await world.up(1)).to.gateway == chosen
 
 
 async def test_connections_that_gateways_ask_for_are_bounded(world: World) -> None:

@@ -9,12 +9,15 @@ import pytest
 from pydantic import ValidationError
 
 from omapush.client.binding.contact_point import ContactPoint
+from omapush.client.connections.dialling import Destination
+from omapush.client.push_mo.model import DefaultProfile
 from omapush.daemon.client import gateway_entries
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.gateway_connections import dial_by_tcp, gateway_of
 from omapush.daemon.gateway_settings import GatewayEntryTable, contact_point
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.settings_table import SettingsError
+from omapush.daemon.terminal_identity import Provisioned
 from omapush.ota.http.authentication import Login, Scheme
 from omapush.ota.http.contexts import ProvisioningContext
 
@@ -182,3 +185,29 @@ def test_gateways_of_the_settings_are_on_the_list() -> None:
         name="x", contact_points=["ppg.example.com:1", "ppg.example.com:2", "192.0.2.1"]
     )
     assert [one.addr for one in gateway_entries([table])] == ["ppg.example.com", "192.0.2.1"]
+
+
+def test_profile_of_the_management_object_brings_credentials() -> None:
+    profiles = [
+        DefaultProfile(contact_point="other.example.com", auth_secret="x"),
+        DefaultProfile(contact_point="no host", auth_secret="x"),
+        DefaultProfile(
+            contact_point="ppg.example.com", port=4036, proxy_id="proxy", auth_name="02me",
+            auth_secret="ours",
+        ),
+        DefaultProfile(contact_point="ppg.example.com", port=4035, auth_secret="theirs"),
+        DefaultProfile(contact_point="192.0.2.1", auth_name="a\nb", auth_secret="x"),
+    ]  # fmt: skip
+    provisioned = Provisioned(settings_of(), lambda: profiles)
+
+    def contexts(text: str) -> tuple[ProvisioningContext, ...]:
+        place = contact_point(text)
+        return provisioned.terminal_for(Destination(place, place.port or 0)).contexts
+
+    by_tls = Login("02me", "ours", Scheme.NONE)
+    plain = Login("60000000000000", "theirs", Scheme.DIGEST)
+    assert contexts("ppg.example.com:4036") == (
+        ProvisioningContext("02me", login=by_tls, proxy_id="proxy"),
+    )
+    assert contexts("ppg.example.com:4035") == (ProvisioningContext("60000000000000", login=plain),)
+    assert contexts("ppg.example.com:1") == contexts("192.0.2.1") == ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from omapush.client.binding.contact_point import ContactPoint
 from omapush.client.binding.push_receiver import PushReceiver
+from omapush.content.session_initiation import is_named
 from omapush.core.instants import MINUTE_MS, SECOND_MS, Instant
 from omapush.ota.http.client import HttpClientRequest, HttpTerminalSession, HttpTerminalSettings
 from omapush.ota.interface import ClientIndication, StreamLink
@@ -99,6 +100,7 @@ class Gateway:
         where the connection is secure, if that makes a difference.
     :ivar always: whether a connection is kept all the time; else only when it asks for one.
     :ivar hides_applications: it is not told which applications there are.
+    :ivar prov_url: PROVURL, by which a request may name it (WAP-235 8.4).
     """
 
     name: str
@@ -108,11 +110,16 @@ class Gateway:
     always: bool = True
     terminal_by_tls: HttpTerminalSettings | None = None
     hides_applications: bool = False
+    prov_url: str = ""
 
     def terminal_over(self, to: Destination) -> HttpTerminalSettings:
         """Return who the terminal is on a connection to ``to``."""
         by_tls = self.terminal_by_tls if to.contact.tls else None
         return by_tls or self.terminal
+
+    def is_named(self, provisioning_url: bytes) -> bool:
+        """Whether a request names it by its PROVURL (WAP-235 8.4)."""
+        return bool(self.prov_url) and is_named(self.prov_url, provisioning_url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,7 @@ class DialPorts:
     """What dialling needs from outside.
 
     :ivar spread: gives a number from 0 to 1; a wait is cut by up to half of it.
-    :ivar terminal: who the terminal is where no gateway of the settings is dialled.
+    :ivar terminal_for: returns who the terminal is where no gateway of the settings is dialled.
     :ivar route: tells which way leads to a peer.
     """
 
@@ -128,7 +135,7 @@ class DialPorts:
     wait: Wait
     clock: Callable[[], Instant]
     spread: Callable[[], float]
-    terminal: HttpTerminalSettings
+    terminal_for: Callable[[Destination], HttpTerminalSettings]
     receiver: PushReceiver
     limits: DialLimits = field(default_factory=DialLimits)
     route: Route = no_route

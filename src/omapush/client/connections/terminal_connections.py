@@ -61,6 +61,7 @@ class Request:
     :ivar host: an IP address. :ivar secure: the port is registered for TLS.
     :ivar cpi_tag: by which it knows the client, as in X-Wap-CPITag.
     :ivar hides_applications: it is not to be told which applications there are.
+    :ivar provisioning_url: by which it names one of the settings' gateways, if it does.
     """
 
     host: str
@@ -68,6 +69,7 @@ class Request:
     secure: bool = False
     cpi_tag: str | None = None
     hides_applications: bool = False
+    provisioning_url: bytes = b""
 
 
 class TerminalConnections:
@@ -117,7 +119,7 @@ class TerminalConnections:
         if gateway is not None:
             key = gateway.name
         else:
-            gateway = Gateway(str(to), (to,), ports.terminal, ports.limits)
+            gateway = Gateway(str(to), (to,), ports.terminal_for(to), ports.limits)
         kept = self._kept.get(key) or self._keep(key, gateway)
         kept.join(holder)
         return kept
@@ -132,7 +134,7 @@ class TerminalConnections:
             if kept.leads_to(request.host, request.port):
                 kept.asked_for(request.cpi_tag)
                 return True
-        gateway = self._known(request.host)
+        gateway = self._asking(request)
         if gateway is not None and request.hides_applications:
             gateway = replace(gateway, hides_applications=True)
         number = None if gateway is None else self._place(gateway, request)
@@ -164,7 +166,7 @@ class TerminalConnections:
             gateway = Gateway(
                 str(to),
                 (to,),
-                ports.terminal,
+                ports.terminal_for(to),
                 ports.limits,
                 always=False,
                 hides_applications=request.hides_applications,
@@ -179,7 +181,7 @@ class TerminalConnections:
 
     def knows(self, host: str) -> bool:
         """Whether a gateway of the settings is known to be at this address."""
-        return self._known(host) is not None
+        return bool(self._known(host))
 
     def is_connected(self, host: str, port: int) -> bool:
         """Whether there is a connection to this place."""
@@ -257,12 +259,22 @@ class TerminalConnections:
                     return gateway
         return None
 
-    def _known(self, host: str) -> Gateway | None:
-        """Return the gateway of the settings that is at an address, as far as that is known."""
-        for gateway in self._gateways:
-            if any(self._is_at(to, host) for to in gateway.destinations):
-                return gateway
-        return None
+    def _known(self, host: str) -> list[Gateway]:
+        """Return the gateways of the settings that are at an address, as far as that is known."""
+        return [
+            gateway
+            for gateway in self._gateways
+            if any(self._is_at(to, host) for to in gateway.destinations)
+        ]
+
+    def _asking(self, request: Request) -> Gateway | None:
+        """Return the gateway of the settings by whose rules one is dialled that asks for it.
+
+        Of those at its address, or without any of all, the one whose PROVURL it names.
+        """
+        there = self._known(request.host)
+        named = (one for one in there or self._gateways if one.is_named(request.provisioning_url))
+        return next(named, there[0] if there else None)
 
     def _place(self, gateway: Gateway, request: Request) -> int | None:
         """Return the number of the gateway's contact point that is asked for, or ``None``."""
@@ -282,7 +294,7 @@ class TerminalConnections:
         every = known.destinations
         secure_ports = {to.port for to in every if to.contact.tls}
         needs_tls = request.port in secure_ports or all(to.contact.tls for to in every)
-        named = next(to for to in every if self._is_at(to, request.host))
+        named = next((to for to in every if self._is_at(to, request.host)), every[0])
         return Destination(
             replace(contact, tls=request.secure or needs_tls),
             request.port,
