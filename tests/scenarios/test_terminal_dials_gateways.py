@@ -19,13 +19,16 @@ from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.content.session_initiation import APPLICATION, CONTENT_TYPE, SessionInitiation
 from omapush.daemon.clock import SystemClock
+from omapush.initiator.client import PushInitiator
 from omapush.ota.datagrams import Peer
 from omapush.ota.http import cpi
 from omapush.ota.http.accounts import KnownCpi
 from omapush.ota.http.authentication import Login, Scheme
+from omapush.ota.http.client import LAST_PUSH
 from omapush.ota.http.ppg import HttpPpgSettings
 from omapush.ota.interface import OutcomeKind, PushFlag
 from omapush.ota.wsp.unit_push import encode_unit_push
+from omapush.pap.model import DeliveryMethod
 from omapush.protocols.wdp import AddressType
 from omapush.testing.daemons import Daemon, clean_environment, free_port, running
 from omapush.testing.dialled_gateway import DialledGateway
@@ -217,3 +220,47 @@ async def test_gateway_comes_and_goes_and_hears_what_the_client_takes(
             await gateway.registered()
             await device.pushed(gateway, mms)
     assert "Traceback" not in device.daemon.log
+
+
+async def test_gateway_asks_a_client_that_is_away_and_pushes_over_its_connection(
+    new_device: Callable[[str], Device], tmp_path: Path
+) -> None:
+    """A confirmed push to a terminal that is not connected, between the two daemons."""
+    pap, terminals = free_port(), free_port()
+    device = new_device(home(terminals, more='connect = "on_request"'))
+    settings = tmp_path / "ppg.toml"
+    settings.write_text(
+        f'pap.listen = "{LOOPBACK}:{pap}"\npap.anonymous_from = ["{LOOPBACK}/32"]\n'
+        f'admin.listen = "{LOOPBACK}:0"\nstore.url = "sqlite:///{tmp_path}/omapush.db"\n'
+        "delivery.retry_first_seconds = 0.2\ndelivery.retry_longest_seconds = 0.5\n"
+        f'ota_http.listen = "{LOOPBACK}:{terminals}"\n'
+        '[[clients]]\nid = "anna"\naddresses = ["+441234567890"]\n'
+        f'terminal_id = "{TERMINAL}"\nota_http_dials_in = true\n'
+        f'contacts = [{{ota_wsp_udp = "{LOOPBACK}:{device.udp_port}"}}]\n'
+    )
+    gateway = Daemon("ppg", settings, port=pap)
+    async with (
+        running(gateway),
+        running(device.daemon),
+        device.cai as cai,
+        PushInitiator(f"http://{LOOPBACK}:{pap}/pap") as initiator,
+    ):
+        mms = await cai.register({"push_application_id": MMS})
+        await initiator.submit(
+            ["+441234567890"], MMS, b"hello", "text/plain",
+            delivery_method=DeliveryMethod.CONFIRMED,
+        )  # fmt: skip
+        async with (
+            asyncio.timeout(PATIENCE_SECONDS),
+            contextlib.aclosing(cai.events(mms["id"])) as events,
+        ):
+            event = await anext(aiter(events))
+        await cai.accept(event["id"])
+        assert (event["protocol"], event["bearer"]) == ("OTA-HTTP", "TCP/IP")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (await cai.gateways())[0]["ended"] != LAST_PUSH:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.05)
+        [status] = await cai.gateways()
+        assert (status["state"], status["failures"]) == ("on_request", 0)
+    assert "session_initiation" in device.daemon.log
+    assert "Traceback" not in device.daemon.log + gateway.log
