@@ -67,6 +67,7 @@ from omapush.ppg.store.reported import (
     reference_of,
     settle_reported,
 )
+from omapush.testing.memory_service_registrations import MemoryServiceRegistrations
 
 
 @dataclass(slots=True)
@@ -124,10 +125,11 @@ class _Work(Protocol):
 WorkT = TypeVar("WorkT", bound=_Work)
 
 
-class MemoryStore:
+class MemoryStore(MemoryServiceRegistrations):
     """The ledger as dictionaries; see :class:`~omapush.ppg.store.contract.Store`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.unavailable: str | None = "the store is not open"
         self._pushes: dict[str, _Push] = {}
         self._keys_by_id: dict[str, str] = {}

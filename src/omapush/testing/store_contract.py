@@ -11,8 +11,9 @@ open store; pytest (with pytest-asyncio in automatic mode) collects the rest::
             yield store
             await store.close()
 
-A ledger passes :class:`~omapush.testing.report_contract.ReportContract` as well, and one that
-several gateway processes share :class:`SharedStoreContract`.
+A ledger passes :class:`~omapush.testing.report_contract.ReportContract` and
+:class:`~omapush.testing.service_registration_contract.ServiceRegistrationContract` as well, and one
+that several gateway processes share :class:`SharedStoreContract`.
 
 :func:`new_push` and :func:`settled` build the values that the suite works with.
 """

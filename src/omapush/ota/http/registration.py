@@ -29,6 +29,8 @@ MAX_ROUNDS = 8
 
 # Registration refused for now (WAP-235, 7.4.2.1), or what a busy terminal's HTTP status amounts to.
 _PASSING = (None, 300, PushStatus.USERREQ, PushStatus.USERDCR)
+# Refused whatever we may show.
+_FOR_GOOD = (301, 302, PushStatus.VERSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class Registration:
             if isinstance(judged, NotRegistered):
                 return judged
             goes_on = judged
-        if response.status == 401:
+        if response.status == 401 and push_status(response)[0] not in _FOR_GOOD:
             refused = self._demanded(response)
             goes_on = True
             if refused is not None:
@@ -179,7 +181,9 @@ class Registration:
 
     def _demanded(self, response: Response) -> NotRegistered | None:
         terminal_id = self._proved or self._assumed.settled or self._assumed.expected
-        refused = self._credentials.demanded(response, self._shown, terminal_id)
+        refused = self._credentials.demanded(
+            response, self._shown, terminal_id, terminal_is_proved=self._examination is None
+        )
         return None if refused is None else not_authenticated(refused)
 
     # -- what the terminal answers in the end (WAP-235, 7.2.5.1) --
@@ -189,7 +193,8 @@ class Registration:
         version = response.get(headers.VERSION)
         if not _accepts(status):
             reason = f"registration refused: {words}"
-            return NotRegistered(reason, status in _PASSING, status)
+            credentials_refused = response.status == 401 and self._shown is not Scheme.NONE
+            return NotRegistered(reason, status in _PASSING, status, credentials_refused)
         if version is not None and headers.choose_version(version) is None:
             reason = f"the terminal answers in OTA version {version[:40]!r}"
             return NotRegistered(reason, may_retry=False)

@@ -30,6 +30,7 @@ from omapush.core.errors import OmapushError
 from omapush.core.instants import HOUR_MS, Instant
 from omapush.ota.bearer_reports import BearerReport, ReportVerdict
 from omapush.ota.interface import CarriedPart
+from omapush.ppg.store.service_registration_contract import ServiceRegistrationStore
 
 
 class StoreUnavailable(OmapushError):
@@ -494,7 +495,7 @@ class StoreCounts:
     oldest_due_at: Instant | None
 
 
-class Store(Protocol):
+class Store(ServiceRegistrationStore, Protocol):
     """The ledger. Every method raises :class:`StoreUnavailable` when the database is away."""
 
     @property

@@ -22,6 +22,7 @@ from omapush.ppg.store import (
     records,
     reports,
     routing,
+    service_registrations,
     wake_ups,
 )
 from omapush.ppg.store.contract import (
@@ -46,6 +47,11 @@ from omapush.ppg.store.contract import (
 )
 from omapush.ppg.store.due import LaneCursor
 from omapush.ppg.store.group_commit import Lane
+from omapush.ppg.store.service_registration_contract import (
+    ServiceRegistrationBounds,
+    ServiceRegistrationOutcome,
+    ServiceRegistrationRecord,
+)
 
 T = TypeVar("T")
 
@@ -309,6 +315,42 @@ class SqlStore:
         return await self._repeat(
             lambda connection, most: records.purge(connection, received_before, most),
             records.PURGED_TOGETHER,
+            limit,
+        )
+
+    async def keep_service_registration(
+        self, record: ServiceRegistrationRecord, bounds: ServiceRegistrationBounds
+    ) -> ServiceRegistrationOutcome:
+        return (await self._write(service_registrations.keep, ((record, bounds),)))[0]
+
+    async def refresh_service_registration(self, record: ServiceRegistrationRecord) -> bool:
+        return (await self._write(service_registrations.refresh, (record,)))[0]
+
+    async def end_service_registration(
+        self, registration_id: str, owner: str, now: Instant
+    ) -> ServiceRegistrationRecord | None:
+        return await self._write_one(
+            lambda connection: service_registrations.end(connection, registration_id, owner, now)
+        )
+
+    async def service_registration(self, registration_id: str) -> ServiceRegistrationRecord | None:
+        return await self._read(
+            lambda connection: service_registrations.one(connection, registration_id)
+        )
+
+    async def service_registrations(
+        self, now: Instant, after: str = "", limit: int = 100, client_id: str | None = None
+    ) -> list[ServiceRegistrationRecord]:
+        return await self._read(
+            lambda connection: service_registrations.several(
+                connection, now, after, limit, client_id
+            )
+        )
+
+    async def forget_service_registrations(self, expired_before: Instant, limit: int) -> int:
+        return await self._repeat(
+            lambda connection, most: service_registrations.forget(connection, expired_before, most),
+            service_registrations.FORGOTTEN_TOGETHER,
             limit,
         )
 
