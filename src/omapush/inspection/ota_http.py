@@ -144,18 +144,18 @@ def _carried(message: Request | Response) -> tuple[Carried, ...]:
     if not message.body:
         return ()
     content_type = message.get("Content-Type") or ""
-    if content_type.partition(";")[0].strip().lower() == entity.CONTENT_TYPE:
-        return (Carried("push-message", message.body, read_push_message),)
-    # Some send the push headers as their own; and what an answer brings is a content too.
-    return _content(PushMessage(message.headers, message.body))
-
-
-def _content(message: PushMessage) -> tuple[Carried, ...]:
+    is_push = content_type.partition(";")[0].strip().lower() == entity.CONTENT_TYPE
+    coding = message.get("Content-Encoding")
+    given = () if coding is None else (("Content-Encoding", coding),)
     try:
-        plain_message = entity.inflated(message, MAX_CONTENT)
+        body = entity.inflated(PushMessage(given, message.body), MAX_CONTENT).body
     except DecodeError as error:
-        return (Carried("content", message.body, partial(_refuse, error)),)
-    return carried_body(plain_message.get("Content-Type"), plain_message.body)
+        kind = "push-message" if is_push else "content"
+        return (Carried(kind, message.body, partial(_refuse, error)),)
+    if is_push:
+        return (Carried("push-message", body, read_push_message),)
+    # Some send the push headers as their own; and what an answer brings is a content too.
+    return carried_body(content_type, body)
 
 
 def _refuse(error: DecodeError, _: bytes) -> Reading:

@@ -222,6 +222,20 @@ def test_compressed_content_is_read_without_its_coding() -> None:
     assert field_of(inspection, "text", 2)[0] == "hello"
 
 
+def test_push_that_is_compressed_as_a_whole_is_read() -> None:
+    inner = zlib.compress(entity.encode(PushMessage((("Content-Type", "text/plain"),), b"hello")))
+    body = message(
+        "POST /wappush HTTP/1.1",
+        ("Host", ""),
+        ("Content-Type", "application/http"),
+        ("Content-Encoding", "deflate"),
+        ("Content-Length", str(len(inner))),
+        body=inner,
+    )
+    names = [layer.name for layer in inspect(Kind.OTA_HTTP, body).layers]
+    assert names == ["ota-http", "push", "text"]
+
+
 def test_push_whose_headers_are_those_of_the_post_is_read_too() -> None:
     body = message(
         "POST /wappush HTTP/1.1",
