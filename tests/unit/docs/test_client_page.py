@@ -12,7 +12,7 @@ from omapush.daemon.settings_file import load_settings
 
 ROOT = Path(__file__).parents[3]
 BLOCKS = re.findall(
-    r"^```toml\n(.*?)^```", (ROOT / "docs/client.md").read_text("utf-8"), re.M | re.S
+    r"^```toml\n(.*?)^```", (ROOT / "docs/client.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
 )
 
 
