@@ -96,16 +96,8 @@ class TlsEngine:
 
     @property
     def peer_certificate(self) -> PeerCertificate | None:
-        """The peer's verified certificate; ``None`` if it showed none, or nobody verified it.
-
-        One whose names are no text counts as none.
-        """
-        octets = self._tls.getpeercert(binary_form=True)
-        try:
-            described = self._tls.getpeercert()
-        except ValueError:
-            return None
-        return PeerCertificate.read(octets, described) if octets and described else None
+        """The peer's verified certificate; ``None`` if it showed none, or nobody verified it."""
+        return PeerCertificate.shown(self._tls.getpeercert)
 
     @property
     def description(self) -> dict[str, str | bool | None]:

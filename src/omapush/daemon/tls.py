@@ -29,6 +29,18 @@ def tls_options(table: PapTable) -> dict[str, Any]:
     return {"ssl_context_factory": lambda _config, _default: context}
 
 
+def server_options(certificate: Path | None, key: Path | None, table: str) -> dict[str, Any]:
+    """Return uvicorn's options for TLS that asks for no client certificate; none without files.
+
+    :param table: the table of the settings that has them as ``tls_certificate`` and ``tls_key``.
+    :raises SettingsError: a file cannot be read, or is not what it should be.
+    """
+    if certificate is None or key is None:
+        return {}
+    context = serving_context(certificate, key, None, table)
+    return {"ssl_context_factory": lambda _config, _default: context}
+
+
 def serving_context(
     certificate: Path,
     key: Path,

@@ -31,9 +31,9 @@ MAX_INTERIM = 8
 MAX_HELD = 65_536
 """Octets that may wait, unparsed, behind messages that are not answered yet."""
 
-# What two readers of one head may understand differently: a line that ends with LF or CR alone, one
-# that goes on in the next (RFC 9112, 5.2), and control characters.
-_AMBIGUOUS = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\n[ \t]|[^\t\r\n -~\x80-\xff]")
+# A head, or its beginning, that two readers do not understand differently: no control characters,
+# no line that ends with LF or CR alone, none that goes on in the next (RFC 9112, 5.2).
+_CLEAR = re.compile(rb"(?:[\t -~\x80-\xff]*\r\n(?![ \t]))*[\t -~\x80-\xff]*\r?")
 _FRAMING = re.compile(rb"\n(content-length|transfer-encoding)[ \t]*:([^\r]*)", re.IGNORECASE)
 _END_OF_HEAD = b"\r\n\r\n"
 
@@ -48,6 +48,10 @@ class HttpError(DecodeError):
 
 class HttpLimitError(HttpError, LimitError):
     """The peer sends more than is taken."""
+
+
+class IncompleteHttpError(HttpError):
+    """The octets end before the message does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +303,43 @@ class HttpServerEnd:
         )
 
 
+def read_request(octets: bytes, max_body: int) -> tuple[Request, int]:
+    """Return the request that ``octets`` begin with, and how many of them it has.
+
+    :raises IncompleteHttpError: they end before it does. :raises HttpError: they are none.
+    """
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+    reading = _RequestReading(connection, max_body)
+    if not reading.feed(octets):
+        raise IncompleteHttpError("the request is not complete")
+    return reading.request(), len(octets) - len(reading.left_over)
+
+
+def read_response(octets: bytes, max_body: int, method: str = "POST") -> tuple[Response, int]:
+    """Return the response that ``octets`` begin with, and how many of them it has.
+
+    Interim responses before it belong to it. One without a length has all octets that there are.
+
+    :param method: of the request that it answers: an answer to HEAD has no body.
+    :raises IncompleteHttpError: they end before it does. :raises HttpError: they are none.
+    """
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+    connection.send(h11.Request(method=method, target="/", headers=[("Host", "")]))
+    connection.send(h11.EndOfMessage())
+    reading = _ResponseReading(connection, max_body)
+    if reading.feed(octets):
+        return reading.response(), len(octets) - len(reading.left_over)
+    if not reading.has_head:
+        raise IncompleteHttpError("the response is not complete")
+    try:
+        ended = reading.feed(b"")
+    except HttpError as error:
+        raise IncompleteHttpError("the response is not complete") from error
+    if not ended:
+        raise IncompleteHttpError("the response is not complete")
+    return reading.response(), len(octets)
+
+
 class _Reading:
     """One message being read."""
 
@@ -308,6 +349,11 @@ class _Reading:
         self._head: h11.Request | h11.Response | None = None
         self._headers: tuple[Header, ...] = ()
         self._body = bytearray()
+
+    @property
+    def has_head(self) -> bool:
+        """Whether the head is complete."""
+        return self._head is not None
 
     @property
     def left_over(self) -> bytes:
@@ -400,7 +446,7 @@ class _ResponseReading(_Reading):
             raise HttpLimitError(f"a head of more than {MAX_HEAD} octets")
         head = bytes(self._start[:length])
         del self._start[:length]
-        if _AMBIGUOUS.search(head):
+        if not _CLEAR.fullmatch(head):
             raise HttpError("not HTTP: control characters, or lines that do not end with CR LF")
         if not isinstance(event, h11.Request):
             _check_response_head(head, event.status_code)
@@ -452,7 +498,9 @@ class _RequestReading(_Reading):
         length = end + len(_END_OF_HEAD) if end >= 0 else len(start)
         if length > MAX_HEAD:
             raise HttpError(f"a head of more than {MAX_HEAD} octets", 431)
-        if _AMBIGUOUS.search(start, max(0, self._checked - 1), length):
+        # On from the end of the last line that was checked.
+        line = max(0, start.rfind(b"\r\n", 0, self._checked))
+        if not _CLEAR.fullmatch(start, line, length):
             raise HttpError("not HTTP: control characters, or lines that do not end with CR LF")
         self._checked = length
         if end < 0:

@@ -17,6 +17,7 @@ import uvloop
 
 from omapush.bearers import tcp_link
 from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
+from omapush.bearers.tcp_listener import Gate
 from omapush.bearers.tls_engine import TlsEngine
 from omapush.bearers.tls_sessions import Server, TlsSessions
 from omapush.core.instants import Instant
@@ -34,6 +35,7 @@ GATEWAY = "ppg.example.com"
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     made = Authority(tmp_path_factory.mktemp("authority"))
     made.sign("gateway", f"DNS:{GATEWAY},IP:127.0.0.1")
+    made.sign("nameless", "DER:30:04:82:02:FF:FE")  # a DNS name that is no text
     made.sign("terminal", "DNS:terminal.example.com,URI:urn:example:terminal")
     return made
 
@@ -140,6 +142,11 @@ class Rig:
         link.close("done")
         async with asyncio.timeout(10):
             await self.observer.closed.wait()
+
+    async def emptied(self, listener: TcpListener) -> None:
+        async with asyncio.timeout(10):
+            while listener.connections:  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0.005)
 
     async def traced(self, event: str) -> TraceRecord:
         """Wait for a trace record."""
@@ -300,6 +307,17 @@ async def test_client_certificate_is_told_to_whoever_opens_the_session(
         await rig.ended(link)
 
 
+async def test_client_certificate_whose_names_are_no_text_counts_as_none(
+    authority: Authority,
+) -> None:
+    rig = Rig(authority)
+    async with rig.listening(at_server(authority, ask=True)) as listener:
+        link = await rig.dial(listener.port, at_client(authority, "nameless"))
+        await rig.echoed(link)
+        assert rig.shown == [None]
+        await rig.ended(link)
+
+
 async def test_client_without_certificate_is_refused_where_one_is_required(
     authority: Authority,
 ) -> None:
@@ -387,6 +405,40 @@ async def test_second_connection_resumes_session_of_the_first(
     assert None not in rig.shown
 
 
+@VERSIONS
+async def test_tls_client_that_is_dialled_resumes_session_with_the_same_server(
+    authority: Authority, version: ssl.TLSVersion
+) -> None:
+    rig = Rig(authority)
+    server, client = at_server(authority), at_client(authority)
+    client.maximum_version = version
+    async with rig.listening(client, tls_server=False, server_name=GATEWAY) as listener:
+        for _ in range(2):
+            link = await rig.dial(listener.port, server, tls_server=True)
+            await rig.echoed(link)
+            await rig.ended(link)
+            await rig.emptied(listener)
+    assert resumed(rig) == [False] * 2 + [True] * 2
+
+
+@VERSIONS
+async def test_session_may_be_resumed_for_two_hours(
+    authority: Authority, version: ssl.TLSVersion
+) -> None:
+    rig = Rig(authority)
+    context = at_client(authority)
+    context.maximum_version = version
+    async with (
+        rig.listening() as listener,
+        RawClient.connected(context, listener.port) as client,
+    ):
+        client.writer.write(client.engine.write(b"ping"))
+        assert await client.read() == b"ping"
+        session = client.engine.session
+        assert session is not None
+        assert (session.has_ticket, session.ticket_lifetime_hint) == (True, 7_200)
+
+
 async def test_session_is_not_resumed_under_another_name_or_trust(authority: Authority) -> None:
     rig = Rig(authority)
     client = at_client(authority)
@@ -426,7 +478,7 @@ async def test_session_that_the_server_does_not_know_any_more_is_made_anew(
 
 def test_sessions_are_kept_for_some_servers_and_given_once() -> None:
     context = ssl.create_default_context()
-    servers = [Server(context, None, "127.0.0.1", port) for port in range(1, 5)]
+    servers = [Server(context, "localhost", "127.0.0.1", port) for port in range(1, 5)]
     made = [cast("Any", SimpleNamespace(id=b"x", has_ticket=False)) for _ in range(9)]
     sessions = TlsSessions(max_servers=3, per_server=2)
     for server, session in zip([*servers, *servers[1:]], made, strict=False):
@@ -495,9 +547,7 @@ async def peer_fails(authority: Authority, behave: Behaviour, said: str, server_
             async with asyncio.timeout(10):
                 await reader.read()  # and there is an end
         writer.close()
-        async with asyncio.timeout(10):
-            while listener.connections:  # noqa: ASYNC110 - there is no event for it
-                await asyncio.sleep(0.005)
+        await rig.emptied(listener)
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
@@ -537,9 +587,8 @@ class RawClient:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def connected(cls, authority: Authority, port: int) -> AsyncIterator[RawClient]:
+    async def connected(cls, context: ssl.SSLContext, port: int) -> AsyncIterator[RawClient]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        context = at_client(authority)
         engine = TlsEngine(context, server_side=False, server_name=GATEWAY)
         client = cls(engine, reader, writer)
         while not engine.handshake():
@@ -566,7 +615,10 @@ class RawClient:
 
 async def test_peer_that_ends_tls_gets_the_answer_and_the_same_end(authority: Authority) -> None:
     rig = Rig(authority)
-    async with rig.listening() as listener, RawClient.connected(authority, listener.port) as client:
+    async with (
+        rig.listening() as listener,
+        RawClient.connected(at_client(authority), listener.port) as client,
+    ):
         ping = client.engine.write(b"ping")
         client.engine.end()
         client.writer.write(ping + client.engine.outgoing())  # its own half is still open
@@ -581,7 +633,10 @@ async def test_peer_that_closes_without_ending_tls_is_answered_by_the_end(
     authority: Authority,
 ) -> None:
     rig = Rig(authority)
-    async with rig.listening() as listener, RawClient.connected(authority, listener.port) as client:
+    async with (
+        rig.listening() as listener,
+        RawClient.connected(at_client(authority), listener.port) as client,
+    ):
         client.writer.write(client.engine.write(b"ping"))
         assert await client.read() == b"ping"
         client.writer.write_eof()
@@ -592,7 +647,10 @@ async def test_peer_that_closes_without_ending_tls_is_answered_by_the_end(
 
 async def test_peer_that_breaks_a_record_is_told_and_closed(authority: Authority) -> None:
     rig = Rig(authority)
-    async with rig.listening() as listener, RawClient.connected(authority, listener.port) as client:
+    async with (
+        rig.listening() as listener,
+        RawClient.connected(at_client(authority), listener.port) as client,
+    ):
         record = bytearray(client.engine.write(b"ping"))
         record[-1] ^= 1
         client.writer.write(record)
@@ -608,7 +666,10 @@ async def test_peer_that_ends_tls_and_reads_no_more_is_cut(
 ) -> None:
     monkeypatch.setattr(tcp_link, "CLOSE_TIMEOUT_SECONDS", 0.05)
     rig = Rig(authority)
-    async with rig.listening() as listener, RawClient.connected(authority, listener.port) as client:
+    async with (
+        rig.listening() as listener,
+        RawClient.connected(at_client(authority), listener.port) as client,
+    ):
         client.writer.write(client.engine.write(b"ping"))
         assert await client.read() == b"ping"
         client.writer.transport.pause_reading()
@@ -622,7 +683,10 @@ async def test_listener_reads_no_more_by_tls_from_peer_that_does_not_read(
     authority: Authority,
 ) -> None:
     rig = Rig(authority)
-    async with rig.listening() as listener, RawClient.connected(authority, listener.port) as client:
+    async with (
+        rig.listening() as listener,
+        RawClient.connected(at_client(authority), listener.port) as client,
+    ):
         client.writer.transport.set_write_buffer_limits(high=0)
         client.writer.write(client.engine.write(LARGE * 4))  # echoed, and we do not read
         with pytest.raises(TimeoutError):
@@ -642,6 +706,13 @@ async def test_listener_closes_with_those_that_are_in_handshake(authority: Autho
     with contextlib.suppress(ConnectionResetError):
         assert await reader.read() == b""
     writer.close()
+
+
+def test_nobody_comes_in_when_the_listener_is_closing() -> None:
+    gate = Gate(ListenLimits())
+    assert gate.refusal("127.0.0.1") is None
+    gate.shut()
+    assert gate.refusal("127.0.0.1") == "no longer listening"
 
 
 async def test_dialling_a_peer_that_does_not_speak_is_bounded(authority: Authority) -> None:

@@ -349,9 +349,14 @@ def test_right_credentials_end_the_row_of_wrong_ones() -> None:
 
 
 @pytest.mark.parametrize("taken", [True, False])
-def test_terminal_takes_md5_only_where_set_up(taken: bool) -> None:
+def test_terminal_offers_and_takes_md5_only_where_set_up(taken: bool) -> None:
     rig = Rig(context(gateway=GATEWAY, demand=Scheme.DIGEST, takes_md5=taken))
-    rig.ask("OPTIONS")
+    offered = auth.parse_challenges(
+        value for name, value in rig.ask("OPTIONS").headers if name == "WWW-Authenticate"
+    )
+    assert [one.algorithm for one in offered if isinstance(one, Challenge)] == (
+        [Algorithm.SHA_1, Algorithm.MD5] if taken else [Algorithm.SHA_1]
+    )
     by_md5 = Challenge(Scheme.DIGEST, ID, "nonce1", Algorithm.MD5)
     proof = auth.format_credentials(auth.answer(by_md5, GATEWAY, "OPTIONS"), mirrored=False)
     assert rig.ask("OPTIONS", ("Authorization", proof)).status == (204 if taken else 401)

@@ -176,17 +176,22 @@ class Admission:
 
     def _demand(self, request: Request) -> Response:
         self._demands += 1
-        context = self._context
-        nonce = ""
+        context, nonce = self._context, ""
         if context.demand is Scheme.DIGEST:
             nonce = self._nonce = self._new_nonce()
-        challenge = Challenge(context.demand, context.terminal_id, nonce, domain=headers.TARGET)
-        written = authentication.format_challenge(challenge, mirrored=False)
-        header = (authentication.CHALLENGE, written)
+        algorithms = context.algorithms if nonce else context.algorithms[:1]
+        given = [
+            Challenge(context.demand, context.terminal_id, nonce, algorithm, domain=headers.TARGET)
+            for algorithm in algorithms
+        ]
+        written = [
+            (authentication.CHALLENGE, authentication.format_challenge(one, mirrored=False))
+            for one in given
+        ]
         if request.method == "OPTIONS":
-            return answers.push_level(300, "Unauthorized", header, http=401)
+            return answers.push_level(300, "Unauthorized", *written, http=401)
         # Nothing is said of the push itself: it was not looked at.
-        return Response(401, (header,))
+        return Response(401, tuple(written))
 
     # -- we to the gateway (WAP-235, 7.2.6.2.2) --
 

@@ -4,7 +4,7 @@ Who calls whom::
 
     ppg ──► contract.Store ◄── opening.open_store(url)
                 │
-               sql ──► group_commit.Lane ──► sqlite | postgresql
+    wake_ups ◄─sql ──► group_commit.Lane ──► sqlite | postgresql
                                                   │ one transaction for all who wait
         acceptance · deliveries · notifications · reports · routing · records
                 │                      │              │
@@ -15,6 +15,9 @@ Who calls whom::
 * ``contract``: the :class:`~omapush.ppg.store.contract.Store` protocol and its values.
 * ``opening``: from a URL to a store.
 * ``schema``: the tables, once for every database; ``migrations`` brings a database to them.
+* ``wake_ups``: hints between the gateway processes of one ledger, by NOTIFY.
+* ``service_registration_contract``, ``service_registrations``: its part about who is registered at
+  the gateway's push services.
 * ``acceptance``, ``deliveries``, ``notifications``, ``reports``, ``routing``, ``records``: the
   transactions, as plain functions of a connection; they do not know which database they run on.
 
@@ -22,5 +25,5 @@ On failure: each call either takes effect as a whole and durably, or raises ``St
 may be repeated as it is, or raises ``StoreRefused`` and was in vain. A call that fails for what it
 was given does not fail the calls that shared its commit. A fake in memory that obeys the same
 contract is in ``omapush.testing.memory_store``; the contract suite is
-``omapush.testing.store_contract`` and ``omapush.testing.report_contract``.
+``omapush.testing.store_contract``, ``report_contract`` and ``service_registration_contract`` there.
 """
