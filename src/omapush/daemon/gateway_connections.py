@@ -81,7 +81,7 @@ class GatewayConnections:
             for to in gateway.destinations
             if ip_address(to.contact.host) is None
         }
-        self.connections = TerminalConnections(ports, gateways, bearers, self._addresses)
+        self.connections = TerminalConnections(ports, gateways, bearers, self.addresses)
         self._learning: asyncio.Task[bool] | None = None
 
     @contextlib.asynccontextmanager
@@ -104,7 +104,7 @@ class GatewayConnections:
         if self._hosts and (self._learning is None or self._learning.done()):
             self._learning = asyncio.create_task(self._names.learn(self._hosts))
 
-    def _addresses(self, name: str) -> frozenset[str]:
+    def addresses(self, name: str) -> frozenset[str]:
         """Return which addresses a gateway's name is known to have."""
         return frozenset(str(one) for one in self._names.known().get(name, ()))
 

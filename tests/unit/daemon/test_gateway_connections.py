@@ -278,12 +278,14 @@ async def test_gateway_that_dials_names_its_provisioning_context() -> None:
         await stranger.until(lambda: bool(stranger.failures))
 
 
-async def test_gateway_that_dials_from_its_contact_point_has_to_prove_itself() -> None:
-    table = {"name": "home", "contact_points": [f"{LOOPBACK}:{free_port()}"],
+@pytest.mark.parametrize("host", [LOOPBACK, "localhost"])
+async def test_gateway_that_dials_from_its_contact_point_has_to_prove_itself(host: str) -> None:
+    table = {"name": "home", "contact_points": [f"{host}:{free_port()}"], "server_name": PROXY,
              "connect": "on_request", "scheme": "digest", "username": PROXY,
              "password": "its"}  # fmt: skip
     settings = settings_of(table)
-    async with opened(settings) as (_binders, agent):
+    async with opened(settings) as (binders, agent):
+        await until(lambda: binders.connections.knows(LOOPBACK))
         known = DialledGateway(SystemClock(), None, Accounts())
         await known.dial(*settings.ota_http.listen)
         await known.registered()

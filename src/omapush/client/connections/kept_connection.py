@@ -233,7 +233,7 @@ class KeptConnection:
         if was is None or route(connection.address, connection.to.local_address) == was:
             return
         if connection.is_idle or route(connection.address, was) is None:
-            connection.close(NETWORK_CHANGED)
+            connection.abandon(NETWORK_CHANGED)
 
     # -- how it stands --
 
