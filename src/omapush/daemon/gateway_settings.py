@@ -144,7 +144,7 @@ class GatewayEntryTable(Table):
         "`on_request`, where it is the default",
     )
     reconnect_first_seconds: float = Field(
-        2,
+        5,
         gt=0,
         le=3_600,
         description="wait after the first failure; it doubles with each further one, and of each "
