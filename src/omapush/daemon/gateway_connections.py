@@ -24,7 +24,7 @@ from omapush.client.push_mo.model import DefaultProfile
 from omapush.client.trust.host_names import HostNames
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.core.networks import ip_address
-from omapush.daemon.gateway_settings import GatewayEntryTable
+from omapush.daemon.gateway_settings import KEEP_ALIVE_SECONDS, GatewayEntryTable
 from omapush.daemon.http_listeners import wait
 from omapush.daemon.network_watch import route_to, watching
 from omapush.daemon.settings import ClientSettings
@@ -43,7 +43,7 @@ class _Way:
 
     tls: ssl.SSLContext
     timeout_ms: int
-    keep_alive_seconds: int = 0
+    keep_alive_seconds: int = KEEP_ALIVE_SECONDS
 
 
 class GatewayConnections:
