@@ -24,7 +24,7 @@ from omapush.client.push_mo.model import DefaultProfile
 from omapush.client.trust.host_names import HostNames
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.core.networks import ip_address
-from omapush.daemon.gateway_settings import GatewayEntryTable
+from omapush.daemon.gateway_settings import KEEP_ALIVE_SECONDS, GatewayEntryTable
 from omapush.daemon.http_listeners import wait
 from omapush.daemon.network_watch import route_to, watching
 from omapush.daemon.settings import ClientSettings
@@ -47,7 +47,7 @@ class _Way:
 
     tls: ssl.SSLContext
     timeout_ms: int
-    keep_alive_seconds: int = 0
+    keep_alive_seconds: int = KEEP_ALIVE_SECONDS
 
 
 class GatewayConnections:
@@ -90,7 +90,7 @@ class GatewayConnections:
             for to in gateway.destinations
             if ip_address(to.contact.host) is None
         }
-        self.connections = TerminalConnections(ports, gateways, bearers, self._addresses)
+        self.connections = TerminalConnections(ports, gateways, bearers, self.addresses)
         self._learning: asyncio.Task[bool] | None = None
 
     @contextlib.asynccontextmanager
@@ -113,7 +113,7 @@ class GatewayConnections:
         if self._hosts and (self._learning is None or self._learning.done()):
             self._learning = asyncio.create_task(self._names.learn(self._hosts))
 
-    def _addresses(self, name: str) -> frozenset[str]:
+    def addresses(self, name: str) -> frozenset[str]:
         """Return which addresses a gateway's name is known to have."""
         return frozenset(str(one) for one in self._names.known().get(name, ()))
 
