@@ -20,6 +20,7 @@ peers() {
 		ofono-scripts /usr/share/ofono/scripts/test-push-notification oFono's own push notification agent
 		nodejs /usr/bin/node the tests with an SMSC that is not ours
 		npm /usr/bin/npm installing that SMSC
+		mosquitto /usr/sbin/mosquitto the benchmark of idle connections beside an MQTT broker
 	LIST
 }
 
