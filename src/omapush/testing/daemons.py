@@ -53,6 +53,14 @@ class Daemon:
         """What the daemon wrote since it was started first."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
+    @property
+    def resident_kib(self) -> int:
+        """Memory that the running process has in use."""
+        if self._process is None:
+            raise DaemonError("not running")
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        return int(status.partition("VmRSS:")[2].split()[0])
+
     async def start(self, environment: Mapping[str, str] | None = None) -> None:
         """Start it and wait until it answers. :raises DaemonError: it does not."""
         with self._log.open("ab") as log:
