@@ -1,9 +1,9 @@
 """A real gateway daemon with an initiator who hears how pushes end.
 
-The terminals are the test's own: it writes their part of the settings. Waits are short, so that what
-is tried again is tried within a test::
+The terminals are the test's own: it writes their part of the settings. Waits are short, so that
+what is tried again is tried within a test::
 
-    gateway = RunningGateway(folder, clients=client_table("anna", NUMBER, ota_http="127.0.0.1:4035"))
+    gateway = RunningGateway(folder, client_table("anna", NUMBER, ota_http="127.0.0.1:4035"))
     async with gateway.running():
         push_id = await gateway.push(NUMBER)
         result = await gateway.ended(push_id)
@@ -14,16 +14,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpx2
 
+from omapush.core.instants import Instant
 from omapush.initiator import NotificationReceiver, PushInitiator, serve
+from omapush.pap.codes import MessageState, StatusCode
 from omapush.pap.model import DeliveryMethod, ResultNotificationMessage
 from omapush.ppg.store.contract import PushRecord
 from omapush.ppg.store.opening import open_store
-from omapush.testing.daemons import Daemon, free_port
+from omapush.testing.daemons import Daemon, DaemonError, free_port
 
 PATIENCE_SECONDS = 30
 DELIVERY = (
@@ -72,7 +74,7 @@ class RunningGateway:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[RunningGateway]:
-        """Run it; at the end it has to end well."""
+        """Run it. :raises DaemonError: it did not end well, or left a traceback in its log."""
         await self.daemon.start()
         try:
             await self.store.open()
@@ -81,8 +83,8 @@ class RunningGateway:
         finally:
             await self.store.close()
             status = await self.daemon.stop()
-        assert status == 0, self.daemon.log
-        assert "Traceback" not in self.daemon.log, self.daemon.log
+        if status or "Traceback" in self.daemon.log:
+            raise DaemonError(f"ended with {status}:\n{self.daemon.log}")
 
     async def push(
         self,
@@ -92,8 +94,9 @@ class RunningGateway:
         *,
         application: str | None = "x-wap-application:wml.ua",
         confirmed: bool = True,
+        deliver_before: Instant | None = None,
     ) -> str:
-        """Submit a push; return its push-id."""
+        """Submit a push; return its push-id. :raises AssertionError: it was not accepted."""
         method = DeliveryMethod.CONFIRMED if confirmed else DeliveryMethod.UNCONFIRMED
         result = await self.initiator.submit(
             [address],
@@ -101,9 +104,11 @@ class RunningGateway:
             content,
             content_type,
             delivery_method=method,
+            deliver_before=deliver_before,
             notify_to=self._notify_to,
         )
-        assert result.code == 1001, result
+        if result.code != StatusCode.ACCEPTED_FOR_PROCESSING:
+            raise AssertionError(f"not accepted: {result}")
         return result.push_id
 
     async def ended(self, push_id: str) -> ResultNotificationMessage:
@@ -111,14 +116,16 @@ class RunningGateway:
         return await self._receiver.wait_for(push_id, PATIENCE_SECONDS)
 
     async def delivers(self, address: str) -> None:
-        """Check that a push gets to ``address`` now."""
+        """Push to ``address``. :raises AssertionError: it was not delivered."""
         result = await self.ended(await self.push(address))
-        assert (result.message_state.value, result.code) == ("delivered", 1000), result
+        if result.message_state is not MessageState.DELIVERED or result.code != StatusCode.OK:
+            raise AssertionError(f"not delivered: {result}")
 
     async def record(self, push_id: str) -> PushRecord:
         """Return the push as the ledger has it."""
         record = await self.store.push(push_id)
-        assert record is not None
+        if record is None:
+            raise AssertionError(f"not in the ledger: {push_id}")
         return record
 
     async def reasons(self, push_id: str) -> str:
@@ -128,23 +135,25 @@ class RunningGateway:
 
     async def until_said(self, push_id: str, words: str) -> str:
         """Wait until the timeline says ``words``; return all of it."""
-        said = ""
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while words not in (said := await self.reasons(push_id)):
-                    await asyncio.sleep(0.02)
-        except TimeoutError as error:
-            raise AssertionError(f"{words!r} is not in:\n{said}") from error
-        return said
+        return await self._until(words, lambda: self.reasons(push_id))
 
-    async def until_logged(self, words: str) -> None:
-        """Wait until the log says ``words``."""
-        try:
+    async def until_logged(self, words: str) -> str:
+        """Wait until the log says ``words``; return all of it."""
+
+        async def log() -> str:
+            return self.daemon.log
+
+        return await self._until(words, log)
+
+    async def _until(self, words: str, read: Callable[[], Awaitable[str]]) -> str:
+        said = ""
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while words not in self.daemon.log:
+                while True:
+                    if words in (said := await read()):
+                        return said
                     await asyncio.sleep(0.02)
-        except TimeoutError as error:
-            raise AssertionError(f"{words!r} is not in:\n{self.daemon.log}") from error
+        raise AssertionError(f"{words!r} is not in:\n{said}")
 
     async def is_ready(self) -> bool:
         """Ask it what its operator would."""
