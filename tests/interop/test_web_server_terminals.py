@@ -1,8 +1,8 @@
 """A real gateway and terminals made of web servers that we did not write: HAProxy and nginx.
 
-HAProxy takes OTA-HTTP as it is and notes how it read our requests. nginx refuses the empty Host that
-WAP-235 7.4.1 wants; behind HAProxy, which gives it one, it is the terminal that wants to know who
-the gateway is.
+HAProxy takes OTA-HTTP as it is and notes how it read our requests. nginx refuses the empty Host
+that WAP-235 7.4.1 wants; behind HAProxy, which gives it one, it is the terminal that wants to know
+who the gateway is.
 """
 
 from __future__ import annotations
@@ -12,14 +12,11 @@ import contextlib
 import json
 import os
 import shutil
-import subprocess
-from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from omapush.testing.authority import Authority
 from omapush.testing.daemons import PATIENCE_SECONDS, free_port
 from omapush.testing.running_gateway import RunningGateway, address_of, client_table
 
@@ -296,20 +293,3 @@ async def test_nginx_refuses_the_empty_host_that_push_wants(tmp_path: Path) -> N
         said = "registration refused: HTTP 400, without X-Wap-Push-Status"
         await gateway.until_said(push_id, said)
         await server.until_said("client sent invalid host header")
-
-
-@contextlib.asynccontextmanager
-async def guarded(folder: Path, password: str, tls: str = "") -> AsyncIterator[tuple[int, WebServer]]:
-    """Run a terminal that takes pushes only from a gateway which nginx knows."""
-    hashed = subprocess.run(  # noqa: S603 # our own arguments
-        [program("openssl"), "passwd", "-apr1", password],
-        check=True, capture_output=True, text=True, timeout=PATIENCE_SECONDS,
-    ).stdout  # fmt: skip
-    (folder / "htpasswd").write_text(f"ppg.example.net:{hashed}", encoding="ascii")
-    socket, port = folder / "nginx.sock", free_port()
-    guard = BASIC.format(realm=TERMINAL_ID, folder=folder)
-    async with (
-        nginx(folder, f"unix:{socket}", socket, guard).running() as origin,
-        haproxy(folder, port, TO_NGINX.format(socket=socket), tls).running(),
-    ):
-        yield port, origin
