@@ -335,7 +335,9 @@ async def meet(folder: Path, table: Mapping[str, Bad]) -> dict[str, str]:
     await good.start()
     async with BadTerminals(table).listening() as clients:
         well = client_table("good", GOOD, ota_http=f"127.0.0.1:{good.port}")
-        gateway = RunningGateway(folder, clients + well)
+        gateway = RunningGateway(
+            folder, clients + well, ota_http="registration_timeout_seconds = 0.5\n"
+        )
         async with gateway.running():
             await gateway.delivers(GOOD)
             before = gateway.daemon.resident_kib

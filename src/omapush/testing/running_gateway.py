@@ -52,10 +52,17 @@ class RunningGateway:
     :param clients: ``[[clients]]`` tables.
     :param ota_http: lines of the table ``[ota_http]``.
     :param delivery: lines of the table ``[delivery]``.
+    :param log: further lines of the table ``[log]``.
     """
 
     def __init__(
-        self, folder: Path, clients: str, *, ota_http: str = "", delivery: str = DELIVERY
+        self,
+        folder: Path,
+        clients: str,
+        *,
+        ota_http: str = "",
+        delivery: str = DELIVERY,
+        log: str = "",
     ) -> None:
         self.pap, self.admin = free_port(), free_port()
         settings = folder / "ppg.toml"
@@ -63,7 +70,7 @@ class RunningGateway:
             f'[pap]\nlisten = "127.0.0.1:{self.pap}"\nanonymous_from = ["127.0.0.1/32"]\n'
             f'[admin]\nlisten = "127.0.0.1:{self.admin}"\n'
             f'[store]\nurl = "sqlite:///{folder}/omapush.db"\n'
-            f'[log]\nformat = "json"\n[delivery]\n{delivery}'
+            f'[log]\nformat = "json"\n{log}[delivery]\n{delivery}'
             f"{'[ota_http]' if ota_http else ''}\n{ota_http}\n{clients}"
         )
         self.daemon = Daemon("ppg", settings, port=self.pap)
