@@ -17,11 +17,12 @@ from pathlib import Path
 
 import pytest
 
+from omapush.testing.authority import Authority
 from omapush.testing.daemons import PATIENCE_SECONDS, free_port
 from omapush.testing.running_gateway import RunningGateway, address_of, client_table
 
 ANNA = address_of(1)
-TERMINAL_ID = "4155"
+TERMINAL_ID, PROXY_ID, PASSWORD = "4155", "ppg.example.net", "s3cret"
 TAG = "5lEsUg=="
 CPI = (
     ("X-Wap-CPITag", TAG),
@@ -293,3 +294,95 @@ async def test_nginx_refuses_the_empty_host_that_push_wants(tmp_path: Path) -> N
         said = "registration refused: HTTP 400, without X-Wap-Push-Status"
         await gateway.until_said(push_id, said)
         await server.until_said("client sent invalid host header")
+
+
+@contextlib.asynccontextmanager
+async def guarded(folder: Path, tls: str = "") -> AsyncIterator[tuple[int, WebServer]]:
+    """Run a terminal that takes pushes only from a gateway which nginx knows."""
+    hashing = await asyncio.create_subprocess_exec(
+        program("openssl"), "passwd", "-apr1", PASSWORD, stdout=asyncio.subprocess.PIPE
+    )
+    hashed, _ = await hashing.communicate()
+    (folder / "htpasswd").write_text(f"{PROXY_ID}:{hashed.decode()}", encoding="ascii")
+    unix, port = folder / "nginx.sock", free_port()
+    guard = BASIC.format(realm=TERMINAL_ID, folder=folder)
+    async with (
+        nginx(folder, f"unix:{unix}", unix, guard).running() as origin,
+        haproxy(folder, port, TO_NGINX.format(socket=unix), tls).running(),
+    ):
+        yield port, origin
+
+
+def guarded_client(port: int, password: str, **more: bool) -> str:
+    return client_table(
+        "anna",
+        ANNA,
+        ota_http=f"127.0.0.1:{port}",
+        terminal_id=TERMINAL_ID,
+        gateway_password=password,
+        **more,
+    )
+
+
+NAMED = f'name = "{PROXY_ID}"\n'
+
+
+async def test_nginx_knows_gateway_by_its_password(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as (port, origin):
+        gateway = RunningGateway(tmp_path, guarded_client(port, PASSWORD), ota_http=NAMED)
+        async with gateway.running():
+            for _ in range(3):
+                await gateway.delivers(ANNA)
+            posts = await origin.until_requests("POST", 3)
+        taken = [each for each in posts if each["status"] == "204"]
+        assert [each["user"] for each in taken] == [PROXY_ID] * 3
+        assert all(each["body"].endswith("hello") for each in taken)
+        # nginx keeps nothing of a connection: it wants to be told in each request.
+        asked = [each["status"] for each in origin.requests("OPTIONS")]
+        assert asked in (["401", "204"], ["204"])
+
+
+async def test_nginx_refuses_gateway_with_another_password(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as (port, origin):
+        gateway = RunningGateway(tmp_path, guarded_client(port, "guess"), ota_http=NAMED)
+        async with gateway.running():
+            push_id = await gateway.push(ANNA)
+            await origin.until_said("password mismatch")
+            result = await gateway.ended(push_id)
+            assert (result.message_state.value, result.code) == ("undeliverable", 4000)
+            await gateway.until_said(push_id, "credentials")
+        assert origin.requests("POST") == []
+        assert "guess" not in gateway.daemon.log
+
+
+async def test_nginx_behind_tls_knows_gateway_by_its_password(tmp_path: Path) -> None:
+    authority = await asyncio.to_thread(Authority, tmp_path)
+    await asyncio.to_thread(authority.sign, "terminal", "IP:127.0.0.1")
+    both = tmp_path / "both.pem"
+    both.write_bytes(
+        b"".join((tmp_path / f"terminal.{end}").read_bytes() for end in ("pem", "key"))
+    )
+    settings = f'{NAMED}po_tcp_tls_roles = "tcp"\npo_tcp_ca = "{tmp_path}/ca.pem"\n'
+    async with guarded(tmp_path, f"ssl crt {both}") as (port, origin):
+        table = guarded_client(port, PASSWORD, ota_http_secure=True)
+        async with RunningGateway(tmp_path, table, ota_http=settings).running() as gateway:
+            await gateway.delivers(ANNA)
+        (post,) = await origin.until_requests("POST", 1)
+        assert (post["status"], post["user"]) == ("204", PROXY_ID)
+
+
+async def test_certificate_of_another_terminal_is_not_believed(tmp_path: Path) -> None:
+    authority = await asyncio.to_thread(Authority, tmp_path)
+    await asyncio.to_thread(authority.sign, "terminal", "DNS:another.example.net")
+    both, port = tmp_path / "both.pem", free_port()
+    both.write_bytes(
+        b"".join((tmp_path / f"terminal.{end}").read_bytes() for end in ("pem", "key"))
+    )
+    settings = f'po_tcp_tls_roles = "tcp"\npo_tcp_ca = "{tmp_path}/ca.pem"\n'
+    table = client_table("anna", ANNA, ota_http=f"127.0.0.1:{port}", ota_http_secure=True)
+    async with (
+        haproxy(tmp_path, port, tls=f"ssl crt {both}").running() as server,
+        RunningGateway(tmp_path, table, ota_http=settings).running() as gateway,
+    ):
+        await gateway.until_said(await gateway.push(ANNA), "TLS")
+        assert server.requests("OPTIONS") == []
