@@ -18,10 +18,12 @@ from omapush.core.instants import Instant
 from omapush.ota.bearer_reports import BearerReport, ReportVerdict
 from omapush.ota.interface import CarriedPart
 from omapush.ppg.store.contract import (
+    Attachment,
     ClaimedDelivery,
     ClaimedNotification,
     DeliveryState,
     NotificationState,
+    RegistrationRecord,
     Replacement,
     Store,
     TimelineEvent,
@@ -40,6 +42,24 @@ STATES = st.sampled_from(
 )
 CARRYING = st.sampled_from(
     [DeliveryState.HANDED_OVER] * 3 + [DeliveryState.IN_DOUBT, DeliveryState.TIMEOUT]
+)
+# ``until`` counts from now, here.
+ATTACHMENTS = st.builds(
+    Attachment,
+    CLIENTS,
+    st.sampled_from(["http", "wsp"]),
+    NODES,
+    st.integers(1, 3),
+    st.sampled_from([10, 20, 50]),
+)
+REGISTRATIONS = st.builds(
+    RegistrationRecord,
+    CLIENTS,
+    st.sampled_from(["00", "01"]),
+    st.just(START),
+    st.sampled_from([None, "t"]),
+    st.none(),
+    host=st.sampled_from(["", "192.0.2.1"]),
 )
 # Few different references, so that they are reported early, twice, and used again.
 REFERENCES = st.tuples(st.sampled_from(["x", "y"]), st.sampled_from(["1", "2", "3"]))
@@ -184,22 +204,28 @@ class StoresAgree(RuleBasedStateMachine):
     def recover(self, node: str, incarnation: str) -> None:
         self.both(lambda store: store.recover(node, incarnation, at(self.now)))
 
-    @rule(client=CLIENTS, wait=STEPS)
-    def defer(self, client: str, wait: int) -> None:
-        self.both(lambda store: store.defer(client, at(self.now + wait), at(self.now), "away"))
+    @rule(client=CLIENTS, wait=STEPS, node=NODES)
+    def defer(self, client: str, wait: int, node: str) -> None:
+        until = at(self.now + wait)
+        self.both(lambda store: store.defer(client, until, at(self.now), "away", node))
 
-    @rule(client=CLIENTS)
-    def hasten(self, client: str) -> None:
-        self.both(lambda store: store.hasten(client, at(self.now)))
+    @rule(clients=st.lists(CLIENTS, max_size=3))
+    def hasten(self, clients: list[str]) -> None:
+        self.both(lambda store: store.hasten(clients, at(self.now)))
 
-    @rule(client=CLIENTS, node=NODES, epoch=st.integers(1, 3), length=st.sampled_from([10, 20, 50]))
-    def attach(self, client: str, node: str, epoch: int, length: int) -> None:
-        until = at(self.now + length)
-        self.both(lambda store: store.attach(client, "wsp", node, epoch, until, at(self.now)))
+    @rule(attachments=st.lists(ATTACHMENTS, max_size=4))
+    def attach(self, attachments: list[Attachment]) -> None:
+        live = [replace(each, until=at(self.now + each.until)) for each in attachments]
+        self.both(lambda store: store.attach(live, at(self.now)))
 
-    @rule(client=CLIENTS, node=NODES, epoch=st.integers(1, 3))
-    def detach(self, client: str, node: str, epoch: int) -> None:
-        self.both(lambda store: store.detach(client, "wsp", node, epoch))
+    @rule(attachments=st.lists(ATTACHMENTS, max_size=4))
+    def detach(self, attachments: list[Attachment]) -> None:
+        self.both(lambda store: store.detach(attachments))
+
+    @rule(registrations=st.lists(REGISTRATIONS, max_size=4))
+    def remember(self, registrations: list[RegistrationRecord]) -> None:
+        seen = [replace(each, seen_at=at(self.now)) for each in registrations]
+        self.both(lambda store: store.remember_registrations(seen))
 
     @rule(
         owner=OWNERS,
@@ -260,6 +286,14 @@ class StoresAgree(RuleBasedStateMachine):
     def counts_agree(self) -> None:
         self.both(lambda store: store.counts())
         self.both(lambda store: store.next_due(at(self.now)))
+
+    @invariant()
+    def clients_agree(self) -> None:
+        for client in "abc":
+            self.both(lambda store, wanted=client: store.attachments(wanted, at(self.now)))
+            self.both(lambda store, wanted=client: store.registrations(wanted))
+        self.both(lambda store: store.registrations_of_terminal("t"))
+        self.both(lambda store: store.registrations_at("192.0.2.1"))
 
 
 async def _awaited(answer: Awaitable[T]) -> T:

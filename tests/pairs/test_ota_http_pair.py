@@ -164,6 +164,8 @@ def test_terminal_that_changes_all_the_time_is_given_up() -> None:
     size = iter(range(2_000, 3_000))
 
     class Changing(HttpTerminalSession):
+        __slots__ = ()
+
         def receive(self, octets: bytes, now: object) -> None:
             pair.capabilities = replace(CAPABILITIES, max_message_size=next(size))
             super().receive(octets, now)  # type: ignore[arg-type]

@@ -1,7 +1,10 @@
 """Bearers: the only place of over-the-air input and output. They move octets and know no push.
 
 * ``udp``: datagrams, from and to open ports.
-* ``tcp``: streams; dials terminals (PO-TCP) and listens for gateways. ``tcp_link``: one connection.
+* ``tcp``: streams; dials terminals (PO-TCP) and listens for gateways, or the other way round
+  (TO-TCP). ``tcp_listener``: who comes in, and how many. ``tcp_link``: one connection.
+  ``tls_stream``: TLS below a link, made of a ``tls_engine`` (octets in and out);
+  ``tls_dialling``: where this side dials, with the ``tls_sessions`` that it may resume.
   ``driving``: what drives the session of a connection, or the machine on a port.
 * ``smsc``: short messages, through SMSCs by SMPP; its own map is there. ``smpp_stream``: a session
   of SMPP on a connection of ``tcp``.

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
 from omapush.bearers.driving import Clock, Driver, OnTrace, no_trace
+from omapush.bearers.tls_engine import TlsEngine
 from omapush.core.networks import host_and_port
+from omapush.core.peer_certificate import PeerCertificate
 from omapush.core.trace import TraceRecord
 from omapush.ota.interface import CloseConnection, Effect, SendOctets, StreamSession
 
@@ -26,6 +28,7 @@ TURN = 16_384
 and a quarter of a megabyte, as event loops read it, may hold ten thousand requests."""
 CLOSE_TIMEOUT_SECONDS = 5.0
 """How long the last octets of a connection may take."""
+PEER_CLOSED = "the peer closed the connection"
 
 
 class TcpLink(Driver[RequestT], asyncio.BufferedProtocol, Generic[RequestT, IndicationT]):
@@ -54,12 +57,31 @@ class TcpLink(Driver[RequestT], asyncio.BufferedProtocol, Generic[RequestT, Indi
         self._congested = False
         self._deaf = False
         self._peer = "not connected"
+        self._on_identified: Callable[[], None] | None = None
         self._incoming = bytearray(TURN) if incoming is None else incoming
 
     @property
     def peer(self) -> str:
         """The peer's address, for people."""
         return self._peer
+
+    @property
+    def peer_certificate(self) -> PeerCertificate | None:
+        """What the peer's verified certificate says, while the connection is open."""
+        if self._transport is None:
+            return None
+        engine = self._transport.get_extra_info("tls_engine")
+        return engine.peer_certificate if isinstance(engine, TlsEngine) else None
+
+    def counts_until(self, on_identified: Callable[[], None]) -> None:
+        """Have :meth:`identified` tell whoever counts anonymous connections."""
+        self._on_identified = on_identified
+
+    def identified(self) -> None:
+        """Count the connection among the anonymous no more: who is there is known now."""
+        if self._on_identified is not None:
+            self._on_identified()
+            self._on_identified = None
 
     def close(self, reason: str) -> None:
         """Write what is still to be written, then close."""
@@ -76,7 +98,8 @@ class TcpLink(Driver[RequestT], asyncio.BufferedProtocol, Generic[RequestT, Indi
         # uvloop's transports are streams without saying so by their class.
         self._transport = cast("asyncio.Transport", transport)
         self._peer = peer_name(self._transport)
-        self._trace("connected")
+        engine = self._transport.get_extra_info("tls_engine")
+        self._trace("connected", **(engine.description if isinstance(engine, TlsEngine) else {}))
         self._session.connected(self._clock())
         self._pump()
 
@@ -90,9 +113,14 @@ class TcpLink(Driver[RequestT], asyncio.BufferedProtocol, Generic[RequestT, Indi
             self._session.receive(bytes(self._incoming[:nbytes]), self._clock())
             self._pump()
 
+    def eof_received(self) -> bool:
+        """Close: whoever sends no more has ended the connection (WAP-235 7.2.4)."""
+        self.close(PEER_CLOSED)
+        return False
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the session, then whoever waits for the end."""
-        reason = self._reason or (str(exc) if exc else "the peer closed the connection")
+        reason = self._reason or (str(exc) if exc else PEER_CLOSED)
         self._transport = None
         self._forget_timer()
         if self._cut is not None:
@@ -101,7 +129,7 @@ class TcpLink(Driver[RequestT], asyncio.BufferedProtocol, Generic[RequestT, Indi
             self._session.disconnected(reason, self._clock())
             self._pump()
         finally:
-            self._trace("closed", reason)
+            self._trace("closed", reason=reason)
             self._on_closed(reason)
 
     def pause_writing(self) -> None:
@@ -136,11 +164,8 @@ class TcpLink(Driver[RequestT], asyncio.BufferedProtocol, Generic[RequestT, Indi
             case CloseConnection(reason=reason):
                 self.close(reason)
 
-    def _trace(self, event: str, reason: str | None = None) -> None:
-        detail: dict[str, str | int | bool | None] = {"peer": self._peer}
-        if reason is not None:
-            detail["reason"] = reason
-        self._on_trace(TraceRecord(self._clock(), "tcp", event, detail))
+    def _trace(self, event: str, **more: str | bool | None) -> None:
+        self._on_trace(TraceRecord(self._clock(), "tcp", event, {"peer": self._peer, **more}))
 
 
 def peer_name(transport: asyncio.Transport) -> str:

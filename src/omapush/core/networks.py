@@ -29,6 +29,11 @@ def host_and_port(host: str, port: int) -> str:
     return f"{written_host(host)}:{port}"
 
 
+def host_of(host_and_port: str) -> str:
+    """Return the host of what :func:`host_and_port` wrote."""
+    return host_and_port.rpartition(":")[0].removeprefix("[").removesuffix("]")
+
+
 def inner_address(address: IpAddress) -> IpAddress:
     """Return the IPv4 address that an IPv6 address merely wraps: no rule is walked around."""
     if isinstance(address, ipaddress.IPv4Address):

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from omapush.daemon.settings_table import AddressSetting, EndpointSetting, NetworkSetting
+from omapush.daemon.settings_table import (
+    AddressSetting,
+    EndpointSetting,
+    NetworkSetting,
+    first_line,
+)
 from omapush.daemon.settings_table import Table as _Table
+from omapush.ota.http.ports import PUSH_PORT
 from omapush.ppg.contacts import Contact, HttpContact, SessionContact, SmsContact, UdpContact
 from omapush.ppg.subscribers import Range
+from omapush.ppg.terminal.accounts import Secrets
 
 SMS_NETWORK, SMS_BEARER = "GSM", "SMS"
 """What a way by SMS is called where nothing else is said (WAP-259, appendix C)."""
@@ -24,6 +32,14 @@ class ContactTable(_Table):
 
     ota_http: EndpointSetting | None = Field(
         None, description="where the client listens for OTA-HTTP (PO-TCP), or ..."
+    )
+    ota_http_secure: bool = Field(
+        default=False, description="there by TLS; see ota_http.po_tcp_tls_roles"
+    )
+    ota_http_dials_in: bool = Field(
+        default=False,
+        description="its terminal connects to the gateway (TO-TCP), with or without ota_http, "
+        "or ...",
     )
     ota_wsp_udp: EndpointSetting | None = Field(
         None, description="... where it listens for connectionless pushes by UDP, or ..."
@@ -42,9 +58,12 @@ class ContactTable(_Table):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        ways = (self.ota_http, self.ota_wsp_udp, self.ota_wsp_sms, self.ota_wsp_session)
-        if sum(way is not None for way in ways) != 1:
-            raise ValueError("needs one of ota_http, ota_wsp_udp, ota_wsp_sms and ota_wsp_session")
+        if len(_ways(self)) != 1:
+            raise ValueError(
+                "needs one of ota_http (or ota_http_dials_in), ota_wsp_udp, ota_wsp_sms and "
+                "ota_wsp_session"
+            )
+        _check_secure(self)
         return self
 
     def contact(self) -> Contact:
@@ -75,6 +94,14 @@ class ClientTable(_Table):
     ota_http: EndpointSetting | None = Field(
         None, description="where it listens for OTA-HTTP (PO-TCP)"
     )
+    ota_http_secure: bool = Field(
+        default=False, description="there by TLS; see ota_http.po_tcp_tls_roles"
+    )
+    ota_http_dials_in: bool = Field(
+        default=False,
+        description="its terminal connects to the gateway (TO-TCP); needs a terminal_id, or one of "
+        "its addresses as the Client ID of its terminal",
+    )
     ota_wsp_udp: EndpointSetting | None = Field(
         None, description="where it listens for connectionless pushes by UDP, e.g. 10.1.2.3:2948"
     )
@@ -89,11 +116,54 @@ class ClientTable(_Table):
     terminal_id: str | None = Field(
         None, description="X-Wap-Terminal-Id that it must give; default: any"
     )
+    terminal_password: SecretStr | None = Field(
+        None, description="with which its terminal proves who it is (OTA-HTTP), or ..."
+    )
+    terminal_password_file: Path | None = Field(
+        None, description="... a file whose first line is it"
+    )
+    gateway_password: SecretStr | None = Field(
+        None, description="with which the gateway proves to its terminal who it is, or ..."
+    )
+    gateway_password_file: Path | None = Field(
+        None, description="... a file whose first line is it"
+    )
+    prov_url: str | None = Field(
+        None,
+        pattern=r"^[!-~]{0,255}$",
+        description="by which its provisioning knows this gateway (X-Wap-Push-ProvURL)",
+    )
     network: str | None = Field(None, description="its network by WDP name, for network-required")
     bearer: str | None = Field(None, description="its bearer by WDP name, for bearer-required")
     contacts: list[ContactTable] = Field(
         [], description="further ways to it, tried in this order when the first fails"
     )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for what in ("terminal_password", "gateway_password"):
+            given = (getattr(self, what), getattr(self, f"{what}_file"))
+            if all(one is not None for one in given):
+                raise ValueError(f"has either {what} or {what}_file")
+            if any(one is not None for one in given) and self.terminal_id is None:
+                raise ValueError(f"{what} needs terminal_id")
+        _check_secure(self)
+        return self
+
+    def secrets(self) -> Secrets | None:
+        """Return the passwords between its terminal and the gateway; ``None``: there are none.
+
+        :raises SettingsError: a file cannot be read or is empty.
+        """
+        terminal = self._password("terminal_password")
+        gateway = self._password("gateway_password")
+        return None if terminal is None and gateway is None else Secrets(terminal, gateway)
+
+    def _password(self, key: str) -> str | None:
+        secret, path = getattr(self, key), getattr(self, f"{key}_file")
+        if secret is not None:
+            return str(secret.get_secret_value())
+        return None if path is None else first_line(path, f"{key}_file of client {self.id!r}")
 
     def ways(self) -> tuple[Contact, ...]:
         """Return every way to it, in the order in which they are tried."""
@@ -111,6 +181,11 @@ class SubscribersTable(_Table):
     )
     sessions: bool = Field(
         default=False, description="clients in networks open push sessions as well"
+    )
+    dial_in: bool = Field(
+        default=False,
+        description="their terminals connect to the gateway (OTA-HTTP, TO-TCP), with the number or "
+        "the IP address as Client ID; without a connection they are reached as above",
     )
     network: str | None = Field(None, description="their network by WDP name")
     bearer: str | None = Field(None, description="their bearer by WDP name")
@@ -132,19 +207,26 @@ class SubscribersTable(_Table):
             self.sessions,
             self.network or (SMS_NETWORK if by_sms else None),
             self.bearer or (SMS_BEARER if by_sms else None),
+            self.dial_in,
         )
+
+
+def _check_secure(table: ContactTable | ClientTable) -> None:
+    if table.ota_http_secure and table.ota_http is None:
+        raise ValueError("ota_http_secure needs ota_http")
 
 
 def _ways(table: ContactTable | ClientTable) -> list[Contact]:
     ways = []
-    if table.ota_http is not None:
-        ways.append(Contact(HttpContact(*table.ota_http), table.network, table.bearer))
+    if table.ota_http is not None or table.ota_http_dials_in:
+        host, port = table.ota_http or (None, PUSH_PORT)
+        where = HttpContact(host, port, table.ota_http_secure, table.ota_http_dials_in)
+        ways.append(Contact(where, table.network, table.bearer))
     if table.ota_wsp_udp is not None:
         ways.append(Contact(UdpContact(*table.ota_wsp_udp), table.network, table.bearer))
     if table.ota_wsp_sms is not None:
         network, bearer = table.network or SMS_NETWORK, table.bearer or SMS_BEARER
         ways.append(Contact(SmsContact(table.ota_wsp_sms), network, bearer))
     if table.ota_wsp_session is not None:
-        where = SessionContact(table.ota_wsp_session)
-        ways.append(Contact(where, table.network, table.bearer))
+        ways.append(Contact(SessionContact(table.ota_wsp_session), table.network, table.bearer))
     return ways

@@ -120,6 +120,7 @@ def _recipients(settings: PpgSettings) -> Recipients:
             addresses=tuple(_address(table.id, text) for text in table.addresses),
             contacts=table.ways(),
             terminal_id=table.terminal_id,
+            prov_url=table.prov_url,
         )
         for table in settings.clients
     )

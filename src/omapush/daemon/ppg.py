@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -21,7 +21,7 @@ from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
 from omapush.daemon.tls import tls_options
-from omapush.daemon.ways import open_ways, retry_policy
+from omapush.daemon.ways import OpenWays, open_ways, retry_policy
 from omapush.daemon.wsp_bearers import longest_submission_ms, smsc_accounts
 from omapush.ppg.acceptance import Acceptance
 from omapush.ppg.admin import admin_application
@@ -117,18 +117,18 @@ async def _run(
     reports = Reports(store, metrics, notifications.wake)
     async with open_ways(
         settings, rules.recipients, store, profiles, reports, reachable, clock
-    ) as ways:
+    ) as opened:
         deliveries = DeliveryLoop(
             store,
             rules.recipients,
-            ways,
+            opened.ways,
             metrics,
             notifications.wake,
             clock,
             owner,
             _delivery_settings(settings),
         )
-        ground = _Ground(settings, rules, clock, store, profiles, metrics, identity, ways.health)
+        ground = _Ground(settings, rules, clock, store, profiles, metrics, identity, opened)
         await _serve(ground, deliveries, notifications)
     log.info("gateway_stopped", node=node)
 
@@ -144,7 +144,7 @@ class _Ground:
     profiles: Profiles | None
     metrics: Metrics
     identity: Identity
-    health: Callable[[], Sequence[str]]
+    opened: OpenWays
 
 
 async def _serve(
@@ -174,7 +174,7 @@ async def _serve(
         **tls_options(settings.pap),
     )
     admin = HttpServer(
-        admin_application(store, ground.metrics, ground.health),
+        admin_application(store, ground.metrics, ground.opened.health),
         [listening_socket(settings.admin.listen)],
     )
     log.info(
@@ -202,6 +202,7 @@ async def _serve(
             "delivery loop": deliveries.run(),
             "expansion loop": expansions.run(),
             "notification loop": notifications.run(),
+            **{name: run() for name, run in ground.opened.loops.items()},
             "retention": _retention(store, clock, _retention_ms(settings)),
         },
         stop,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import ipaddress
@@ -10,30 +9,26 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from typing import Self
 
-import structlog
 from pydantic import Field, model_validator
 
 from omapush.bearers.udp_machine import UdpMachine
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
-from omapush.content.session_initiation import APPLICATION, CONTENT_TYPE, SessionInitiation
+from omapush.content.session_initiation import SessionInitiation
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.daemon.settings_table import Endpoint, EndpointSetting
 from omapush.daemon.settings_table import Table as _Table
 from omapush.ota.wsp.ppg import WspPpg, WspPpgRequest
+from omapush.ppg.hastening import Hastening
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.push_sessions import PushSessions
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.session_reach import SessionSettings
-from omapush.ppg.store.contract import Store, StoreUnavailable
+from omapush.ppg.session_request import request_message
+from omapush.ppg.store.contract import Store
 from omapush.ppg.ways import Sessions
 from omapush.protocols.wdp import AddressType
 from omapush.protocols.wsp.sessions import WspServerSettings
-
-log = structlog.get_logger(__name__)
-
-SECOND_LOOK_MS = 1_000
-"""After so long the pushes of a client that opened a session are brought back once more."""
 
 
 class PushSessionsTable(_Table):
@@ -91,7 +86,7 @@ async def push_sessions(
     if table.listen is None:
         yield None
         return
-    hastening = _Hastening(store, wake, clock)
+    hastening = Hastening(store, wake, clock)
     sessions = PushSessions(recipients.client_at, hastening.begin, clock)
     settings = WspServerSettings(
         maximum_peers=2 * table.max_sessions, maximum_sessions=table.max_sessions
@@ -114,51 +109,7 @@ async def push_sessions(
 def session_request(contact: Endpoint, application_id: ApplicationId) -> PushMessage:
     """Return the push that asks a client for a session for one application (WAP-235, 8.3)."""
     point = AddressType.of_ip(contact.host, contact.port)
-    body = SessionInitiation((application_id,), wsp_contact_points=(point,)).encode()
-    code = ApplicationId.parse(APPLICATION).registered_code
-    headers = (("Content-Type", CONTENT_TYPE), ("X-Wap-Application-Id", f"{code:X}"))
-    return PushMessage(headers, body)
-
-
-class _Hastening:
-    """Brings what waits for a client back to now, when its session is there."""
-
-    def __init__(
-        self, store: Store, wake: Callable[[], None], clock: Callable[[], Instant]
-    ) -> None:
-        self._store = store
-        self._wake = wake
-        self._clock = clock
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-
-    def begin(self, client_id: str) -> None:
-        """Do it soon; one look for all sessions that a client opens at about the same time."""
-        if client_id not in self._tasks:
-            task = asyncio.create_task(self._hasten(client_id))
-            self._tasks[client_id] = task
-            task.add_done_callback(lambda _: self._tasks.pop(client_id, None))
-
-    async def close(self) -> None:
-        """Bring nothing back any more."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _hasten(self, client_id: str) -> None:
-        await self._look(client_id)
-        # A client may be quicker than the ledger: the push for which it was asked is perhaps being
-        # put off just now, to when it would be asked again.
-        await asyncio.sleep(SECOND_LOOK_MS / SECOND_MS)
-        await self._look(client_id)
-
-    async def _look(self, client_id: str) -> None:
-        try:
-            await self._store.hasten(client_id, self._clock())
-        except StoreUnavailable as error:
-            # Its pushes come back by themselves, only later.
-            log.warning("ledger_unavailable", client=client_id, reason=error.reason)
-        self._wake()
+    return request_message(SessionInitiation((application_id,), wsp_contact_points=(point,)))
 
 
 def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -43,6 +43,7 @@ from omapush.daemon.settings_table import (
 )
 from omapush.daemon.settings_table import Table as _Table
 from omapush.daemon.smsc_settings import SmscTable
+from omapush.daemon.terminal_settings import TerminalsTable
 from omapush.daemon.wsp_settings import HeaderProfileTable, OtaWspTable
 from omapush.ppg.authentication import ANONYMOUS
 from omapush.ppg.credentials import Scheme
@@ -343,6 +344,7 @@ class PpgSettings(FileSettings):
     ota_wsp: OtaWspTable = OtaWspTable()
     header_profiles: list[HeaderProfileTable] = []
     push_sessions: PushSessionsTable = PushSessionsTable()
+    ota_http: TerminalsTable = TerminalsTable()
     smsc: list[SmscTable] = []
     clients: list[ClientTable] = []
     subscribers: list[SubscribersTable] = []

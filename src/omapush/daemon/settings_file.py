@@ -12,7 +12,7 @@ import difflib
 import os
 import tomllib
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -65,8 +65,19 @@ def read_toml(path: Path) -> dict[str, object]:
 
 def kind_of(content: Mapping[str, object]) -> type[PpgSettings | ClientSettings]:
     """Tell by its tables whether a file holds settings of a gateway or of a client."""
-    only_client = set(ClientSettings.model_fields) - set(PpgSettings.model_fields)
-    return ClientSettings if only_client & set(content) else PpgSettings
+    strange = {kind: _strange_keys(kind, content) for kind in (PpgSettings, ClientSettings)}
+    return ClientSettings if strange[ClientSettings] < strange[PpgSettings] else PpgSettings
+
+
+def _strange_keys(kind: type[BaseModel], content: Mapping[str, object]) -> int:
+    """Count the tables that ``kind`` does not have, and the keys in those that it has."""
+    count = 0
+    for name, table in content.items():
+        if name not in kind.model_fields:
+            count += 1
+        elif isinstance(table, dict):
+            count += len(set(table) - _keys_at(kind, [name]))
+    return count
 
 
 def _faults(kind: type[BaseModel], path: Path | None, error: ValidationError) -> SettingsError:
@@ -94,7 +105,7 @@ def _dotted(location: tuple[int | str, ...]) -> str:
     return text.lstrip(".")
 
 
-def _keys_at(kind: type[BaseModel], path: tuple[int | str, ...]) -> set[str]:
+def _keys_at(kind: type[BaseModel], path: Sequence[int | str]) -> set[str]:
     for step in path:
         if isinstance(step, int):
             continue

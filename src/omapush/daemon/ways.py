@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 
-from omapush.bearers.tcp import TcpBearer
 from omapush.core.instants import SECOND_MS
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.push_sessions import push_sessions
 from omapush.daemon.settings import PpgSettings
+from omapush.daemon.terminals import terminal_ways
 from omapush.daemon.wsp_bearers import datagrams, short_messages
-from omapush.ota.http.ppg import HttpPpgSettings
 from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.reports import Reports
 from omapush.ppg.store.contract import Store
-from omapush.ppg.terminal_reach import TerminalReachSettings
-from omapush.ppg.terminals import Terminals
+from omapush.ppg.terminal.reach import TerminalReachSettings
 from omapush.ppg.ways import Ways
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWays:
+    """The ways to clients, and what keeps them open.
+
+    :ivar loops: to be run as long as the ways are used, each by its name.
+    """
+
+    ways: Ways
+    loops: Mapping[str, Callable[[], Coroutine[object, object, None]]]
+    terminals_health: Callable[[], Sequence[str]]
+
+    def health(self) -> Sequence[str]:
+        """Return lines for people about what carries pushes."""
+        return (*self.ways.health(), *self.terminals_health())
 
 
 @contextlib.asynccontextmanager
@@ -31,7 +46,7 @@ async def open_ways(
     reports: Reports,
     wake: Callable[[], None],
     clock: SystemClock,
-) -> AsyncIterator[Ways]:
+) -> AsyncIterator[OpenWays]:
     """Open the bearers' ports.
 
     :param reports: takes what bearers tell later of pushes that they took.
@@ -44,18 +59,16 @@ async def open_ways(
         datagrams(settings, clock) as udp,
         short_messages(settings, clock, reports) as sms,
         push_sessions(settings.push_sessions, recipients, store, profiles, wake, clock) as sessions,
+        terminal_ways(settings, recipients, store, profiles, wake, clock) as http,
     ):
-        yield Ways(
-            store,
-            _terminals(settings, clock, profiles),
-            clock,
-            TerminalReachSettings(
-                retry_policy(settings), _ms(settings.delivery.registration_age_seconds)
-            ),
-            udp,
-            sms,
-            sessions,
+        reach = TerminalReachSettings(
+            retry_policy(settings),
+            _ms(settings.delivery.registration_age_seconds),
+            http.request,
+            _ms(settings.ota_http.ask_again_seconds),
         )
+        ways = Ways(store, http.terminals, clock, reach, udp, sms, sessions, http.live)
+        yield OpenWays(ways, {"directory of terminals": http.directory}, http.health)
 
 
 def retry_policy(settings: PpgSettings) -> RetryPolicy:
@@ -67,13 +80,6 @@ def retry_policy(settings: PpgSettings) -> RetryPolicy:
         max_sent_attempts=table.max_sent_attempts,
         in_doubt=table.in_doubt,
     )
-
-
-def _terminals(settings: PpgSettings, clock: SystemClock, profiles: Profiles | None) -> Terminals:
-    table = settings.delivery
-    session = HttpPpgSettings(response_timeout_ms=_ms(table.response_timeout_seconds))
-    connect_timeout_ms = _ms(table.connect_timeout_seconds)
-    return Terminals(TcpBearer(clock), session, clock, connect_timeout_ms, profiles)
 
 
 def _ms(seconds: float) -> int:

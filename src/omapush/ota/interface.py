@@ -20,6 +20,7 @@ from typing import Generic, Protocol, TypeVar
 from omapush.content.message import Header, PushMessage
 from omapush.core.errors import OmapushError
 from omapush.core.instants import Instant
+from omapush.core.peer_certificate import PeerCertificate
 
 
 class PushFlag(enum.IntFlag):
@@ -107,6 +108,8 @@ class PushOutcome:
         also those that it took in an earlier attempt. An attempt in doubt may name some only.
     :ivar report_by_ms: with ``HANDED_OVER``, how long to wait for the reports before the bearer is
         asked; ``None``: until the push expires.
+    :ivar body: what the application answered, if the request allowed it to and it took the push.
+    :ivar content_type: of ``body``.
     """
 
     delivery_id: str
@@ -116,6 +119,8 @@ class PushOutcome:
     retry_after_ms: int | None = None
     carried: tuple[CarriedPart, ...] = ()
     report_by_ms: int | None = None
+    body: bytes = b""
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +233,11 @@ class PomCapabilitiesChangedReq:
 
 
 @dataclass(frozen=True, slots=True)
+class PomRegisterReq:
+    """Register the client again: what it takes may have changed. A registration answers it."""
+
+
+@dataclass(frozen=True, slots=True)
 class PoPushVoidInd:
     """The connection ended before the push was answered: an answer would reach nobody."""
 
@@ -258,6 +268,7 @@ class RegistrationInd:
 
     :ivar cpi: the headers from which ``capabilities`` were read, for keeping under ``cpi_tag``;
         empty when the client said that the tag we assumed is current.
+    :ivar authenticated: the client proved that ``terminal_id`` is its own.
     """
 
     terminal_id: str | None
@@ -265,6 +276,7 @@ class RegistrationInd:
     cpi_tag: str | None
     capabilities: ClientCapabilities
     cpi: tuple[Header, ...] = ()
+    authenticated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,11 +285,13 @@ class SessionFailedInd:
 
     :ivar status: the client's X-Wap-Push-Status or equivalent, if it gave one.
     :ivar may_retry: whether a new session may fare better.
+    :ivar authentication: credentials did not hold, the client's or ours.
     """
 
     reason: str
     may_retry: bool = True
     status: int | None = None
+    authentication: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +364,23 @@ class StreamLink(Protocol, Generic[RequestT]):
 
     def close(self, reason: str) -> None:
         """Close the connection; the session's indications still arrive."""
+
+
+class ConnectionLink(StreamLink[RequestT], Protocol):
+    """What a bearer says of a connection beyond that."""
+
+    @property
+    def peer_certificate(self) -> PeerCertificate | None:
+        """What the peer's verified certificate says, while the connection is open.
+
+        ``None`` without TLS, and where the peer showed none or nobody verified it.
+        """
+
+    def identified(self) -> None:
+        """Tell the bearer that it is known who is there: fewer anonymous connections may be open.
+
+        Only connections that were accepted are anonymous at first; a second call does nothing.
+        """
 
 
 SessionRequest = TypeVar("SessionRequest")

@@ -167,7 +167,7 @@ def assumed_mismatch(assumed: Profile, known: ClientCapabilities) -> str | None:
     lists: tuple[tuple[str, tuple[str, ...] | None, tuple[str, ...], _Covers], ...] = (
         ("content of type", claims.accept, known.accept, accepts_type),
         ("the charset", claims.accept_charset, known.accept_charset, _accepts_token),
-        ("the content coding", claims.accept_encoding, known.accept_encoding, _accepts_coding),
+        ("the content coding", claims.accept_encoding, known.accept_encoding, accepts_coding),
         ("the language", claims.accept_language, known.accept_language, _accepts_language),
         ("the application", claims.accept_app_id, known.accept_app_id, accepts_application),
     )
@@ -228,7 +228,7 @@ def _accepts_token(accepted: tuple[str, ...], wanted: str) -> bool:
     return _decided(accepted, (_token(wanted), "*"))
 
 
-def _accepts_coding(accepted: tuple[str, ...], wanted: str) -> bool:
+def accepts_coding(accepted: tuple[str, ...], wanted: str) -> bool:
     """Judge a content coding; no coding at all is taken unless refused (RFC 9110, 12.5.3)."""
     coding = _token(wanted)
     return _decided(accepted, (coding, "*"), otherwise=coding == "identity")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from omapush.pap.address import Address
-from omapush.ppg.contacts import Connectionless, Contact
+from omapush.ppg.contacts import Connectionless, Contact, Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +16,20 @@ class Client:
     :ivar addresses: every form in which initiators may address it.
     :ivar contacts: the ways to it, in the order in which they are tried.
     :ivar terminal_id: what it must say in X-Wap-Terminal-Id; ``None``: anything is accepted.
+    :ivar prov_url: by which its provisioning knows this gateway (WAP-235 7.2.5.4); ``None``: not
+        said.
     """
 
     client_id: str
     addresses: tuple[Address, ...]
     contacts: tuple[Contact, ...] = ()
     terminal_id: str | None = None
+    prov_url: str | None = None
+
+    @property
+    def contacts_where(self) -> tuple[Where, ...]:
+        """Where it is reached, without the networks and bearers."""
+        return tuple(contact.where for contact in self.contacts)
 
     @property
     def is_connectionless(self) -> bool:

@@ -9,23 +9,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from omapush.core.networks import host_and_port
+from omapush.ota.http.ports import PUSH_PORT as HTTP_PUSH_PORT
 from omapush.ota.wsp.unit_push import PUSH_PORT
 
 
 @dataclass(frozen=True, slots=True)
 class HttpContact:
-    """Where a terminal listens for OTA-HTTP (PO-TCP, WAP-235 7.2.4.1)."""
+    """How a terminal is reached by OTA-HTTP (WAP-235 7.2.4).
 
-    host: str
-    port: int
+    :ivar host: where it listens for the gateway (PO-TCP); ``None``: nowhere.
+    :ivar secure: TLS is spoken there.
+    :ivar dials_in: it connects to the gateway (TO-TCP), by itself or when it is asked to.
+    """
+
+    host: str | None = None
+    port: int = HTTP_PUSH_PORT
+    secure: bool = False
+    dials_in: bool = False
 
     @property
     def way(self) -> str:
         """What the timeline says of it."""
-        return f"OTA-HTTP, PO-TCP to {self}"
+        methods = ["TO-TCP"] if self.dials_in else []
+        if self.host is not None:
+            by_tls = " by TLS" if self.secure else ""
+            methods.append(f"PO-TCP to {host_and_port(self.host, self.port)}{by_tls}")
+        return f"OTA-HTTP, {' or '.join(methods)}"
 
     def __str__(self) -> str:
-        return host_and_port(self.host, self.port)
+        return "" if self.host is None else host_and_port(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from omapush.core.networks import Network
+from omapush.core.peer_certificate import PeerCertificate
 from omapush.ppg import digest
 from omapush.ppg.digest import Algorithm
 from omapush.ppg.passwords import is_password_hash
@@ -80,18 +81,10 @@ class Initiator:
                 yield algorithm, digest.ha1(algorithm, self.username, self.password)
 
 
-@dataclass(frozen=True, slots=True)
-class ClientCertificate:
-    """A certificate that the transport has verified.
+class ClientCertificate(PeerCertificate):
+    """A Push Initiator's certificate."""
 
-    :ivar sha256: fingerprint of the whole certificate in lower-case hexadecimal.
-    :ivar dns_names: those among its subject alternative names, in lower case.
-    :ivar uris: those among its subject alternative names.
-    """
-
-    sha256: str
-    dns_names: tuple[str, ...] = ()
-    uris: tuple[str, ...] = ()
+    __slots__ = ()
 
     def marks(self) -> Iterator[Mark]:
         """Yield what an initiator can be told by."""

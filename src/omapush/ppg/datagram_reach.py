@@ -102,6 +102,9 @@ class DatagramReach:
         """Whether there is a growing wait."""
         return self.not_before > 0
 
+    async def ask(self, claimed: ClaimedDelivery, message: PushMessage) -> None:
+        """Do nothing: nobody has to open this way."""
+
     def retire(self, reason: str) -> None:
         """Nothing is open."""
 

@@ -19,15 +19,10 @@ from urllib.parse import unquote_to_bytes
 
 from omapush.core.errors import DecodeError
 from omapush.core.instants import MINUTE_MS, Instant
+from omapush.protocols.http_authentication import parse_parameters
 
 REALM = "PAP"
 
-_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
-# Nothing is tried twice ("++", "*+"), so that the time is linear in the length of the header.
-_PARAMETER = re.compile(
-    rf"[ \t]*+(?:({_NAME})[ \t]*+=[ \t]*+"
-    rf'(?:"((?:[^"\\]|\\.)*+)"|({_NAME}))[ \t]*+)?+(?:,|\Z)'
-)
 _EXTENDED_USERNAME = re.compile(r"UTF-8'[A-Za-z0-9-]*'([!#$&+.^_`|~0-9A-Za-z%-]+)", re.IGNORECASE)
 
 
@@ -68,7 +63,7 @@ def parse_credentials(text: str) -> DigestCredentials:
 
     :raises DecodeError: not parameters, or not those of ``qop=auth``.
     """
-    given = _parameters(text)
+    given = parse_parameters(text)
     try:
         algorithm = Algorithm(given.get("algorithm", "MD5").upper())
     except ValueError as error:
@@ -199,24 +194,6 @@ class _Use:
             return False
         self.below |= 1 << (behind - 1)
         return True
-
-
-def _parameters(text: str) -> dict[str, str]:
-    """Read ``name=value, name="value"`` (RFC 9110 11.2). :raises DecodeError: something else."""
-    found: dict[str, str] = {}
-    position = 0
-    while position < len(text):
-        match = _PARAMETER.match(text, position)
-        if match is None:
-            raise DecodeError("not a list of parameters", position)
-        name, quoted, token = match.groups()
-        if name is not None:
-            if name.lower() in found:
-                raise DecodeError("a parameter is given twice", position)
-            value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else token
-            found[name.lower()] = value
-        position = match.end()
-    return found
 
 
 def _username(given: dict[str, str]) -> bytes:

@@ -16,7 +16,7 @@ import structlog
 from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError
 from omapush.core.instants import Instant
-from omapush.ota.interface import BearerUnavailable, PushStatus
+from omapush.ota.interface import BearerUnavailable, PushFlag, PushStatus
 from omapush.pap.codes import StatusCode, abort_code
 from omapush.ppg.client import Client
 from omapush.ppg.contacts import Contact
@@ -195,7 +195,7 @@ class Lane:
         for route in routes:
             reach = self._reach(client, route)
             try:
-                passage = await reach.passage(claimed, message)
+                passage = await reach.passage(self._marked(claimed, route), message)
             except (BearerUnavailable, RegistrationFailedError) as error:
                 reasons.append(f"{route.reason}: {error.reason}")
                 failure = error
@@ -208,7 +208,18 @@ class Lane:
             return self._end(claimed, DeliveryEvent.UNFIT, unfit.code, unfit.reason)
         failure = failure or BearerUnavailable("nowhere to go")
         reaches = [self._reach(client, route) for route in routes]
+        for reach in reaches:
+            told = await reach.ask(claimed, message)
+            if told is not None:
+                reasons.append(told)
+                break
         return await self._unreachable(claimed, "; ".join(reasons), failure, reaches)
+
+    def _marked(self, claimed: ClaimedDelivery, route: Route) -> ClaimedDelivery:
+        """Tell a client in a connection that nothing follows, as far as is known (7.4.1.1)."""
+        if self._load > 1 or not route.contact.confirms:
+            return claimed
+        return replace(claimed, flags=claimed.flags | PushFlag.LAST)
 
     def _not_sent(self, claimed: ClaimedDelivery) -> Settlement | None:
         """Return the settlement of a delivery that is not to be sent now, or ``None``: send it."""
@@ -244,7 +255,7 @@ class Lane:
         """Bring the client's backlog back, if it was put off while the client was away."""
         if self._deferred_until:
             self._deferred_until = Instant(0)
-            await self._store.hasten(self.client_id, self._clock())
+            await self._store.hasten([self.client_id], self._clock())
 
     async def _unreachable(
         self,
@@ -260,7 +271,8 @@ class Lane:
         until = min(reach.not_before for reach in reaches)
         if until > self._deferred_until:
             self._deferred_until = until
-            await self._store.defer(self.client_id, until, now, reason)
+            node = claimed.owner.partition("/")[0]
+            await self._store.defer(self.client_id, until, now, reason, node)
         return self._put_off(claimed, reason, at_least_ms=max(0, until - now))
 
     def _refused_for_good(

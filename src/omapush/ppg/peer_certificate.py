@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import ssl
 from typing import Any
 
@@ -35,9 +34,4 @@ def peer_certificate(connection: ssl.SSLObject | None) -> ClientCertificate | No
     described = connection.getpeercert()  # empty unless it was verified
     if not octets or not described:
         return None
-    alternatives: Any = described.get("subjectAltName", ())  # pairs of kind and text
-    return ClientCertificate(
-        hashlib.sha256(octets).hexdigest(),
-        tuple(text.lower() for kind, text in alternatives if kind == "DNS"),
-        tuple(text for kind, text in alternatives if kind == "URI"),
-    )
+    return ClientCertificate.read(octets, described)

@@ -69,6 +69,13 @@ class Reach(Protocol):
         :raises RegistrationFailedError: the client did not let itself be registered.
         """
 
+    async def ask(self, claimed: ClaimedDelivery, message: PushMessage) -> str | None:
+        """Ask the client to open the way itself, for a push that nothing else leads to.
+
+        Returned is what came of it, for the timeline; ``None``: it cannot be asked, or was not long
+        ago. If it does what it is asked, what waits for it is looked at again.
+        """
+
     def retire(self, reason: str) -> None:
         """Close what is open when the pushes under way have ended."""
 
@@ -125,6 +132,9 @@ class ClosedReach:
     async def passage(self, claimed: ClaimedDelivery, message: PushMessage) -> Passage | Unfit:
         """:raises BearerUnavailable: always."""
         raise BearerUnavailable(f"no bearer is configured for {self._contact.where.way}")
+
+    async def ask(self, claimed: ClaimedDelivery, message: PushMessage) -> None:
+        """Do nothing: there is nobody to ask."""
 
     def retire(self, reason: str) -> None:
         """Nothing is open."""

@@ -31,10 +31,13 @@ class Recipients:
         self._by_id: dict[str, Client] = {}
         self._by_recipient: dict[str, Client] = {}
         self._by_session_host: dict[str, str] = {}
+        self._by_terminal: dict[str, Client] = {}
         for client in clients:
             if client.client_id in self._by_id:
                 raise AmbiguousClientsError(f"two clients are called {client.client_id!r}")
             self._by_id[client.client_id] = client
+            if client.terminal_id is not None:
+                self._keep_terminal(client.terminal_id, client)
             for contact in client.contacts:
                 if isinstance(contact.where, SessionContact):
                     self._keep_session_host(contact.where.host, client)
@@ -45,6 +48,13 @@ class Recipients:
                         f"{address.original} leads to both {other.client_id!r} "
                         f"and {client.client_id!r}"
                     )
+
+    def _keep_terminal(self, terminal_id: str, client: Client) -> None:
+        other = self._by_terminal.setdefault(terminal_id, client)
+        if other is not client:
+            raise AmbiguousClientsError(
+                f"terminal {terminal_id!r} is of both {other.client_id!r} and {client.client_id!r}"
+            )
 
     def _keep_session_host(self, host: str, client: Client) -> None:
         other = self._by_session_host.setdefault(host, client.client_id)
@@ -65,6 +75,10 @@ class Recipients:
     def client_at(self, host: str) -> str | None:
         """Return the id of the client whose push sessions come from the IP address ``host``."""
         return self._by_session_host.get(host) or self._subscribers.client_at(host)
+
+    def client_of_terminal(self, terminal_id: str) -> Client | None:
+        """Return the listed client whose terminal calls itself ``terminal_id`` (OTA-HTTP)."""
+        return self._by_terminal.get(terminal_id)
 
     @property
     def clients(self) -> Mapping[str, Client]:

@@ -100,6 +100,9 @@ class ShortMessageReach:
         self._bearer = bearer
         self._settings = settings
 
+    async def ask(self, claimed: ClaimedDelivery, message: PushMessage) -> None:
+        """Do nothing: nobody has to open this way."""
+
     def retire(self, reason: str) -> None:
         """Nothing is open."""
 

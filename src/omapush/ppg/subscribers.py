@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from omapush.pap.address import IPV4, IPV6, PLMN, Address
 from omapush.ppg.client import Client
-from omapush.ppg.contacts import Contact, SessionContact, SmsContact, UdpContact
+from omapush.ppg.contacts import Contact, HttpContact, SessionContact, SmsContact, UdpContact
 from omapush.ppg.patterns import matches
 
 REMEMBERED = 8_192
@@ -31,6 +31,7 @@ class Range:
     :ivar networks: reached by UDP.
     :ivar sessions: clients in ``networks`` open push sessions too.
     :ivar network: name of the network (WDP appendix C); ``bearer`` likewise.
+    :ivar dial_in: their terminals connect by OTA-HTTP as well (TO-TCP), and then are reached so.
     """
 
     numbers: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class Range:
     sessions: bool = False
     network: str | None = None
     bearer: str | None = None
+    dial_in: bool = False
 
 
 class Subscribers:
@@ -76,7 +78,10 @@ class Subscribers:
         if kind == PLMN:
             for each in self._ranges:
                 if any(matches(pattern, value) for pattern in each.numbers):
-                    return (Contact(SmsContact(value), each.network, each.bearer),)
+                    return (
+                        *_by_connection(each),
+                        Contact(SmsContact(value), each.network, each.bearer),
+                    )
         elif kind in (IPV4, IPV6):
             try:
                 host = ipaddress.ip_address(value)
@@ -86,5 +91,13 @@ class Subscribers:
                 if any(host in network for network in each.networks):
                     wheres = (UdpContact(str(host)), SessionContact(str(host)))
                     used = wheres if each.sessions else wheres[:1]
-                    return tuple(Contact(where, each.network, each.bearer) for where in used)
+                    return (
+                        *_by_connection(each),
+                        *(Contact(where, each.network, each.bearer) for where in used),
+                    )
         return ()
+
+
+def _by_connection(each: Range) -> tuple[Contact, ...]:
+    # Whatever network carries it: that of the number or address need not be it.
+    return (Contact(HttpContact(dials_in=True)),) if each.dial_in else ()

@@ -19,8 +19,9 @@ from omapush.ppg.routing import Route
 from omapush.ppg.session_reach import SessionReach, SessionSettings
 from omapush.ppg.short_message_reach import ShortMessageReach, ShortMessageSettings
 from omapush.ppg.store.contract import ClaimedDelivery, Store
-from omapush.ppg.terminal_reach import TerminalReach, TerminalReachSettings
-from omapush.ppg.terminals import Terminals
+from omapush.ppg.terminal.dialling import Terminals
+from omapush.ppg.terminal.live import LiveTerminals
+from omapush.ppg.terminal.reach import TerminalReach, TerminalReachSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Ways:
     :param datagrams: for contacts by UDP; ``None``: none is configured.
     :param short_messages: for contacts by SMS; ``None``: no SMSC is configured.
     :param sessions: for push sessions; ``None``: no port is open for them.
+    :param live: the connections that terminals have made.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Ways:
         datagrams: Datagrams | None = None,
         short_messages: ShortMessages | None = None,
         sessions: Sessions | None = None,
+        live: LiveTerminals | None = None,
     ) -> None:
         self._store = store
         self._terminals = terminals
@@ -69,14 +72,13 @@ class Ways:
         self._datagrams = datagrams
         self._short_messages = short_messages
         self._sessions = sessions
+        self._live = LiveTerminals() if live is None else live
 
     def reach(self, client: Client, route: Route) -> Reach:
         """Return the way to ``client`` over the contact of ``route``."""
         match route.contact.where:
             case HttpContact() as where:
-                return TerminalReach(
-                    client, route, where, self._store, self._terminals, self._clock, self._settings
-                )
+                return self._terminal(client, where)
             case UdpContact() as where if self._datagrams is not None:
                 retry = self._settings.retry
                 return DatagramReach(client.client_id, where, self._datagrams, retry, self._clock)
@@ -113,25 +115,39 @@ class Ways:
         told = ", ".join(sorted({report.verdict.value for report in reports}))
         return f"the SMSC was asked, and says: {told}", wait_ms
 
-    def _in_session(self, client: Client, where: SessionContact, sessions: Sessions) -> Reach:
-        connectionless = (
-            self.reach(client, Route(each, each.where.way))
-            for each in client.contacts
-            if isinstance(each.where, Connectionless)
+    def _terminal(self, client: Client, where: HttpContact) -> Reach:
+        return TerminalReach(
+            client,
+            where,
+            self._store,
+            self._terminals,
+            self._live,
+            self._connectionless(client),
+            self._clock,
+            self._settings,
         )
-        # The first that there is a bearer for: a session request by another would never leave.
-        other = next((each for each in connectionless if not isinstance(each, ClosedReach)), None)
+
+    def _in_session(self, client: Client, where: SessionContact, sessions: Sessions) -> Reach:
         return SessionReach(
             client,
             where,
             sessions.sessions,
-            other,
+            self._connectionless(client),
             self._store,
             sessions.profiles,
             self._settings.retry,
             sessions.settings,
             self._clock,
         )
+
+    def _connectionless(self, client: Client) -> Reach | None:
+        """Return the first way for a session request: by another it would never leave."""
+        reaches = (
+            self.reach(client, Route(each, each.where.way))
+            for each in client.contacts
+            if isinstance(each.where, Connectionless)
+        )
+        return next((each for each in reaches if not isinstance(each, ClosedReach)), None)
 
     def _phone(self, where: SmsContact, sms: ShortMessages) -> ShortMessageReach:
         return ShortMessageReach(where, sms.bearer, sms.settings)

@@ -3,11 +3,15 @@
 OTA-HTTP turns roles around: the end that accepted the connection may be the HTTP client. These two
 classes therefore know octets and messages only. h11 does the parsing; each message gets a parser of
 its own, fed with what the one before left over, which makes pipelining possible in both roles.
+
+h11 is liberal in places where two readers could disagree about where a message ends. Such messages
+are refused here (RFC 9112, 11): lines without a carriage return, folded lines, control characters,
+a length given twice or beside a transfer coding, and a body where there is none.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,8 +23,18 @@ Header = tuple[str, str]
 
 MAX_HEAD = 16_384
 """Octets of start line and headers together."""
+MAX_HEADERS = 100
+"""Headers of one message."""
+MAX_INTERIM = 8
+"""Interim responses (1xx) before the final one."""
 MAX_HELD = 65_536
 """Octets that may wait, unparsed, behind messages that are not answered yet."""
+
+# What two readers of one head may understand differently: a line that ends with LF or CR alone, one
+# that goes on in the next (RFC 9112, 5.2), and control characters.
+_AMBIGUOUS = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\n[ \t]|[^\t\r\n -~\x80-\xff]")
+_FRAMING = re.compile(rb"\n(content-length|transfer-encoding)[ \t]*:([^\r]*)", re.IGNORECASE)
+_END_OF_HEAD = b"\r\n\r\n"
 
 
 class HttpError(DecodeError):
@@ -62,13 +76,20 @@ class Response:
         """Return the value of the first header called ``name``."""
         return _first(self.headers, name)
 
+    def values(self, name: str) -> list[str]:
+        """Return the values of all headers called ``name``."""
+        return [value for known, value in self.headers if known.lower() == name.lower()]
+
 
 class HttpClientEnd:
     """Writes requests and reads responses, in order; several requests may be outstanding."""
 
+    __slots__ = ("_failure", "_max_body", "_must_close", "_outstanding")
+
     def __init__(self, max_body: int) -> None:
         self._max_body = max_body
-        self._outstanding: deque[_Reading] = deque()
+        # A list: an empty one costs next to nothing, and a gateway holds very many idle ends.
+        self._outstanding: list[_ResponseReading] = []
         self._must_close = False
         self._failure: HttpError | None = None
 
@@ -98,7 +119,7 @@ class HttpClientEnd:
             octets = (octets or b"") + _sent_body(connection, request.body)
         except h11.LocalProtocolError as error:
             raise EncodeError(f"not a request that can be written: {error}") from error
-        self._outstanding.append(_Reading(connection, self._max_body))
+        self._outstanding.append(_ResponseReading(connection, self._max_body))
         return octets
 
     def receive(self, octets: bytes) -> list[Response]:
@@ -136,19 +157,32 @@ class HttpClientEnd:
             return False
 
     def _finish(self) -> None:
-        reading = self._outstanding.popleft()
+        reading = self._outstanding.pop(0)
         self._must_close |= reading.is_last
 
 
 class HttpServerEnd:
-    """Reads requests and writes responses, in order; several requests may be unanswered."""
+    """Reads requests and writes responses, in order; several requests may be unanswered.
+
+    It is small while nothing happens: a process may have ten thousand such connections.
+    """
+
+    __slots__ = (
+        "_failure",
+        "_held",
+        "_max_body",
+        "_max_unanswered",
+        "_must_close",
+        "_no_more",
+        "_reading",
+        "_unanswered",
+    )
 
     def __init__(self, max_body: int, max_unanswered: int) -> None:
         self._max_body = max_body
         self._max_unanswered = max_unanswered
-        # Made when octets come: a terminal may hold very many connections on which nothing happens.
-        self._reading: _Reading | None = None
-        self._unanswered: deque[h11.Connection] = deque()
+        self._reading: _RequestReading | None = None  # made when octets come
+        self._unanswered: list[h11.Connection] = []
         self._held = b""
         self._no_more = False
         self._must_close = False
@@ -162,7 +196,12 @@ class HttpServerEnd:
     @property
     def is_idle(self) -> bool:
         """Whether no request is unanswered, nor begun."""
-        return not (self._unanswered or self._held or self._no_more or self._reading is not None)
+        return not (self._unanswered or self._held or self._no_more or self.is_reading)
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a request has begun and is not complete, and more of it would be read."""
+        return self._reading is not None
 
     @property
     def failure(self) -> HttpError | None:
@@ -185,6 +224,7 @@ class HttpServerEnd:
             reading = self._reading = self._reading or self._new()
             try:
                 if not reading.feed(octets):
+                    self._reading = reading if reading.has_begun else None
                     break
             except HttpError as error:
                 self._fail(error, reading)
@@ -220,7 +260,7 @@ class HttpServerEnd:
             octets = (octets or b"") + _sent_body(connection, response.body if framed else b"")
         except h11.LocalProtocolError as error:
             raise EncodeError(f"not a response that can be written: {error}") from error
-        self._unanswered.popleft()
+        del self._unanswered[0]
         self._must_close = self._no_more and not self._unanswered
         held, self._held = self._held, b""
         return octets, self.receive(held) if held else []
@@ -234,6 +274,11 @@ class HttpServerEnd:
             return b""
         return connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
 
+    def give_up(self, error: HttpError) -> None:
+        """Read nothing more; ``error`` becomes the :attr:`failure` that wants an answer."""
+        if not self._no_more:
+            self._fail(error, self._reading or self._new())
+
     def _hold(self, octets: bytes) -> None:
         if len(octets) > MAX_HELD:
             error = HttpLimitError("too many requests before the first was answered", 503)
@@ -241,14 +286,14 @@ class HttpServerEnd:
         else:
             self._held = octets
 
-    def _fail(self, error: HttpError, reading: _Reading) -> None:
+    def _fail(self, error: HttpError, reading: _RequestReading) -> None:
         self._failure = error
         self._no_more = True
         self._reading = None
         self._unanswered.append(reading.connection)
 
-    def _new(self) -> _Reading:
-        return _Reading(
+    def _new(self) -> _RequestReading:
+        return _RequestReading(
             h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD), self._max_body
         )
 
@@ -284,27 +329,30 @@ class _Reading:
             while True:
                 event = self.connection.next_event()
                 match event:
-                    case h11.Request() | h11.Response():
-                        self._head, self._headers = event, _decoded(event)
-                        self._check_announced()
+                    case h11.Request() | h11.Response() | h11.InformationalResponse():
+                        self._begin(event)
                     case h11.Data(data=data):
                         self._body += data
                         if len(self._body) > self._max_body:
                             raise self._too_large()
                     case h11.EndOfMessage():
                         return True
-                    case h11.InformationalResponse():
-                        pass
                     case _:
                         return False
         except h11.RemoteProtocolError as error:
             raise HttpError(f"not HTTP: {error}", error.error_status_hint or 400) from error
 
+    def _begin(self, event: h11.Request | h11.Response | h11.InformationalResponse) -> None:
+        """Take a head, as soon as it is complete."""
+        if not isinstance(event, h11.InformationalResponse):
+            self._head, self._headers = event, _decoded(event)
+            self._check_announced()
+
     def _check_announced(self) -> None:
         """Refuse a body that is announced as too large before it comes."""
         length = _first(self._headers, "content-length")
-        # h11 has made sure that it is a number, repeated perhaps.
-        if length is not None and int(length.partition(",")[0]) > self._max_body:
+        # h11 has made sure that it is a number.
+        if length is not None and int(length) > self._max_body:
             raise self._too_large()
 
     def _too_large(self) -> HttpLimitError:
@@ -323,6 +371,138 @@ class _Reading:
             raise HttpError("a request where a response belongs")
         reason = bytes(head.reason).decode("latin-1")
         return Response(head.status_code, self._headers, bytes(self._body), reason)
+
+
+class _ResponseReading(_Reading):
+    """A response being read, and only in a form that every reader understands alike.
+
+    Where another reader sees the response end elsewhere, it sees other answers to other requests.
+    """
+
+    def __init__(self, connection: h11.Connection, max_body: int) -> None:
+        super().__init__(connection, max_body)
+        self._start = bytearray()  # what came, until the head was complete
+        self._interim = 0
+
+    def feed(self, octets: bytes) -> bool:
+        """Take octets (none: the stream has ended); return whether the response is complete.
+
+        :raises HttpError: not HTTP, or ambiguous. :raises HttpLimitError: larger than allowed.
+        """
+        if self._head is None:
+            self._start += octets
+        return super().feed(octets)
+
+    def _begin(self, event: h11.Request | h11.Response | h11.InformationalResponse) -> None:
+        length = len(self._start) - len(self.left_over)
+        if length > MAX_HEAD:
+            raise HttpLimitError(f"a head of more than {MAX_HEAD} octets")
+        head = bytes(self._start[:length])
+        del self._start[:length]
+        if _AMBIGUOUS.search(head):
+            raise HttpError("not HTTP: control characters, or lines that do not end with CR LF")
+        if not isinstance(event, h11.Request):
+            _check_response_head(head, event.status_code)
+        self._interim += isinstance(event, h11.InformationalResponse)
+        if self._interim > MAX_INTERIM:
+            raise HttpLimitError("interim responses without end")
+        super()._begin(event)
+        if self._head is not None:
+            self._start.clear()
+
+
+class _RequestReading(_Reading):
+    """A request being read, and only in a form that every reader understands alike.
+
+    h11 takes forms of old that a device in between may read otherwise, and so see other requests
+    than we do. They are refused before h11 is given anything.
+    """
+
+    def __init__(self, connection: h11.Connection, max_body: int) -> None:
+        super().__init__(connection, max_body)
+        self._start = bytearray()  # of a head that is not complete
+        self._checked = 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything has come but empty lines, which may precede a request (RFC 9112, 2.2).
+
+        Some senders end a body with one too many.
+        """
+        return bool(self._start) or self._checked > 0
+
+    def feed(self, octets: bytes) -> bool:
+        """Take octets; return whether the request is complete.
+
+        :raises HttpError: not HTTP, or ambiguous. :raises HttpLimitError: larger than allowed.
+        """
+        if self._head is None:
+            octets = self._whole_head(octets)
+        return super().feed(octets) if octets else False
+
+    def _whole_head(self, octets: bytes) -> bytes:
+        """Return everything so far if the head is complete, and nothing if it is not."""
+        start = self._start
+        start += octets
+        while not self._checked and start.startswith(b"\r\n"):
+            del start[:2]
+        end = start.find(_END_OF_HEAD, max(0, self._checked - 3))
+        length = end + len(_END_OF_HEAD) if end >= 0 else len(start)
+        if length > MAX_HEAD:
+            raise HttpError(f"a head of more than {MAX_HEAD} octets", 431)
+        if _AMBIGUOUS.search(start, max(0, self._checked - 1), length):
+            raise HttpError("not HTTP: control characters, or lines that do not end with CR LF")
+        self._checked = length
+        if end < 0:
+            return b""
+        _check_request_head(bytes(start[:length]))
+        self._start = bytearray()
+        return bytes(start)
+
+
+def _check_request_head(head: bytes) -> None:
+    """Refuse a request of another kind than those that go to a server itself, once each.
+
+    :raises HttpError: the length is not clear, the target is a proxy's, another HTTP, or very many
+        headers.
+    """
+    line = head.partition(b"\r\n")[0]
+    _, _, rest = line.partition(b" ")
+    target, _, version = rest.partition(b" ")
+    if version.startswith(b"HTTP/") and not version.startswith(b"HTTP/1."):
+        raise HttpError("another version of HTTP", 505)
+    if not target.startswith(b"/") and target != b"*":
+        raise HttpError("not HTTP, or the target is not a path")
+    framing = _framing(head)
+    if version == b"HTTP/1.0" and any(name[:1] in b"tT" for name, _ in framing):
+        raise HttpError("chunks in HTTP/1.0")
+
+
+def _check_response_head(head: bytes, status: int) -> None:
+    """Refuse a response whose end is not clear. :raises HttpError: so it is."""
+    version = head.partition(b" ")[0]
+    if not version.startswith(b"HTTP/1."):
+        raise HttpError("another version of HTTP", 505)
+    framing = _framing(head)
+    if version == b"HTTP/1.0" and any(name[:1] in b"tT" for name, _ in framing):
+        raise HttpError("chunks in HTTP/1.0")
+    # RFC 9112 6.3: these end with their head.
+    bodiless = status < 200 or status in (204, 304)
+    if bodiless and any(value.strip(b" \t").strip(b"0") for _, value in framing):
+        raise HttpError(f"not HTTP: a body with status {status}")
+
+
+def _framing(head: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the header that says how long the body is, if there is one.
+
+    :raises HttpError: the length is said twice or in two ways (RFC 9112, 6.1 and 6.3).
+    """
+    if head.count(b"\r\n") > MAX_HEADERS + 2:
+        raise HttpError(f"more than {MAX_HEADERS} headers", 431)
+    framing: list[tuple[bytes, bytes]] = _FRAMING.findall(head)
+    if len(framing) > 1 or any(name[:1] in b"cC" and b"," in value for name, value in framing):
+        raise HttpError("the length of the body is said more than once")
+    return framing
 
 
 def _sent_body(connection: h11.Connection, body: bytes) -> bytes:

@@ -36,8 +36,8 @@ from omapush.ppg.store.contract import (
     NewPush,
     PushRecord,
 )
-from omapush.ppg.terminal_reach import TerminalReachSettings
-from omapush.ppg.terminals import Terminals
+from omapush.ppg.terminal.dialling import Dialling, Terminals
+from omapush.ppg.terminal.reach import TerminalReachSettings
 from omapush.ppg.ways import Sessions, ShortMessages, Ways
 from omapush.testing.memory_store import MemoryStore
 from omapush.testing.virtual_clock import VirtualClock
@@ -78,7 +78,7 @@ class DeliveryBench:
             sms = ShortMessages(short_messages, settings, self.reports)
         self.ways = Ways(
             self.store,
-            Terminals(TcpBearer(self.clock), HttpPpgSettings(), self.clock, 1_000),
+            Terminals(Dialling(TcpBearer(self.clock), HttpPpgSettings(), str), self.clock),
             self.clock,
             TerminalReachSettings(self._retry),
             datagrams,
@@ -96,6 +96,9 @@ class DeliveryBench:
             DeliverySettings(LaneSettings(self._retry)),
         )
         self._task = asyncio.create_task(self.loop.run())
+
+    def _dialling(self) -> Dialling:
+        return Dialling(TcpBearer(self.clock), HttpPpgSettings(), lambda: "nonce", 1_000)
 
     async def close(self) -> None:
         """End the loop; what is under way stays so in the ledger."""

@@ -15,7 +15,7 @@ set back to ``None``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
@@ -23,9 +23,11 @@ from omapush.core.instants import Instant, later
 from omapush.ota.bearer_reports import BearerReport
 from omapush.ota.interface import CarriedPart
 from omapush.ppg.store.contract import (
+    MOST_FOUND,
     MOST_ORPHANS,
     ORPHAN_LIFE_MS,
     Accepted,
+    Attachment,
     Cancellation,
     CancelledDelivery,
     CancelOutcome,
@@ -109,13 +111,6 @@ class _Push:
     events: list[TimelineEvent] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Attachment:
-    node: str
-    epoch: int
-    until: Instant
-
-
 class _Work(Protocol):
     @property
     def key(self) -> DeliveryKey: ...
@@ -137,10 +132,14 @@ class MemoryStore:
         self._keys_by_id: dict[str, str] = {}
         self._deliveries: dict[DeliveryKey, _Delivery] = {}
         self._notifications: dict[DeliveryKey, _Notification] = {}
-        self._attachments: dict[tuple[str, str], _Attachment] = {}
+        self._attachments: dict[tuple[str, str], Attachment] = {}
         self._registrations: dict[tuple[str, str], RegistrationRecord] = {}
         self._carried: dict[Reference, tuple[Part, Instant]] = {}
         self._orphans: dict[Reference, BearerReport] = {}
+
+    @property
+    def is_shared(self) -> bool:
+        return False
 
     async def open(self) -> None:
         self.unavailable = None
@@ -179,6 +178,9 @@ class MemoryStore:
             lost_node, _, lost_incarnation = (owner or "").partition("/")
             return owner is not None and lost_node == node and lost_incarnation != incarnation
 
+        self._attachments = {
+            key: each for key, each in self._attachments.items() if each.node != node
+        }
         lost = [each for each in self._deliveries.values() if is_lost(each.owner)]
         for delivery in lost:
             self._doubt(delivery, now, node)
@@ -237,14 +239,12 @@ class MemoryStore:
         return results
 
     async def defer(
-        self,
-        client_id: str,
-        until: Instant,
-        now: Instant,  # of the contract; not needed here
-        reason: str,
+        self, client_id: str, until: Instant, now: Instant, reason: str, node: str
     ) -> int:
         self._check()
         moved = 0
+        if not self._may_take(node, client_id, now):
+            return 0
         for delivery in self._waiting(client_id):
             to = min(until, delivery.push.expires_at)
             if delivery.due_at is not None and delivery.due_at < to:
@@ -252,33 +252,32 @@ class MemoryStore:
                 moved += 1
         return moved
 
-    async def hasten(self, client_id: str, now: Instant) -> int:
+    async def hasten(self, client_ids: Sequence[str], now: Instant) -> int:
         self._check()
         moved = 0
-        for delivery in self._waiting(client_id):
+        for delivery in (each for name in client_ids for each in self._waiting(name)):
             to = max(now, delivery.told.due_at)
             if delivery.due_at is not None and delivery.due_at > to:
                 delivery.due_at = to
                 moved += 1
         return moved
 
-    async def attach(
-        self, client_id: str, kind: str, node: str, epoch: int, until: Instant, now: Instant
-    ) -> bool:
+    async def attach(self, attachments: Sequence[Attachment], now: Instant) -> list[bool]:
         self._check()
-        standing = self._attachments.get((client_id, kind))
-        if standing and standing.until > now and not _supersedes(node, epoch, standing):
-            return False
-        self._attachments[client_id, kind] = _Attachment(node, epoch, until)
-        return True
+        return [self._attach(each, now) for each in attachments]
 
-    async def detach(self, client_id: str, kind: str, node: str, epoch: int) -> bool:
+    async def detach(self, attachments: Sequence[Attachment]) -> list[bool]:
         self._check()
-        standing = self._attachments.get((client_id, kind))
-        if standing is None or (standing.node, standing.epoch) != (node, epoch):
-            return False
-        del self._attachments[client_id, kind]
-        return True
+        return [self._detach(each) for each in attachments]
+
+    async def attachments(self, client_id: str, now: Instant) -> list[Attachment]:
+        self._check()
+        live = [
+            each
+            for each in self._attachments.values()
+            if each.client_id == client_id and each.until > now
+        ]
+        return sorted(live, key=lambda each: each.kind)
 
     async def record(self, events: Sequence[TimelineEvent]) -> None:
         self._check()
@@ -313,14 +312,18 @@ class MemoryStore:
         self._check()
         return [self._settle_notification(settlement) for settlement in settlements]
 
-    async def remember_registration(self, registration: RegistrationRecord) -> None:
+    async def remember_registrations(self, registrations: Sequence[RegistrationRecord]) -> None:
         self._check()
-        self._registrations[registration.client_id, registration.bearer] = registration
+        self._registrations |= {(each.client_id, each.bearer): each for each in registrations}
 
     async def registrations(self, client_id: str) -> list[RegistrationRecord]:
-        self._check()
-        known = [r for (client, _), r in self._registrations.items() if client == client_id]
-        return sorted(known, key=lambda record: (-record.seen_at, record.bearer))
+        return self._latest(lambda record: record.client_id == client_id)
+
+    async def registrations_of_terminal(self, terminal_id: str) -> list[RegistrationRecord]:
+        return self._latest(lambda record: record.terminal_id == terminal_id)[:MOST_FOUND]
+
+    async def registrations_at(self, host: str) -> list[RegistrationRecord]:
+        return self._latest(lambda record: bool(host) and record.host == host)[:MOST_FOUND]
 
     async def next_due(self, now: Instant) -> Instant | None:
         self._check()
@@ -567,6 +570,30 @@ class MemoryStore:
         self._append(_event(settlement.key, settlement.at, name, settlement.reason))
         return True
 
+    def _attach(self, attachment: Attachment, now: Instant) -> bool:
+        key = attachment.client_id, attachment.kind
+        standing = self._attachments.get(key)
+        if standing and standing.until > now and not _supersedes(attachment, standing):
+            return False
+        self._attachments[key] = attachment
+        return True
+
+    def _detach(self, attachment: Attachment) -> bool:
+        key = attachment.client_id, attachment.kind
+        standing = self._attachments.get(key)
+        if standing is None or (standing.node, standing.epoch) != (
+            attachment.node,
+            attachment.epoch,
+        ):
+            return False
+        del self._attachments[key]
+        return True
+
+    def _latest(self, wanted: Callable[[RegistrationRecord], bool]) -> list[RegistrationRecord]:
+        self._check()
+        found = filter(wanted, self._registrations.values())
+        return sorted(found, key=lambda each: (-each.seen_at, each.client_id, each.bearer))
+
     def _may_take(self, node: str, client_id: str, now: Instant) -> bool:
         live = [
             attachment.node
@@ -623,8 +650,9 @@ def _choose(
     return chosen
 
 
-def _supersedes(node: str, epoch: int, standing: _Attachment) -> bool:
-    return epoch > standing.epoch or (epoch == standing.epoch and node == standing.node)
+def _supersedes(fresh: Attachment, standing: Attachment) -> bool:
+    renews = (fresh.epoch, fresh.node) == (standing.epoch, standing.node)
+    return renews or fresh.epoch > standing.epoch
 
 
 def _event(key: DeliveryKey, at: Instant, name: str, detail: str) -> TimelineEvent:

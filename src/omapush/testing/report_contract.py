@@ -170,8 +170,8 @@ class HandingOverContract:
         self, store: Store
     ) -> None:
         await handed(store, 1, "a")
-        assert await store.defer("client", at(600_000), at(7), "away") == 0
-        assert await store.hasten("client", at(7)) == 0
+        assert await store.defer("client", at(600_000), at(7), "away", "node") == 0
+        assert await store.hasten(["client"], at(7)) == 0
         assert (await only(store)).due_at == at(500_000)
 
     async def test_handed_over_delivery_cannot_be_cancelled(self, store: Store) -> None:

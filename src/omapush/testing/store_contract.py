@@ -27,8 +27,10 @@ from dataclasses import replace
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
 from omapush.ppg.store.contract import (
+    MOST_FOUND,
     PLACED_AT_ONCE,
     Accepted,
+    Attachment,
     Cancellation,
     ClaimedDelivery,
     ClaimedNotification,
@@ -165,6 +167,11 @@ def notified(
         reason="answered 200",
         due_at=None if due is None else at(due),
     )
+
+
+def attachment(client_id: str, node: str, epoch: int, until: int, kind: str = "wsp") -> Attachment:
+    """Return the attachment of a client to ``node`` until so long after :data:`START`."""
+    return Attachment(client_id, kind, node, epoch, at(until))
 
 
 async def claim(
@@ -475,13 +482,13 @@ class LeaseContract:
 
 
 class MovingContract:
-    """Rules of ``defer``, ``hasten``, ``attach`` and ``detach``."""
+    """Rules of ``defer``, ``hasten``, ``attach``, ``detach`` and ``attachments``."""
 
     async def test_defer_moves_only_waiting_deliveries_of_the_client(self, store: Store) -> None:
         await store.accept([new_push(1, ["a", "b"]), new_push(2, ["a"], due=900)])
         await store.claim(OWNER, at(0), LEASE_MS, 1, 1)
         await store.accept([new_push(3, ["a"])])
-        assert await store.defer("a", at(500), at(1), "not there") == 1
+        assert await store.defer("a", at(500), at(1), "not there", "node") == 1
         assert (await known(store, 3)).deliveries[0].due_at == at(500)
         assert (await known(store, 3)).deliveries[0].reason == "not there"
         assert (await known(store, 2)).deliveries[0].due_at == at(900)
@@ -490,21 +497,21 @@ class MovingContract:
 
     async def test_defer_puts_none_beyond_its_expiry(self, store: Store) -> None:
         await store.accept([new_push(1, expires=300)])
-        assert await store.defer("client", at(500), at(1), "not there") == 1
+        assert await store.defer("client", at(500), at(1), "not there", "node") == 1
         assert (await known(store, 1)).deliveries[0].due_at == at(300)
-        assert await store.defer("client", at(600), at(1), "not there") == 0
+        assert await store.defer("client", at(600), at(1), "not there", "node") == 0
 
     async def test_deferred_deliveries_keep_their_order(self, store: Store) -> None:
         await store.accept([new_push(n, due=n) for n in range(1, 6)])
-        await store.defer("client", at(100), at(1), "not there")
+        await store.defer("client", at(100), at(1), "not there", "node")
         assert numbers(await claim(store, 100)) == [1, 2, 3, 4, 5]
 
     async def test_hasten_brings_back_retries_and_deferred_deliveries(self, store: Store) -> None:
         await store.accept([new_push(1), new_push(2), new_push(3, due=400)])
         [one] = await claim(store, 0, limit=1)
         await store.settle([settled(one, 1, DeliveryState.QUEUED, due=300)])
-        await store.defer("client", at(500), at(2), "not there")
-        assert await store.hasten("client", at(10)) == 3
+        await store.defer("client", at(500), at(2), "not there", "node")
+        assert await store.hasten(["client"], at(10)) == 3
         assert numbers(await claim(store, 10)) == [1, 2]
         # The initiator asked for it not to be delivered before.
         assert numbers(await claim(store, 400)) == [3]
@@ -512,45 +519,115 @@ class MovingContract:
     async def test_hasten_leaves_what_is_owned_due_or_of_others(self, store: Store) -> None:
         await store.accept([new_push(1), new_push(2), new_push(3, ["b"], due=300)])
         await claim(store, 0, limit=1)
-        assert await store.hasten("client", at(10)) == 0
-        assert await store.hasten("b", at(10)) == 0
+        assert await store.hasten(["client"], at(10)) == 0
+        assert await store.hasten(["b"], at(10)) == 0
+
+    async def test_hasten_brings_back_the_backlogs_of_very_many_clients(self, store: Store) -> None:
+        clients = [f"c{number}" for number in range(700)]
+        await store.accept([new_push(1, clients[:400]), new_push(2, clients[400:])])
+        await store.accept([new_push(3, ["other"])])
+        for name in (*clients, "other"):
+            await store.defer(name, at(500), at(1), "not there", "node")
+        assert await store.hasten([*clients, "nobody", clients[0]], at(10)) == 700
+        assert len(await claim(store, 10, limit=1_000)) == 700
+        assert await store.hasten([], at(10)) == 0
 
     async def test_client_attached_to_a_node_is_claimed_there_only(self, store: Store) -> None:
         await store.accept([new_push(1, ["a", "b"])])
-        assert await store.attach("a", "wsp", "here", 1, at(100), at(0)) is True
+        assert await store.attach([attachment("a", "here", 1, 100)], at(0)) == [True]
         await store.accept([new_push(2, ["a"])])
         assert [c.client_id for c in await claim(store, 10, "there/1")] == ["b"]
         assert numbers(await claim(store, 10, "here/1")) == [1, 2]
 
     async def test_attachment_that_ran_out_frees_the_client(self, store: Store) -> None:
         await store.accept([new_push(1)])
-        await store.attach("client", "wsp", "here", 1, at(100), at(0))
+        await store.attach([attachment("client", "here", 1, 100)], at(0))
         assert await claim(store, 99, "there/1") == []
         assert numbers(await claim(store, 100, "there/1")) == [1]
 
     async def test_newer_epoch_of_an_attachment_wins(self, store: Store) -> None:
-        assert await store.attach("a", "wsp", "here", 5, at(100), at(0)) is True
-        assert await store.attach("a", "wsp", "there", 4, at(900), at(1)) is False
-        assert await store.attach("a", "wsp", "there", 5, at(900), at(1)) is False
-        assert await store.attach("a", "wsp", "here", 5, at(200), at(1)) is True
-        assert await store.attach("a", "wsp", "there", 6, at(300), at(1)) is True
-        assert await store.detach("a", "wsp", "here", 5) is False
-        assert await store.attach("a", "wsp", "here", 1, at(900), at(300)) is True
+        async def attached(node: str, epoch: int, until: int, now: int) -> bool:
+            [answer] = await store.attach([attachment("a", node, epoch, until)], at(now))
+            return answer
+
+        assert await attached("here", 5, 100, 0)
+        assert not await attached("there", 4, 900, 1)
+        assert not await attached("there", 5, 900, 1)
+        assert await attached("here", 5, 200, 1)
+        assert await attached("there", 6, 300, 1)
+        assert await store.detach([attachment("a", "here", 5, 200)]) == [False]
+        assert await attached("here", 1, 900, 300)
 
     async def test_client_attached_in_two_ways_is_claimed_on_both_nodes(self, store: Store) -> None:
         await store.accept([new_push(1, ["a", "a"])])
-        await store.attach("a", "wsp", "here", 1, at(100), at(0))
-        await store.attach("a", "sip", "there", 1, at(100), at(0))
+        await store.attach(
+            [attachment("a", "here", 1, 100), attachment("a", "there", 1, 100, "sip")], at(0)
+        )
         assert await claim(store, 10, "elsewhere/1") == []
         assert len(await claim(store, 10, "here/1", limit=1)) == 1
         assert len(await claim(store, 10, "there/1", limit=1)) == 1
 
     async def test_detached_client_is_claimed_anywhere(self, store: Store) -> None:
         await store.accept([new_push(1)])
-        await store.attach("client", "wsp", "here", 1, at(100), at(0))
-        assert await store.detach("client", "wsp", "here", 1) is True
-        assert await store.detach("client", "wsp", "here", 1) is False
+        held = attachment("client", "here", 1, 100)
+        await store.attach([held], at(0))
+        assert await store.detach([held]) == [True]
+        assert await store.detach([held]) == [False]
         assert numbers(await claim(store, 10, "there/1")) == [1]
+
+    async def test_very_many_attachments_are_kept_renewed_and_forgotten_in_order(
+        self, store: Store
+    ) -> None:
+        here = [attachment(f"c{number}", "here", 5, 100) for number in range(1_203)]
+        assert await store.attach(here, at(0)) == [True] * len(here)
+        mixed = [replace(each, node="there", epoch=4 + n % 3) for n, each in enumerate(here)]
+        newer = [each.epoch > 5 for each in mixed]
+        assert await store.attach(mixed, at(1)) == newer
+        assert await store.detach(here) == [not each for each in newer]
+        assert await store.detach(mixed) == newer
+        assert await store.attachments("c2", at(1)) == []
+
+    async def test_attachments_told_twice_in_one_call_are_taken_one_after_the_other(
+        self, store: Store
+    ) -> None:
+        first, second = attachment("a", "here", 1, 100), attachment("a", "there", 2, 100)
+        assert await store.attach([second, first, first, second], at(0)) == [
+            True,
+            False,
+            False,
+            True,
+        ]
+        assert await store.attachments("a", at(0)) == [second]
+        assert await store.detach([first, second, second]) == [False, True, False]
+        assert await store.attach([], at(0)) == []
+        assert await store.detach([]) == []
+
+    async def test_attachments_that_are_live_are_told_by_kind(self, store: Store) -> None:
+        by_http = replace(attachment("a", "here", 1, 100, "http"), address="192.0.2.1:5000")
+        by_sip, by_wsp = (attachment("a", "there", 1, 50, kind) for kind in ("sip", "wsp"))
+        renewed = replace(by_wsp, until=at(90), address="\N{SNOWMAN}")
+        await store.attach([by_wsp, by_http, by_sip, attachment("b", "here", 1, 100)], at(0))
+        await store.attach([renewed], at(10))
+        assert await store.attachments("a", at(10)) == [by_http, by_sip, renewed]
+        assert await store.attachments("a", at(50)) == [by_http, renewed]
+        assert await store.attachments("a", at(100)) == []
+
+    async def test_recover_ends_the_attachments_of_the_node_only(self, store: Store) -> None:
+        await store.accept([new_push(1, ["a", "b"])])
+        kept = attachment("b", "other", 1, 100)
+        await store.attach([attachment("a", "here", 1, 100), kept], at(0))
+        assert await store.recover("here", "2", at(5)) == 0
+        assert await store.attachments("a", at(5)) == []
+        assert await store.attachments("b", at(5)) == [kept]
+        assert [each.client_id for each in await claim(store, 5, "there/1")] == ["a"]
+
+    async def test_defer_leaves_a_client_that_another_node_holds(self, store: Store) -> None:
+        await store.accept([new_push(1, ["a"])])
+        await store.attach([attachment("a", "there", 1, 100)], at(0))
+        assert await store.defer("a", at(500), at(1), "not there", "here") == 0
+        assert await store.defer("a", at(500), at(1), "not there", "there") == 1
+        await store.hasten(["a"], at(2))
+        assert await store.defer("a", at(500), at(100), "not there", "here") == 1
 
 
 class NotificationContract:
@@ -918,13 +995,40 @@ class RecordContract:
             cpi_tag="tag",
             cpi={"tag": (("Accept", "text/plain"), ("Accept", "é")), "old": ()},
             authenticated=True,
-            address="192.0.2.1",
+            address="192.0.2.1:4035",
+            host="192.0.2.1",
         )
         other = RegistrationRecord("a", "sip", at(3), None, None)
-        for each in (first, other, RegistrationRecord("b", "http", at(9), None, None), second):
-            await store.remember_registration(each)
+        foreign = RegistrationRecord("b", "http", at(9), None, None)
+        await store.remember_registrations([first, other, foreign, second])
+        assert await store.registrations("a") == [second, other]
+        await store.remember_registrations([first])
+        await store.remember_registrations([second])
         assert await store.registrations("a") == [second, other]
         assert await store.registrations("c") == []
+
+    async def test_registrations_are_found_by_terminal_and_by_address(self, store: Store) -> None:
+        def record(
+            client_id: str, seen: int, terminal_id: str | None, host: str
+        ) -> RegistrationRecord:
+            return RegistrationRecord(client_id, "http", at(seen), terminal_id, None, host=host)
+
+        first, second = record("a", 1, "one", "192.0.2.1"), record("b", 2, "one", "192.0.2.2")
+        unknown = record("c", 3, None, "")
+        await store.remember_registrations([first, second, unknown])
+        assert await store.registrations_of_terminal("one") == [second, first]
+        assert await store.registrations_at("192.0.2.1") == [first]
+        moved = replace(second, seen_at=at(9), terminal_id="two", host="192.0.2.1")
+        await store.remember_registrations([moved])
+        assert await store.registrations_at("192.0.2.1") == [moved, first]
+        assert await store.registrations_at("192.0.2.2") == []
+        assert await store.registrations_at("") == []
+        assert await store.registrations_of_terminal("one") == [first]
+        behind_one = [record(f"n{number}", number, "nat", "192.0.2.9") for number in range(1_100)]
+        await store.remember_registrations(behind_one)
+        latest = behind_one[::-1][:MOST_FOUND]
+        assert await store.registrations_at("192.0.2.9") == latest
+        assert await store.registrations_of_terminal("nat") == latest
 
     async def test_next_due_is_the_first_instant_after_now(self, store: Store) -> None:
         assert await store.next_due(at(0)) is None

@@ -217,7 +217,9 @@ def test_file_that_is_not_there_is_said(tmp_path: Path) -> None:
         ("[pap]\n", PpgSettings),
         ("[terminal]\n", ClientSettings),
         ("[cai]\n", ClientSettings),
-        ("[store]\n[ota_http]\n", ClientSettings),
+        ('[store]\npath = "client.db"\n[ota_http]\n', ClientSettings),
+        ("[ota_http]\nmax_message_size = 4000\n[log]\n", ClientSettings),
+        ('[ota_http]\nsecure_listen = "127.0.0.1:4036"\n[log]\n', PpgSettings),
     ],
 )
 def test_kind_is_told_by_the_tables(tmp_path: Path, text: str, kind: type) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.content.session_initiation import decode
 from omapush.core.instants import Instant
-from omapush.daemon import push_sessions as module
 from omapush.daemon.client_sessions import holding_sessions
 from omapush.daemon.client_settings import ClientTable, SubscribersTable
 from omapush.daemon.clock import SystemClock
@@ -187,34 +186,9 @@ class CountingStore(MemoryStore):
         super().__init__()
         self.hastened: list[str] = []
 
-    async def hasten(self, client_id: str, now: Instant) -> int:
-        self.hastened.append(client_id)
-        return await super().hasten(client_id, now)
-
-
-async def test_backlog_of_a_client_is_brought_back_twice_for_sessions_that_come_together(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "SECOND_LOOK_MS", 1)
-    store, woken = CountingStore(), asyncio.Event()
-    store.unavailable = "disk full"  # is only logged
-    looks = 0
-
-    def wake() -> None:
-        nonlocal looks
-        looks += 1
-        if looks == 4:
-            woken.set()
-
-    hastening = module._Hastening(store, wake, SystemClock())
-    for client_id in ("anna", "anna", "berta", "anna"):
-        hastening.begin(client_id)
-    async with asyncio.timeout(10):
-        await woken.wait()
-    assert sorted(store.hastened) == ["anna", "anna", "berta", "berta"]
-    hastening.begin("anna")
-    await hastening.close()
-    assert looks in (4, 5)
+    async def hasten(self, client_ids: Sequence[str], now: Instant) -> int:
+        self.hastened += client_ids
+        return await super().hasten(client_ids, now)
 
 
 @pytest.fixture

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError, LimitError
 from omapush.ota.http import cpi, headers
 from omapush.ota.http.status import outcome_of, push_status
-from omapush.ota.interface import ClientCapabilities, OutcomeKind, PushFlag
+from omapush.ota.interface import ClientCapabilities, OutcomeKind, PoConfirmedPushReq, PushFlag
 from omapush.protocols.http import Response
 
 
@@ -173,6 +174,8 @@ def test_profile_headers_are_kept_as_cpi_and_others_are_not() -> None:
 
 # -- what an answer means (WAP-235, 7.4.2.1) --
 
+PUSH = PoConfirmedPushReq("id", PushMessage((), b""))
+
 
 @pytest.mark.parametrize(
     ("http", "told", "status", "kind"),
@@ -197,8 +200,7 @@ def test_profile_headers_are_kept_as_cpi_and_others_are_not() -> None:
         (204, None, 400, OutcomeKind.DONE),
         (400, None, 235, OutcomeKind.NEVER),
         (401, None, None, OutcomeKind.NEVER),
-        (401, "235", None, OutcomeKind.NEVER),
-        (412, None, None, OutcomeKind.NEVER),
+        (412, None, 235, OutcomeKind.NEVER),
         (403, None, 235, OutcomeKind.NEVER),
         (404, None, 236, OutcomeKind.NEVER),
         (405, None, 236, OutcomeKind.NEVER),
@@ -217,7 +219,7 @@ def test_answer_becomes_outcome(
     http: int, told: str | None, status: int | None, kind: OutcomeKind
 ) -> None:
     given = ((headers.PUSH_STATUS, told),) if told is not None else ()
-    outcome = outcome_of("id", Response(http, given))
+    outcome = outcome_of(PUSH, Response(http, given))
     assert (outcome.delivery_id, outcome.status, outcome.kind) == ("id", status, kind)
     assert any(words in outcome.reason for words in (told or "-", f"HTTP {http}"))
 
@@ -235,7 +237,7 @@ def test_answer_becomes_outcome(
 )
 def test_retry_after_is_heeded_within_bounds(value: str | None, milliseconds: int | None) -> None:
     given = (("Retry-After", value),) if value is not None else ()
-    assert outcome_of("id", Response(503, given)).retry_after_ms == milliseconds
+    assert outcome_of(PUSH, Response(503, given)).retry_after_ms == milliseconds
 
 
 def test_words_of_terminal_reach_the_timeline() -> None:

@@ -54,7 +54,7 @@ async def ask(
 
 async def registered(store: MemoryStore) -> None:
     record = RegistrationRecord("anna", "00", NOW, "6000", "tag", {"tag": CPI})
-    await store.remember_registration(record)
+    await store.remember_registrations([record])
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0", "2.3"])
@@ -114,7 +114,7 @@ async def test_profile_completes_what_registration_told(
     digest = base64.b64encode(hashlib.md5(document, usedforsecurity=False).digest()).decode()
     named = (("x-wap-profile", f'"1-{digest}"'), ("x-wap-profile-diff", f"1;{document.decode()}"))
     record = RegistrationRecord("anna", "00", NOW, "6000", "tag", {"tag": (*CPI, *named)})
-    await store.remember_registration(record)
+    await store.remember_registrations([record])
     profiles = Profiles(OutboundPolicy(), ProfileSettings(), lambda: NOW)
     _, answer = await ask(new_acceptance(profiles=profiles))
     await profiles.close()

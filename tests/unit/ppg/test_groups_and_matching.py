@@ -123,7 +123,7 @@ def assuming(*types: str) -> bytes:
 
 async def registered(store: MemoryStore, client_id: str, accept: str) -> None:
     cpi = {"tag": (("X-Wap-Push-Accept", accept),)}
-    await store.remember_registration(RegistrationRecord(client_id, "00", NOW, "1", "tag", cpi))
+    await store.remember_registrations([RegistrationRecord(client_id, "00", NOW, "1", "tag", cpi)])
 
 
 MATCHING = SubmissionLimits(match_capabilities=True)
@@ -177,7 +177,7 @@ async def test_assumption_is_compared_with_the_profile_as_well(
     digest = base64.b64encode(hashlib.md5(document, usedforsecurity=False).digest()).decode()
     named = (("x-wap-profile", f'"1-{digest}"'), ("x-wap-profile-diff", f"1;{document.decode()}"))
     record = RegistrationRecord("anna", "00", NOW, "1", "tag", {"tag": named})
-    await store.remember_registration(record)
+    await store.remember_registrations([record])
     profiles = Profiles(OutboundPolicy(), ProfileSettings(), lambda: NOW)
     for known, code in ((None, 2005), (profiles, 1001)):
         acceptance = new_acceptance(limits=MATCHING, profiles=known)

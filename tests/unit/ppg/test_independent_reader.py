@@ -151,7 +151,7 @@ async def test_requests_and_answers_of_every_operation_are_valid(
 ) -> None:
     acceptance = new_acceptance()
     cpi = {"tag": (("X-Wap-Push-Accept", "*/*"),)}
-    await store.remember_registration(RegistrationRecord("anna", "00", NOW, "1", "tag", cpi))
+    await store.remember_registrations([RegistrationRecord("anna", "00", NOW, "1", "tag", cpi)])
     for asked, answered in ASKED:
         document = xml.encode(
             model.Pap(asked, PapVersion(2, 0), supported_versions=(VersionRange(2, 0),))

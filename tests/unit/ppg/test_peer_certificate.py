@@ -38,6 +38,7 @@ def test_fingerprint_and_names_are_read_each_by_its_kind() -> None:
         hashlib.sha256(DER).hexdigest(),
         ("pi.example.net", "two.example.net"),
         ("urn:example:Pi",),
+        ("192.0.2.1",),
     )
 
 

@@ -87,7 +87,7 @@ class World:
     async def connect(self, session_id: int = 1) -> None:
         told = RegistrationInd(None, "0B", "dGFn", TAKES)
         self.sessions.indication(PomConnectInd(session_id, PEER, told))
-        await self.bench.store.hasten("anna", self.bench.clock())
+        await self.bench.store.hasten(["anna"], self.bench.clock())
         await self.bench.rest()
 
     async def accept(

@@ -274,7 +274,7 @@ async def test_client_with_a_connection_and_a_phone_gets_the_push_by_sms_when_aw
     async def away(*_: object) -> None:
         raise BearerUnavailable("nobody there")
 
-    monkeypatch.setattr("omapush.ppg.terminals.Terminals.open", away)
+    monkeypatch.setattr("omapush.ppg.terminal.dialling.Terminals.open", away)
     ways = (Contact(HttpContact("192.0.2.1", 4035)), Contact(SmsContact("+1555"), "GSM", "SMS"))
     bench = DeliveryBench(Recipients([Client("anna", (), ways)]))
     await bench.start(smsc, ALWAYS)

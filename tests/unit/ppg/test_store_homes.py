@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from omapush.core.instants import Instant
 from omapush.ppg.store import schema
-from omapush.ppg.store.contract import Accepted, StoreUnavailable
-from omapush.ppg.store.migrate import SchemaTooNewError
+from omapush.ppg.store.contract import Accepted, RegistrationRecord, StoreUnavailable
+from omapush.ppg.store.migrate import SchemaTooNewError, configuration
 from omapush.ppg.store.opening import StoreUrlError, open_store
 from omapush.testing.postgresql import PostgresqlCluster
 from omapush.testing.store_contract import new_push
@@ -122,6 +124,28 @@ async def test_migrated_database_has_the_tables_of_the_schema(url: str) -> None:
         return compare_metadata(context, schema.metadata)
 
     assert await in_database(url, differences) == []
+
+
+async def test_ledger_of_an_older_omapush_keeps_its_clients(url: str) -> None:
+    def made_before(connection: sqlalchemy.Connection) -> None:
+        older = configuration()
+        older.attributes["connection"] = connection
+        command.upgrade(older, "0005")
+        for insert in (
+            "INSERT INTO attachment VALUES ('a', 'wsp', 'node', 1, 2000000)",
+            "INSERT INTO registration VALUES ('a', '00', 7, 't', NULL, '{}', FALSE, 'there')",
+        ):
+            connection.execute(sqlalchemy.text(insert))
+
+    await in_database(url, made_before)
+    store = open_store(url)
+    await store.open()
+    registration = RegistrationRecord("a", "00", Instant(7), "t", None, address="there")
+    assert await store.registrations_of_terminal("t") == [registration]
+    [held] = await store.attachments("a", Instant(0))
+    assert (held.node, held.address) == ("node", "")
+    assert await store.attach([held], Instant(1)) == [True]
+    await store.close()
 
 
 async def test_database_of_a_newer_omapush_is_left_alone(url: str) -> None:

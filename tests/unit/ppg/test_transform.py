@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import zlib
+
 import pytest
 
 from omapush.content.message import PushMessage
@@ -89,3 +92,42 @@ def test_size_counts_what_goes_over_the_air() -> None:
     assert fit(message, ClientCapabilities(("*/*",), max_message_size=size)) is message
     verdict = fit(message, ClientCapabilities(("*/*",), max_message_size=size - 1))
     assert verdict == Unfit(f"{size} octets, and the client takes {size - 1}")
+
+
+TEXT = PushMessage((("Content-Type", "text/plain"), ("Content-MD5", "x")), b"hello" * 40)
+
+
+@pytest.mark.parametrize("accepted", [("deflate",), ("gzip", "deflate;q=0.5"), ("*",)])
+def test_text_is_deflated_for_a_client_that_takes_it(accepted: tuple[str, ...]) -> None:
+    takes = ClientCapabilities(("*/*",), accept_encoding=accepted, accept_app_id=("*",))
+    sent = fit(TEXT, takes, coded=True)
+    assert isinstance(sent, PushMessage)
+    # In the wrapping of zlib, which is what HTTP means.
+    assert zlib.decompress(sent.body) == TEXT.body
+    assert sent.get("Content-Encoding") == "deflate"
+    assert sent.get("Content-MD5") is None  # it was of the content as it was
+
+
+@pytest.mark.parametrize(
+    ("message", "accepted"),
+    [
+        (TEXT, ("identity",)),
+        (TEXT, ("deflate;q=0", "*")),
+        (TEXT.replacing("Cache-Control", "no-transform"), ("deflate",)),
+        (TEXT.replacing("Content-Encoding", "gzip"), ("deflate",)),
+        (TEXT.replacing("Content-Type", "application/vnd.wap.sic"), ("deflate",)),
+        (PushMessage(TEXT.headers, b"hello"), ("deflate",)),
+        (PushMessage(TEXT.headers, random.Random(7).randbytes(400)), ("deflate",)),
+    ],
+)
+def test_content_is_left_alone_where_deflating_is_not_allowed_or_of_no_use(
+    message: PushMessage, accepted: tuple[str, ...]
+) -> None:
+    takes = ClientCapabilities(("*/*",), accept_encoding=accepted, accept_app_id=("*",))
+    assert fit(message, takes, coded=True) == message
+
+
+def test_content_that_fits_only_when_deflated_is_sent() -> None:
+    takes = ClientCapabilities(("*/*",), accept_encoding=("deflate",), max_message_size=200)
+    assert isinstance(fit(TEXT, takes), Unfit)
+    assert isinstance(fit(TEXT, takes, coded=True), PushMessage)

@@ -38,8 +38,8 @@ from omapush.ppg.routing import Route
 from omapush.ppg.session_reach import SessionReach, SessionSettings
 from omapush.ppg.short_message_reach import ShortMessageReach, ShortMessageSettings
 from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey, ReportedPart
-from omapush.ppg.terminal_reach import TerminalReach
-from omapush.ppg.terminals import Terminals
+from omapush.ppg.terminal.dialling import Dialling, Terminals
+from omapush.ppg.terminal.reach import TerminalReach
 from omapush.ppg.ways import Sessions, ShortMessages, Ways
 from omapush.testing.memory_store import MemoryStore
 from omapush.testing.scripted_short_messages import SMSC, ScriptedShortMessages
@@ -105,7 +105,7 @@ class World:
         datagrams = Datagrams(self.port, self.port, DatagramSettings())
         self.ways = Ways(
             self.store,
-            Terminals(TcpBearer(self.clock), HttpPpgSettings(), self.clock, 1_000),
+            Terminals(Dialling(TcpBearer(self.clock), HttpPpgSettings(), str), self.clock),
             self.clock,
             None,
             datagrams if "udp" in bearers else None,
@@ -163,8 +163,11 @@ async def test_session_is_asked_for_over_the_first_contact_that_has_a_bearer(
     await world.store.open()
     reach = world.reach(SESSION, *contacts)
     assert isinstance(reach, SessionReach)
-    with pytest.raises(BearerUnavailable, match="asked for a push session"):
+    with pytest.raises(BearerUnavailable, match="has no push session open"):
         await reach.passage(CLAIMED, MESSAGE)
+    told = await reach.ask(CLAIMED, MESSAGE)
+    assert told is not None
+    assert "asked for a push session" in told
     assert (len(world.port.sent), len(world.smsc.calls)) == (by_udp, by_sms)
 
 
@@ -173,6 +176,7 @@ async def test_client_with_a_session_only_is_not_asked() -> None:
     assert isinstance(reach, SessionReach)
     with pytest.raises(BearerUnavailable, match="has no push session open"):
         await reach.passage(CLAIMED, MESSAGE)
+    assert await reach.ask(CLAIMED, MESSAGE) is None
 
 
 async def test_what_the_smsc_tells_goes_into_the_ledger() -> None:

@@ -1,6 +1,8 @@
 """OTA-HTTP: push over HTTP, where the terminal is the server whoever dialled (WAP-235, 7).
 
 * ``ppg``: the gateway's end, with its table in ``states``. ``client``: the terminal's end.
+* ``admission``: who the gateway is to the terminal, and the other way round, by the terminal's
+  ``contexts`` and the headers of ``authentication``. ``answers``: what the terminal says.
 * ``headers``: names and small grammars that both share. ``cpi``: capabilities and their tag.
 * ``entity``: the ``application/http`` body of a push. ``status``: X-Wap-Push-Status.
 

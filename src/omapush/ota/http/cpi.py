@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+import binascii
+import functools
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from omapush.core.errors import DecodeError
 from omapush.ota.interface import ClientCapabilities
@@ -19,6 +23,9 @@ MAX_MSG_SIZE = "X-Wap-Push-MaxMsgSize"
 MAX_PUSH_REQ = "X-Wap-Push-Accept-MaxPushReq"
 PROFILE = "x-wap-profile"
 PROFILE_DIFF = "x-wap-profile-diff"
+PROFILE_WARNING = "x-wap-profile-warning"
+SUPPORTS_PROFILES = "200"
+"""In an OPTIONS request: we read profiles (WAP-248, 6.3.3)."""
 
 # The specification calls one header by two names; both are read, the defined one is written.
 _OTHER_NAMES = {"x-wap-push-msgsize": MAX_MSG_SIZE.lower()}
@@ -37,6 +44,9 @@ _NAMES = frozenset(
     )
 ) | frozenset(_OTHER_NAMES)
 
+_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{1,8}")
+_NUMBERED = re.compile(r"\s*([0-9]{1,4})\s*;")
+
 MAX_ENTRIES = 1_024
 """Entries of one list that are looked at."""
 MAX_NUMBER = 1 << 31
@@ -54,6 +64,38 @@ def to_headers(capabilities: ClientCapabilities) -> tuple[Header, ...]:
         (MAX_MSG_SIZE, str(capabilities.max_message_size)),
         (MAX_PUSH_REQ, str(capabilities.max_push_requests)),
     )
+
+
+def profile_headers(uris: Iterable[str], differences: Iterable[str] = ()) -> tuple[Header, ...]:
+    """Write references to UAProf profiles, and the differences from them (WAP-248, 9.1).
+
+    :param uris: of profiles, the most general first.
+    :param differences: RDF documents; each is sent on one line, and its digest is of that line.
+    """
+    references = [f'"{uri}"' for uri in uris]
+    written: list[Header] = []
+    for number, document in enumerate(differences, 1):
+        line = " ".join(document.split())
+        digest = hashlib.md5(line.encode("latin-1", "replace"), usedforsecurity=False).digest()
+        references.append(f'"{number}-{base64.b64encode(digest).decode("ascii")}"')
+        written.append((PROFILE_DIFF, f"{number}; {line}"))
+    return ((PROFILE, ", ".join(references)), *written) if references else ()
+
+
+def in_tag_order(profile: Iterable[Header]) -> tuple[Header, ...]:
+    """Return the headers that follow :func:`to_headers`, in the order that the tag is computed in.
+
+    That is x-wap-profile, then the differences by number, then what else the terminal has for CPI.
+    """
+
+    def place(header: Header) -> tuple[int, int]:
+        name = header[0].lower()
+        if name != PROFILE_DIFF:
+            return (0 if name == PROFILE else 2), 0
+        numbered = _NUMBERED.match(header[1])
+        return 1, int(numbered[1]) if numbered else 0
+
+    return tuple(sorted(profile, key=place))
 
 
 def of_headers(headers: Iterable[Header]) -> tuple[Header, ...]:
@@ -82,11 +124,49 @@ def to_capabilities(headers: Iterable[Header]) -> ClientCapabilities:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ToldCpi:
+    """What a terminal told about itself: the tag, the headers, and what they mean."""
+
+    tag: str | None
+    headers: tuple[Header, ...]
+    capabilities: ClientCapabilities
+
+
+@functools.lru_cache(maxsize=256)
+def told(tag: str | None, headers: tuple[Header, ...]) -> ToldCpi:
+    """Read what a terminal told. Terminals alike share the result, as there may be very many.
+
+    :raises DecodeError: a size or count is no number.
+    """
+    return ToldCpi(tag, headers, to_capabilities(headers))
+
+
 def tag(headers: Iterable[Header]) -> str:
     """Compute the CPITag: four octets of SHA-1 over the values as sent, in base64 (SIN-101)."""
     values = "".join(value for _, value in headers)
     digest = hashlib.sha1(values.encode("latin-1", "replace"), usedforsecurity=False).digest()
-    return base64.b64encode(digest[:4]).decode("ascii")
+    return tag_of_octets(digest[:4])
+
+
+def tag_of_octets(octets: bytes) -> str:
+    """Return the CPITag as headers have it, from its four octets in an SIR."""
+    return base64.b64encode(octets).decode("ascii")
+
+
+def tag_octets(tag: str) -> bytes | None:
+    """Return the four octets of a CPITag, as an SIR has them (WAP-235, 8.4).
+
+    A tag in base64 has four octets. BlackBerry terminals write theirs as a hexadecimal number
+    without leading zeros instead. ``None``: neither, so that no SIR can hold it.
+    """
+    try:
+        octets = base64.b64decode(tag.encode("ascii", "replace"), validate=True)
+    except binascii.Error:
+        octets = b""
+    if len(octets) == 4:
+        return octets
+    return int(tag, 16).to_bytes(4, "big") if _HEXADECIMAL.fullmatch(tag) else None
 
 
 def _list(given: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 from omapush.core.errors import LimitError
 from omapush.ota.interface import PushFlag
@@ -65,7 +66,7 @@ def terminal_id(response: Response) -> str | None:
 def bearer_indication(response: Response) -> str | None:
     """Return the bearer as two hexadecimal digits, or ``None`` when missing or malformed."""
     value = (response.get(BEARER_INDICATION) or "").strip()
-    return value.upper() if _BEARER.fullmatch(value) else None
+    return sys.intern(value.upper()) if _BEARER.fullmatch(value) else None
 
 
 def format_push_info(flags: PushFlag, *, response_allowed: bool) -> str | None:

@@ -19,6 +19,9 @@ CLOSED     --        --         --      --         --
 
 ``refused`` stands for everything after which the connection is of no use: the terminal refused to
 register, demands what we cannot do, does not answer, or does not speak HTTP.
+
+Authentication changes no state: its rounds are part of registering, or of one push while no other
+is outstanding (WAP-235, 7.2.6.2).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from omapush.ota.http.headers import PUSH_STATUS, parse_push_status
-from omapush.ota.interface import OutcomeKind, PushOutcome, PushStatus
+from omapush.ota.interface import OutcomeKind, PoConfirmedPushReq, PushOutcome, PushStatus
 from omapush.protocols.http import Response
 
 # What an HTTP status means for a push when X-Wap-Push-Status is missing.
@@ -17,6 +17,7 @@ _BY_HTTP_STATUS = {
     406: PushStatus.USERDCU,
     408: PushStatus.USERREQ,
     410: PushStatus.USERPND,
+    412: PushStatus.USERRFS,
     413: PushStatus.USERDCR,
     415: PushStatus.USERDCU,
     505: PushStatus.VERSION,
@@ -40,24 +41,19 @@ def push_status(response: Response) -> tuple[int | None, str]:
     return status_by_http, f"HTTP {response.status}, without {PUSH_STATUS}"
 
 
-def demands_authentication(response: Response) -> bool:
-    """Whether the terminal wants credentials or refuses to show its own (WAP-235, 7.2.6.2)."""
-    return response.status in (401, 412)
-
-
-NO_AUTHENTICATION = "the terminal demands authentication, which is not supported yet"
-
-
-def outcome_of(delivery_id: str, response: Response) -> PushOutcome:
+def outcome_of(request: PoConfirmedPushReq, response: Response) -> PushOutcome:
     """Return what ``response`` to a confirmed push means."""
+    delivery_id = request.delivery_id
     status, words = push_status(response)
-    if demands_authentication(response):
-        words = f"HTTP {response.status}: {NO_AUTHENTICATION}"
-        return PushOutcome(delivery_id, OutcomeKind.NEVER, words)
     if status is None or not _is_for_push(status):
         return PushOutcome(delivery_id, OutcomeKind.NEVER, f"not an answer to a push: {words}")
     if 400 <= status <= 499:
-        return PushOutcome(delivery_id, OutcomeKind.DONE, words, status)
+        # WAP-235 7.4.1.1: a body that was not asked for is none.
+        body = response.body if request.response_allowed else b""
+        content_type = response.get("Content-Type") if body else None
+        return PushOutcome(
+            delivery_id, OutcomeKind.DONE, words, status, body=body, content_type=content_type
+        )
     if status == PushStatus.USERDCR and response.status == 413:
         # The same size will not fit later either.
         return PushOutcome(delivery_id, OutcomeKind.NEVER, words, status)

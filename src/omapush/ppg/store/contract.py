@@ -10,6 +10,8 @@ Rules that every implementation obeys (the design note "The ledger" gives the re
 4. :meth:`Store.settle` is fenced by (owner, attempt): who lost the lease changes nothing.
 5. Every change of state appends an event to the push's timeline in the same commit.
 6. What a bearer reports is matched with what it took, whichever of the two is stored first.
+7. :meth:`Store.attach` routes: the rows of a client whose live connection a node holds are claimed
+   there only, and no other node puts them off.
 
 All instants are milliseconds since the epoch; all durations are milliseconds.
 """
@@ -76,6 +78,9 @@ LONGEST_DETAIL = 500
 LONGEST_REFERENCE = 255
 """The name of a bearer and a reference have at most so many characters, all printable. Parts and
 reports with others are passed over: a report may name anything, and never raises."""
+
+MOST_FOUND = 16
+"""So many registrations are told of a terminal or an address; thousands may share an address."""
 
 PLACED_AT_ONCE = 500
 """So many deliveries of one push are put in their places by one transaction."""
@@ -439,6 +444,9 @@ class RegistrationRecord:
 
     :ivar cpi_tag: the client's current CPITag.
     :ivar cpi: the CPI headers known under each tag.
+    :ivar address: where it was reached or came from, for people.
+    :ivar host: the IP address of that, where there is one: by it a terminal that dials in from
+        there and has not said who it is may be recognised.
     """
 
     client_id: str
@@ -448,6 +456,27 @@ class RegistrationRecord:
     cpi_tag: str | None
     cpi: Mapping[str, tuple[Header, ...]] = field(default_factory=dict)
     authenticated: bool = False
+    address: str = ""
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A live connection of a client, held by one node.
+
+    :ivar kind: the client may be attached in several ways at a time, once in each.
+    :ivar node: the gateway process, as in the first half of an owner.
+    :ivar epoch: which of two attachments of one kind is the newer, such as the instant in which
+        the connection came to be.
+    :ivar until: when it ends unless it is renewed.
+    :ivar address: the terminal's, for people.
+    """
+
+    client_id: str
+    kind: str
+    node: str
+    epoch: int
+    until: Instant
     address: str = ""
 
 
@@ -462,6 +491,10 @@ class StoreCounts:
 
 class Store(Protocol):
     """The ledger. Every method raises :class:`StoreUnavailable` when the database is away."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several gateway processes may use it at a time."""
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date. Call once, before everything else."""
@@ -500,7 +533,8 @@ class Store(Protocol):
     async def recover(self, node: str, incarnation: str, now: Instant) -> int:
         """End at once all leases of earlier incarnations of ``node``; return how many.
 
-        An owner is written ``node/incarnation``.
+        An owner is written ``node/incarnation``. Its attachments end as well: who starts holds no
+        connection.
         """
 
     async def claim(
@@ -534,34 +568,41 @@ class Store(Protocol):
         what is known of its part changes nothing. The first final report of a part stands.
         """
 
-    async def defer(self, client_id: str, until: Instant, now: Instant, reason: str) -> int:
+    async def defer(
+        self, client_id: str, until: Instant, now: Instant, reason: str, node: str
+    ) -> int:
         """Make the queued, unclaimed deliveries of a client that are due before ``until`` due then.
 
         None is put beyond its own expiry. For a client that cannot be reached, so that its backlog
         does not cost an attempt each; what is handed over stays where it is. Returns how many rows
         moved. No event is written; ``reason`` stands in the delivery's record until its next
         settlement.
+
+        :param node: the one that could not reach it. Nothing moves if only others have live
+            attachments of the client, which has just come to one of them.
         """
 
-    async def hasten(self, client_id: str, now: Instant) -> int:
-        """Make the queued deliveries of a client due now that wait only for a retry.
+    async def hasten(self, client_ids: Sequence[str], now: Instant) -> int:
+        """Make the queued deliveries of clients due now that wait only for a retry.
 
-        For a client that has just been seen. What was only deferred comes back as well, but not
+        For clients that have just been seen. What was only deferred comes back as well, but not
         what is handed over; nothing becomes due before the instant with which it was accepted.
         Returns how many rows moved.
         """
 
-    async def attach(
-        self, client_id: str, kind: str, node: str, epoch: int, until: Instant, now: Instant
-    ) -> bool:
-        """Record that ``node`` holds the live connection of a client; route its rows there.
+    async def attach(self, attachments: Sequence[Attachment], now: Instant) -> list[bool]:
+        """Record who holds live connections of clients, and route their rows there.
 
-        A higher ``epoch`` wins, an equal one renews; returns ``False`` if a newer one stands. When
-        ``until`` has passed unrenewed the rows may be claimed by any node again.
+        A higher ``epoch`` wins, an equal one of the same node renews; ``False`` where a newer one
+        stands. When ``until`` has passed unrenewed the rows may be claimed by any node again. A few
+        hundred share a commit: a long list is not one commit, but its order is kept.
         """
 
-    async def detach(self, client_id: str, kind: str, node: str, epoch: int) -> bool:
-        """Forget an attachment; ``False`` if it is no longer this one."""
+    async def detach(self, attachments: Sequence[Attachment]) -> list[bool]:
+        """Forget attachments; ``False`` where it is no longer this node and epoch."""
+
+    async def attachments(self, client_id: str, now: Instant) -> list[Attachment]:
+        """Return the live attachments of a client, in the order of their kinds."""
 
     async def record(self, events: Sequence[TimelineEvent]) -> None:
         """Append lines to timelines without changing a state."""
@@ -593,11 +634,23 @@ class Store(Protocol):
     ) -> list[bool]:
         """Settle owned notifications; ``False`` where the fence refused."""
 
-    async def remember_registration(self, registration: RegistrationRecord) -> None:
-        """Keep what registration told, replacing what was kept for that client and bearer."""
+    async def remember_registrations(self, registrations: Sequence[RegistrationRecord]) -> None:
+        """Keep what registrations told, replacing what was kept for that client and bearer."""
 
     async def registrations(self, client_id: str) -> list[RegistrationRecord]:
         """Return what is kept about a client, most recently seen first."""
+
+    async def registrations_of_terminal(self, terminal_id: str) -> list[RegistrationRecord]:
+        """Return what is kept of a terminal, most recently seen first; a terminal may have served
+        several clients. At most :data:`MOST_FOUND`.
+        """
+
+    async def registrations_at(self, host: str) -> list[RegistrationRecord]:
+        """Return who was last seen at an IP address, most recently seen first.
+
+        Several clients may share it: who wants to know one must ask whether it is the only one. At
+        most :data:`MOST_FOUND`.
+        """
 
     async def next_due(self, now: Instant) -> Instant | None:
         """When, after ``now``, the next delivery or notification falls due: a hint for sleeping.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,16 +13,18 @@ from sqlalchemy import (
     Connection,
     Integer,
     Row,
+    Select,
     Text,
-    and_,
     bindparam,
     case,
     func,
     literal,
+    not_,
     select,
-    tuple_,
+    union_all,
     update,
 )
+from sqlalchemy.sql.elements import ClauseElement
 
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant, later
@@ -47,7 +49,7 @@ from omapush.ppg.store.reported import (
 )
 from omapush.ppg.store.reports import carry, parts_of
 from omapush.ppg.store.routing import elsewhere
-from omapush.ppg.store.statements import Insert, Lookup, Statement
+from omapush.ppg.store.statements import LARGEST, Insert, Lookup, Sized, Statement, filled_up
 from omapush.ppg.store.values import control_from, event_row, headers_from, readable
 
 _D = schema.delivery.c
@@ -150,41 +152,60 @@ _doubt = Statement(
 )
 MOVED_TOGETHER = 500
 """So many rows a transaction defers or hastens; the caller repeats until fewer were moved."""
+HASTENED_TOGETHER = 512
+"""So many clients' rows a transaction hastens."""
 
 _until = bindparam("until", type_=BigInteger)
 _deferred_to = case((_D.expires_at < _until, _D.expires_at), else_=_until)
 _hastened_to = case((_D.not_before > _now, _D.not_before), else_=_now)
+# What waits and may be moved: neither ended nor in a bearer's hands.
+_is_ours = _D.state.in_(
+    [literal(state.value) for state in (DeliveryState.QUEUED, DeliveryState.IN_DOUBT)]
+)
 
 
-def _move(
-    due: ColumnElement[bool], movable: ColumnElement[bool], **values: ColumnElement[Any]
-) -> Statement:
-    """Write an update of a client's waiting rows, at most ``:most`` of them.
-
-    ``due`` is the part of ``movable`` that the index of the client's backlog can follow.
-    """
-    waiting = (_D.client_id == bindparam("client"), _D.owner.is_(None), _D.due_at.is_not(None))
-    few = (
-        select(_D.push_key, _D.position)
-        .where(*waiting, due, movable)
+def _waiting(client: ColumnElement[str], *which: ColumnElement[bool]) -> Select[Any]:
+    """Write the choice of a client's waiting rows, at most ``:most`` of them."""
+    return (
+        select(_D.push_key, _D.position, _D.attempt)
+        .where(_D.client_id == client, _D.owner.is_(None), _D.due_at.is_not(None), _is_ours, *which)
         .limit(bindparam("most", type_=Integer))
     )
-    # Asked again for the row itself: another process may just have claimed or moved it.
+
+
+def _hastenable(size: int) -> ClauseElement:
+    # One search of the index for each client, whatever the database believes about the table.
+    each = (
+        _waiting(
+            bindparam(f"client_{number}", type_=Text), _D.due_at > _now, _D.due_at > _hastened_to
+        ).subquery()
+        for number in range(size)
+    )
+    return union_all(*(select(one) for one in each)).limit(bindparam("most", type_=Integer))
+
+
+def _move(**values: ColumnElement[Any]) -> Statement:
+    """Write the move of a row that was found waiting; nothing, if somebody was quicker."""
+    found = (*_this_row, _D.attempt == bindparam("found_attempt", type_=Integer))
     return Statement(
-        update(schema.delivery)
-        .where(tuple_(_D.push_key, _D.position).in_(few), _D.owner.is_(None), movable)
-        .values(**values)
+        update(schema.delivery).where(*found, _D.owner.is_(None), _is_ours).values(**values)
     )
 
 
-_is_ours = _D.state != literal(DeliveryState.HANDED_OVER.value)
-_defer = _move(
-    _D.due_at < _until,
-    and_(_D.due_at < _deferred_to, _is_ours),
-    due_at=_deferred_to,
-    reason=bindparam("new_reason", type_=Text),
+_client = bindparam("client", type_=schema.Key)
+_find_deferrable = Statement(
+    _waiting(
+        _client,
+        _D.due_at < _until,
+        _D.due_at < _deferred_to,
+        # A client that has just come to another node is there: that node brings its rows back,
+        # and nobody else puts them off again.
+        not_(elsewhere(_client)),
+    )
 )
-_hasten = _move(_D.due_at > _now, and_(_D.due_at > _hastened_to, _is_ours), due_at=_hastened_to)
+_find_hastenable = Sized(_hastenable)
+_defer = _move(due_at=_deferred_to, reason=bindparam("new_reason", type_=Text))
+_hasten = _move(due_at=_hastened_to)
 
 
 def claim(
@@ -304,16 +325,50 @@ def recover(connection: Connection, node: str, incarnation: str, now: Instant) -
     return len(rows)
 
 
-def defer(connection: Connection, client_id: str, until: Instant, reason: str, most: int) -> int:
+def defer(
+    connection: Connection,
+    client_id: str,
+    until: Instant,
+    now: Instant,
+    reason: str,
+    node: str,
+    most: int,
+) -> int:
     """Move some of a client's waiting deliveries to ``until``; see ``Store.defer``."""
-    return _defer.run(
-        connection, client=client_id, until=until, new_reason=readable(reason), most=most
-    ).rowcount
+    found = _find_deferrable.run(
+        connection, client=client_id, until=until, now=now, node=node, most=most
+    )
+    values = {"until": until, "new_reason": readable(reason)}
+    return _move_found(connection, _defer, found.all(), values)
 
 
-def hasten(connection: Connection, client_id: str, now: Instant, most: int) -> int:
-    """Move some of a client's waiting deliveries to now; see ``Store.hasten``."""
-    return _hasten.run(connection, client=client_id, now=now, most=most).rowcount
+def hasten(connection: Connection, client_ids: Sequence[str], now: Instant, most: int) -> int:
+    """Move some of these clients' waiting deliveries to now; see ``Store.hasten``."""
+    moved = 0
+    for start in range(0, len(client_ids), LARGEST):
+        some = filled_up(client_ids[start : start + LARGEST])
+        names = {f"client_{number}": client_id for number, client_id in enumerate(some)}
+        find = _find_hastenable.of(len(some))
+        found = find.run(connection, now=now, most=most - moved, **names)
+        moved += _move_found(connection, _hasten, found.all(), {"now": now})
+        if moved >= most:
+            break
+    return moved
+
+
+def _move_found(
+    connection: Connection, move: Statement, found: Sequence[Row[Any]], values: Mapping[str, Any]
+) -> int:
+    # In the order of the keys, so that two processes never wait for each other crosswise.
+    keys = sorted({(row.push_key, row.position, row.attempt) for row in found})
+    move.run_many(
+        connection,
+        [
+            {"key": key, "place": place, "found_attempt": attempt, **values}
+            for key, place, attempt in keys
+        ],
+    )
+    return len(keys)
 
 
 def _read_pushes(

@@ -26,6 +26,11 @@ class PostgresqlHome:
         self._engine: AsyncEngine | None = None
         self._lanes: list[Lane] = []
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several gateway processes may use it at a time."""
+        return True
+
     def __repr__(self) -> str:
         return f"PostgresqlHome({self._url.render_as_string(hide_password=True)!r})"
 

@@ -16,12 +16,14 @@ from sqlalchemy import (
     exists,
     func,
     select,
+    true,
 )
 from sqlalchemy.dialects.postgresql import insert
 
 from omapush.core.instants import Instant
 from omapush.ppg.store import schema
 from omapush.ppg.store.contract import (
+    MOST_FOUND,
     DeliveryKey,
     DeliveryRecord,
     DeliveryState,
@@ -34,7 +36,7 @@ from omapush.ppg.store.contract import (
 )
 from omapush.ppg.store.expansion import in_bulk as bulk
 from omapush.ppg.store.reports import forget_orphans
-from omapush.ppg.store.statements import Statement
+from omapush.ppg.store.statements import Statement, Upsert
 from omapush.ppg.store.values import (
     control_from,
     cpi_from,
@@ -58,6 +60,8 @@ _P, _D, _N, _E, _R, _X = (
 PURGE_PAGE = 256
 PURGED_TOGETHER = 100
 """So many pushes a transaction forgets; the caller repeats."""
+REMEMBERED_TOGETHER = 500
+"""So many registrations a transaction keeps."""
 
 _push = Statement(
     select(*(column for column in _P if column.name not in ("headers", "body"))).where(
@@ -86,23 +90,26 @@ _record = Statement(
     )
     .on_conflict_do_nothing()
 )
-_new_registration = insert(schema.registration).values(
-    {column.name: bindparam(f"r_{column.name}", type_=column.type) for column in _R}
+_remember = Upsert(
+    schema.registration,
+    lambda fresh: (
+        {name: each for name, each in fresh.items() if not _R[name].primary_key},
+        true(),
+    ),
+    (_R.client_id,),
 )
-_remember = Statement(
-    _new_registration.on_conflict_do_update(
-        index_elements=[_R.client_id, _R.bearer],
-        set_={
-            column.name: _new_registration.excluded[column.name]
-            for column in _R
-            if not column.primary_key
-        },
-    )
-)
+_latest_first = (_R.seen_at.desc(), _R.client_id, _R.bearer)
 _registrations = Statement(
-    select(schema.registration)
-    .where(_R.client_id == bindparam("client"))
-    .order_by(_R.seen_at.desc(), _R.bearer)
+    select(schema.registration).where(_R.client_id == bindparam("client")).order_by(*_latest_first)
+)
+_of_terminal, _at_host = (
+    Statement(
+        select(schema.registration)
+        .where(column == bindparam("wanted", type_=Text))
+        .order_by(*_latest_first)
+        .limit(MOST_FOUND)
+    )
+    for column in (_R.terminal_id, _R.host)
 )
 _next_due = [
     Statement(select(func.min(c.due_at)).where(c.due_at > bindparam("now", type_=BigInteger)))
@@ -184,40 +191,29 @@ def push(connection: Connection, push_id: str, *, timeline: bool = True) -> Push
     )
 
 
-def remember_registration(
+def remember_registrations(
     connection: Connection, registrations: Sequence[RegistrationRecord]
 ) -> list[None]:
-    """Keep what registration told; see ``Store.remember_registration``."""
-    for told in registrations:
-        _remember.run(
-            connection,
-            r_client_id=told.client_id,
-            r_bearer=told.bearer,
-            r_seen_at=told.seen_at,
-            r_terminal_id=told.terminal_id,
-            r_cpi_tag=told.cpi_tag,
-            r_cpi=json_text(told.cpi),
-            r_authenticated=told.authenticated,
-            r_address=readable(told.address),
-        )
+    """Keep what registrations told; see ``Store.remember_registrations``."""
+    # The last of each, in the order of the keys: two processes never wait for each other crosswise.
+    last = {(told.client_id, told.bearer): told for told in registrations}
+    list(_remember.run(connection, [_registration_row(last[key]) for key in sorted(last)]))
     return [None] * len(registrations)
 
 
 def registrations(connection: Connection, client_id: str) -> list[RegistrationRecord]:
     """Return what is kept about a client; see ``Store.registrations``."""
-    return [
-        RegistrationRecord(
-            client_id=row.client_id,
-            bearer=row.bearer,
-            seen_at=Instant(row.seen_at),
-            terminal_id=row.terminal_id,
-            cpi_tag=row.cpi_tag,
-            cpi=cpi_from(row.cpi),
-            authenticated=bool(row.authenticated),
-            address=row.address,
-        )
-        for row in _registrations.run(connection, client=client_id)
-    ]
+    return [_registration(row) for row in _registrations.run(connection, client=client_id)]
+
+
+def registrations_of_terminal(connection: Connection, terminal_id: str) -> list[RegistrationRecord]:
+    """Return what is kept of a terminal; see ``Store.registrations_of_terminal``."""
+    return [_registration(row) for row in _of_terminal.run(connection, wanted=terminal_id)]
+
+
+def registrations_at(connection: Connection, host: str) -> list[RegistrationRecord]:
+    """Return who was last seen at an address; see ``Store.registrations_at``."""
+    return [_registration(row) for row in _at_host.run(connection, wanted=host)]
 
 
 def next_due(connection: Connection, now: Instant) -> Instant | None:
@@ -258,6 +254,34 @@ def purge(connection: Connection, received_before: Instant, limit: int) -> int:
     for statement in _forget:
         statement.run_many(connection, [{"key": push_key} for push_key in old])
     return len(old)
+
+
+def _registration_row(told: RegistrationRecord) -> tuple[Any, ...]:
+    return (
+        told.client_id,
+        told.bearer,
+        told.seen_at,
+        told.terminal_id,
+        told.cpi_tag,
+        json_text(told.cpi),
+        told.authenticated,
+        readable(told.address),
+        told.host or None,
+    )
+
+
+def _registration(row: Row[Any]) -> RegistrationRecord:
+    return RegistrationRecord(
+        client_id=row.client_id,
+        bearer=row.bearer,
+        seen_at=Instant(row.seen_at),
+        terminal_id=row.terminal_id,
+        cpi_tag=row.cpi_tag,
+        cpi=cpi_from(row.cpi),
+        authenticated=bool(row.authenticated),
+        address=row.address,
+        host=row.host or "",
+    )
 
 
 def _delivery_record(row: Row[Any]) -> DeliveryRecord:

@@ -7,92 +7,151 @@ needs no one to clean up after it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Column,
     ColumnElement,
     Connection,
     Text,
     and_,
     bindparam,
+    case,
     delete,
-    exists,
-    not_,
+    func,
+    literal_column,
     or_,
+    select,
 )
-from sqlalchemy.dialects.postgresql import insert
 
 from omapush.core.instants import Instant
 from omapush.ppg.store import schema
-from omapush.ppg.store.statements import Statement
+from omapush.ppg.store.contract import Attachment
+from omapush.ppg.store.statements import Lookup, Statement, Upsert
+from omapush.ppg.store.values import readable
 
 _A = schema.attachment.c
 
+ATTACHED_TOGETHER = 500
+"""So many attachments a transaction takes; the caller repeats until all are."""
 
-def elsewhere(client_id: Column[str]) -> ColumnElement[bool]:
+
+def elsewhere(client_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Return whether other nodes, and not ``:node``, hold live connections of a client."""
-    live = (_A.client_id == client_id, _A.until > bindparam("now", type_=BigInteger))
-    here = _A.node == bindparam("node", type_=Text)
-    return and_(exists().where(*live), not_(exists().where(*live, here)))
+    here = case(
+        (_A.node == bindparam("node", type_=Text), literal_column("1")), else_=literal_column("0")
+    )
+    # As one number and not as EXISTS, for which PostgreSQL may read the whole table of attachments
+    # into a hash first, at every claim.
+    held = (
+        select(func.max(here))
+        .where(_A.client_id == client_id, _A.until > bindparam("now", type_=BigInteger))
+        .scalar_subquery()
+    )
+    return func.coalesce(held, literal_column("1")) == literal_column("0")
 
 
-_new = insert(schema.attachment).values(
-    {column.name: bindparam(f"a_{column.name}", type_=column.type) for column in _A}
-)
-_attach = Statement(
-    _new.on_conflict_do_update(
-        index_elements=[_A.client_id, _A.kind],
-        set_={
-            "node": _new.excluded.node,
-            "epoch": _new.excluded.epoch,
-            "until": _new.excluded.until,
-        },
-        where=or_(
-            _A.epoch < _new.excluded.epoch,
-            and_(_A.epoch == _new.excluded.epoch, _A.node == _new.excluded.node),
-            _A.until <= bindparam("now", type_=BigInteger),
-        ),
-    ).returning(_A.client_id)
+def _newer(
+    fresh: Mapping[str, Any],
+) -> tuple[Mapping[str, ColumnElement[Any]], ColumnElement[bool]]:
+    """Let a newer attachment take the place of one that stands, a renewal, or any of an old one."""
+    values = {name: each for name, each in fresh.items() if not _A[name].primary_key}
+    return values, or_(
+        _A.epoch < fresh["epoch"],
+        and_(_A.epoch == fresh["epoch"], _A.node == fresh["node"]),
+        _A.until <= fresh["renewed_at"],
+    )
+
+
+_attach = Upsert(schema.attachment, _newer, (_A.client_id, _A.kind))
+_standing = Lookup(
+    (_A.client_id, _A.kind),
+    lambda those: (
+        select(_A.client_id, _A.kind, _A.node, _A.epoch)
+        .where(those)
+        .order_by(_A.client_id, _A.kind)
+        .with_for_update()
+    ),
 )
 _detach = Statement(
-    delete(schema.attachment)
+    delete(schema.attachment).where(_A.client_id == bindparam("client"), _A.kind == bindparam("of"))
+)
+_detach_node = Statement(delete(schema.attachment).where(_A.node == bindparam("node")))
+_live = Statement(
+    select(schema.attachment)
     .where(
-        _A.client_id == bindparam("a_client_id"),
-        _A.kind == bindparam("a_kind"),
-        _A.node == bindparam("a_node"),
-        _A.epoch == bindparam("a_epoch"),
+        _A.client_id == bindparam("client"),
+        _A.until > bindparam("now", type_=BigInteger),
     )
-    .returning(_A.client_id)
+    .order_by(_A.kind)
 )
 
+Renewal = tuple[Attachment, Instant]
+"""An attachment, and the present instant."""
+_Key = tuple[str, str]
 
-def attach(
-    connection: Connection,
-    client_id: str,
-    kind: str,
-    node: str,
-    epoch: int,
-    until: Instant,
-    now: Instant,
-) -> bool:
-    """Record a live connection unless a newer one stands; see ``Store.attach``."""
-    values: dict[str, Any] = {
-        "a_client_id": client_id,
-        "a_kind": kind,
-        "a_node": node,
-        "a_epoch": epoch,
-        "a_until": until,
-        "now": now,
+
+def attach(connection: Connection, renewals: Sequence[Renewal]) -> list[bool]:
+    """Record live connections unless newer ones stand; see ``Store.attach``."""
+    answers = [False] * len(renewals)
+    # In the order of the keys, so that two processes never wait for each other crosswise.
+    order = sorted(range(len(renewals)), key=lambda place: _key(renewals[place][0]))
+    while order:
+        # The first of each key; what is told twice of one comes in the next round.
+        places: dict[_Key, int] = {}
+        for place in order:
+            places.setdefault(_key(renewals[place][0]), place)
+        rows = [_row(*renewals[place]) for place in places.values()]
+        for attached in _attach.run(connection, rows):
+            answers[places[attached.client_id, attached.kind]] = True
+        order = [place for place in order if places[_key(renewals[place][0])] != place]
+    return answers
+
+
+def detach(connection: Connection, attachments: Sequence[Attachment]) -> list[bool]:
+    """Forget live connections; see ``Store.detach``."""
+    # In the order of the keys, as above.
+    wanted = sorted({_key(each) for each in attachments})
+    standing = {
+        (row.client_id, row.kind): (row.node, row.epoch)
+        for row in _standing.run(connection, wanted)
     }
-    return bool(_attach.run(connection, **values).all())
+    answers, ended = [], []
+    for each in attachments:
+        holds = standing.get(_key(each)) == (each.node, each.epoch)
+        if holds:
+            del standing[_key(each)]
+            ended.append({"client": each.client_id, "of": each.kind})
+        answers.append(holds)
+    _detach.run_many(connection, ended)
+    return answers
 
 
-def detach(connection: Connection, client_id: str, kind: str, node: str, epoch: int) -> bool:
-    """Forget a live connection; see ``Store.detach``."""
-    return bool(
-        _detach.run(
-            connection, a_client_id=client_id, a_kind=kind, a_node=node, a_epoch=epoch
-        ).all()
+def detach_node(connection: Connection, node: str) -> None:
+    """Forget all live connections of ``node``."""
+    _detach_node.run(connection, node=node)
+
+
+def attachments(connection: Connection, client_id: str, now: Instant) -> list[Attachment]:
+    """Return who holds live connections of a client; see ``Store.attachments``."""
+    return [
+        Attachment(row.client_id, row.kind, row.node, row.epoch, Instant(row.until), row.address)
+        for row in _live.run(connection, client=client_id, now=now)
+    ]
+
+
+def _key(attachment: Attachment) -> _Key:
+    return attachment.client_id, attachment.kind
+
+
+def _row(attachment: Attachment, now: Instant) -> tuple[Any, ...]:
+    return (
+        attachment.client_id,
+        attachment.kind,
+        attachment.node,
+        attachment.epoch,
+        attachment.until,
+        now,
+        readable(attachment.address),
     )

@@ -201,9 +201,21 @@ registration = Table(
     Column("cpi", Text, nullable=False),
     Column("authenticated", Boolean, nullable=False),
     Column("address", Text, nullable=False),
+    Column("host", Key),
     sqlite_with_rowid=False,
 )
+_R = registration.c
+# Whose terminal it is that dials in: by what it calls itself, or by where it comes from.
+for _name, _by in (("terminal", _R.terminal_id), ("host", _R.host)):
+    Index(
+        f"ix_registration_{_name}",
+        _by,
+        _R.seen_at,
+        sqlite_where=_by.is_not(None),
+        postgresql_where=_by.is_not(None),
+    )
 
+# Nothing here but the key is indexed: a renewal then touches one row in its place.
 attachment = Table(
     "attachment",
     metadata,
@@ -212,5 +224,7 @@ attachment = Table(
     Column("node", Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("until", Milliseconds, nullable=False),
+    Column("renewed_at", Milliseconds, nullable=False),
+    Column("address", Text, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -24,6 +24,7 @@ from omapush.ppg.store import (
 from omapush.ppg.store.contract import (
     PLACED_AT_ONCE,
     Accepted,
+    Attachment,
     Cancellation,
     CancelledDelivery,
     ClaimedDelivery,
@@ -58,6 +59,10 @@ class Home(Protocol):
     async def close(self) -> None:
         """Finish what was begun and disconnect."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several gateway processes may use it at a time."""
+
 
 class _Bounded(Protocol):
     def __call__(self, connection: Connection, most: int) -> int: ...
@@ -86,6 +91,10 @@ class SqlStore:
 
     def __repr__(self) -> str:
         return f"SqlStore({self._home!r})"
+
+    @property
+    def is_shared(self) -> bool:
+        return self._home.is_shared
 
     async def open(self) -> None:
         self._lanes = await self._home.open(self._most_waiting, self._longest_wait_s)
@@ -128,6 +137,7 @@ class SqlStore:
 
     async def recover(self, node: str, incarnation: str, now: Instant) -> int:
         def run(connection: Connection) -> int:
+            routing.detach_node(connection, node)
             ended = deliveries.recover(connection, node, incarnation, now)
             return ended + notifications.recover_notifications(connection, node, incarnation, now)
 
@@ -163,34 +173,37 @@ class SqlStore:
         return await self._write(reports.report, told)
 
     async def defer(
-        self,
-        client_id: str,
-        until: Instant,
-        now: Instant,  # of the contract; these statements do not need it
-        reason: str,
+        self, client_id: str, until: Instant, now: Instant, reason: str, node: str
     ) -> int:
         return await self._repeat(
-            lambda connection, most: deliveries.defer(connection, client_id, until, reason, most),
+            lambda connection, most: deliveries.defer(
+                connection, client_id, until, now, reason, node, most
+            ),
             deliveries.MOVED_TOGETHER,
         )
 
-    async def hasten(self, client_id: str, now: Instant) -> int:
-        return await self._repeat(
-            lambda connection, most: deliveries.hasten(connection, client_id, now, most),
-            deliveries.MOVED_TOGETHER,
-        )
+    async def hasten(self, client_ids: Sequence[str], now: Instant) -> int:
+        moved = 0
+        for some in _parts(client_ids, deliveries.HASTENED_TOGETHER):
+            moved += await self._repeat(
+                partial(_hasten, client_ids=some, now=now), deliveries.MOVED_TOGETHER
+            )
+        return moved
 
-    async def attach(
-        self, client_id: str, kind: str, node: str, epoch: int, until: Instant, now: Instant
-    ) -> bool:
-        return await self._write_one(
-            lambda connection: routing.attach(connection, client_id, kind, node, epoch, until, now)
-        )
+    async def attach(self, attachments: Sequence[Attachment], now: Instant) -> list[bool]:
+        attached: list[bool] = []
+        for some in _parts(attachments, routing.ATTACHED_TOGETHER):
+            attached += await self._write(routing.attach, [(each, now) for each in some])
+        return attached
 
-    async def detach(self, client_id: str, kind: str, node: str, epoch: int) -> bool:
-        return await self._write_one(
-            lambda connection: routing.detach(connection, client_id, kind, node, epoch)
-        )
+    async def detach(self, attachments: Sequence[Attachment]) -> list[bool]:
+        detached: list[bool] = []
+        for some in _parts(attachments, routing.ATTACHED_TOGETHER):
+            detached += await self._write(routing.detach, some)
+        return detached
+
+    async def attachments(self, client_id: str, now: Instant) -> list[Attachment]:
+        return await self._read(lambda connection: routing.attachments(connection, client_id, now))
 
     async def record(self, events: Sequence[TimelineEvent]) -> None:
         await self._write(records.record, events)
@@ -228,11 +241,20 @@ class SqlStore:
     ) -> list[bool]:
         return await self._write(notifications.settle_notifications, settlements)
 
-    async def remember_registration(self, registration: RegistrationRecord) -> None:
-        await self._write(records.remember_registration, (registration,))
+    async def remember_registrations(self, registrations: Sequence[RegistrationRecord]) -> None:
+        for some in _parts(registrations, records.REMEMBERED_TOGETHER):
+            await self._write(records.remember_registrations, some)
 
     async def registrations(self, client_id: str) -> list[RegistrationRecord]:
         return await self._read(lambda connection: records.registrations(connection, client_id))
+
+    async def registrations_of_terminal(self, terminal_id: str) -> list[RegistrationRecord]:
+        return await self._read(
+            lambda connection: records.registrations_of_terminal(connection, terminal_id)
+        )
+
+    async def registrations_at(self, host: str) -> list[RegistrationRecord]:
+        return await self._read(lambda connection: records.registrations_at(connection, host))
 
     async def next_due(self, now: Instant) -> Instant | None:
         return await self._read(lambda connection: records.next_due(connection, now))
@@ -279,6 +301,14 @@ class SqlStore:
         if self._lanes is None:
             raise StoreUnavailable("the store is not open")
         return self._lanes
+
+
+def _hasten(connection: Connection, most: int, client_ids: Sequence[str], now: Instant) -> int:
+    return deliveries.hasten(connection, client_ids, now, most)
+
+
+def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 async def _one(lane: Lane, run: Callable[[Connection], T], rows: int = 1) -> T:

@@ -48,6 +48,11 @@ class SqliteHome:
         self._lanes: list[Lane] = []
         self._connections: list[_Connection] = []
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several gateway processes may use it at a time."""
+        return False
+
     def __repr__(self) -> str:
         return f"SqliteHome({str(self.path)!r})"
 

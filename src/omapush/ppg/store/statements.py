@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy
 from sqlalchemy import (
@@ -32,6 +32,7 @@ LARGEST = 32
 """Rows in one statement; more are split. 32 rows of 15 columns stay under every driver's limit."""
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
 
 
 class Statement:
@@ -199,16 +200,16 @@ class Lookup(Sized):
         """Yield the rows found, in no order. Each key must be given only once."""
         wanted = list(keys)
         for start in range(0, len(wanted), LARGEST):
-            chunk = wanted[start : start + LARGEST]
-            # Filled up with repetitions of the last key, which find nothing new.
-            chunk += [chunk[-1]] * (_size_for(len(chunk)) - len(chunk))
+            chunk = filled_up(wanted[start : start + LARGEST])
             yield from self.of(len(chunk)).run_positional(
                 connection, tuple(chain.from_iterable(chunk))
             )
 
 
-def _size_for(count: int) -> int:
-    return 1 << (count - 1).bit_length()
+def filled_up(keys: Sequence[T]) -> list[T]:
+    """Return ``keys`` with repetitions of the last, which find nothing new, up to a known size."""
+    size = 1 << (len(keys) - 1).bit_length()
+    return [*keys, *[keys[-1]] * (size - len(keys))]
 
 
 def _exact_sizes(count: int) -> Iterator[int]:

@@ -1,0 +1,203 @@
+"""OTA-HTTP as the gateway's settings ask for it: who may dial in, and how others are dialled."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
+from omapush.content.application_id import ApplicationId
+from omapush.content.message import PushMessage
+from omapush.content.session_initiation import OTA_HTTP, OTA_HTTP_CPI_TAG, SessionInitiation
+from omapush.core.instants import SECOND_MS, Instant
+from omapush.daemon.settings import PpgSettings
+from omapush.daemon.settings_table import Endpoint
+from omapush.daemon.terminal_settings import SCHEMES, TerminalsTable
+from omapush.ota.http.authentication import Scheme
+from omapush.ota.http.ppg import HttpPpgSettings
+from omapush.ppg.hastening import Hastening
+from omapush.ppg.lockout import Lockout, LockoutSettings
+from omapush.ppg.profiles import Profiles
+from omapush.ppg.recipients import Recipients
+from omapush.ppg.session_request import request_message
+from omapush.ppg.store.contract import Store
+from omapush.ppg.terminal.accounts import Accounts, Secrets
+from omapush.ppg.terminal.arrivals import Arrivals
+from omapush.ppg.terminal.dialling import Dialling, Terminals
+from omapush.ppg.terminal.directory import Directory, DirectorySettings
+from omapush.ppg.terminal.identification import Identification
+from omapush.ppg.terminal.live import LiveTerminals
+from omapush.ppg.terminal.reach import ConnectionRequest
+from omapush.protocols.wdp import AddressType
+
+log = structlog.get_logger(__name__)
+
+NONCE_OCTETS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalWays:
+    """What reaching terminals needs.
+
+    :ivar request: asks those that dial in for a connection; ``None``: nobody is asked.
+    :ivar directory: to be run as long as terminals may come and go.
+    """
+
+    terminals: Terminals
+    live: LiveTerminals
+    request: ConnectionRequest | None
+    directory: Callable[[], Coroutine[object, object, None]]
+    health: Callable[[], Sequence[str]]
+
+
+def terminal_secrets(settings: PpgSettings) -> dict[str, Secrets]:
+    """Return the passwords between terminals and the gateway, by Terminal-ID.
+
+    :raises SettingsError: a file cannot be read or is empty.
+    """
+    found = {}
+    for table in settings.clients:
+        between = table.secrets()
+        if between is not None and table.terminal_id is not None:
+            found[table.terminal_id] = between
+    return found
+
+
+@contextlib.asynccontextmanager
+async def terminal_ways(
+    settings: PpgSettings,
+    recipients: Recipients,
+    store: Store,
+    profiles: Profiles | None,
+    wake: Callable[[], None],
+    clock: Callable[[], Instant],
+) -> AsyncIterator[TerminalWays]:
+    """Open the ports that terminals dial.
+
+    :param wake: is called when something may have become due.
+    :raises BearerUnavailable: a port cannot be had. :raises SettingsError: a file cannot be used.
+    """
+    table = settings.ota_http
+    accounts = Accounts(table.name, terminal_secrets(settings))
+    session, bearer = _session_settings(settings, accounts), TcpBearer(clock)
+    live = LiveTerminals()
+    hastening = Hastening(store, wake, clock)
+    directory = Directory(
+        store,
+        settings.gateway.node,
+        hastening.begin,
+        clock,
+        DirectorySettings(lease_ms=_ms(table.lease_seconds)),
+    )
+    arrivals = Arrivals(
+        _identification(table, recipients, accounts),
+        accounts,
+        live,
+        directory,
+        session,
+        Lockout(LockoutSettings(table.lockout_failures, locked_ms=_ms(table.lockout_seconds))),
+        _new_nonce,
+        clock,
+    )
+    dialling = Dialling(
+        bearer,
+        session,
+        _new_nonce,
+        _ms(settings.delivery.connect_timeout_seconds),
+        None,
+        accounts,
+    )
+    listeners = await _listen(table, bearer, arrivals)
+    try:
+        yield TerminalWays(
+            Terminals(dialling, clock, profiles),
+            live,
+            connection_request(table.contacts()),
+            directory.run,
+            arrivals.health if listeners else tuple,
+        )
+    finally:
+        for listener in listeners:
+            await listener.close("the gateway stops")
+        await hastening.close()
+        await directory.close()
+
+
+async def _listen(
+    table: TerminalsTable, bearer: TcpBearer, arrivals: Arrivals
+) -> list[TcpListener]:
+    limits = ListenLimits(
+        table.max_connections,
+        table.max_connections,
+        table.max_anonymous,
+        table.max_anonymous_per_address,
+        table.handshake_timeout_seconds,
+    )
+    listeners: list[TcpListener] = []
+    for endpoint, tls in ((table.listen, None), (table.secure_listen, None)):
+        if endpoint is None:
+            continue
+        listeners.append(
+            await bearer.listen(
+                endpoint.host,
+                endpoint.port,
+                arrivals.open_session,
+                arrivals.indication,
+                limits,
+                arrivals.closed,
+                tls,
+                admits=arrivals.admits,
+            )
+        )
+    return listeners
+
+
+def _session_settings(settings: PpgSettings, accounts: Accounts) -> HttpPpgSettings:
+    table = settings.ota_http
+    asks = table.authentication_required or accounts.any_password
+    return HttpPpgSettings(
+        registration_timeout_ms=_ms(table.registration_timeout_seconds),
+        response_timeout_ms=_ms(settings.delivery.response_timeout_seconds),
+        identity=table.name,
+        challenge=SCHEMES[table.authenticate] if asks else Scheme.NONE,
+        profile_warning=settings.profiles.fetch,
+    )
+
+
+def _identification(
+    table: TerminalsTable, recipients: Recipients, accounts: Accounts
+) -> Identification:
+    required = table.authentication_required
+    return Identification(recipients, accounts.has_password, proof_required=required)
+
+
+def connection_request(contacts: Sequence[Endpoint]) -> ConnectionRequest | None:
+    """Return what makes the push that asks a terminal to dial in (WAP-235, 8.3)."""
+    if not contacts:
+        return None
+    points = tuple(AddressType.of_ip(point.host, point.port) for point in contacts)
+
+    def request(application_id: ApplicationId, tag: bytes | None) -> PushMessage:
+        option = OTA_HTTP if tag is None else OTA_HTTP_CPI_TAG
+        return request_message(
+            SessionInitiation(
+                (application_id,),
+                contact_points=points,
+                protocol_options=(option,) * len(points),
+                cpi_tags=() if tag is None else (tag,) * len(points),
+            )
+        )
+
+    return request
+
+
+def _new_nonce() -> str:
+    return secrets.token_hex(NONCE_OCTETS)
+
+
+def _ms(seconds: float) -> int:
+    return max(1, round(seconds * SECOND_MS))

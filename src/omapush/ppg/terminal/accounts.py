@@ -1,0 +1,100 @@
+"""What a session must know about terminals while it talks: passwords, and the CPI of old friends.
+
+A connection that a terminal has made is anonymous until its first answer, and that answer may rest
+on what the gateway knew before: a password, or capabilities under the tag that the request for the
+connection (SIR) named. A session cannot wait for the ledger, so these are held in memory, bounded.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from omapush.content.message import Header
+from omapush.ota.http.accounts import KnownCpi
+from omapush.ota.http.authentication import Login
+
+CAPACITY = 100_000
+"""Terminals whose CPI is remembered, and addresses."""
+_SEVERAL = ""
+"""In place of a Terminal-ID: several terminals were seen at the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The passwords between the gateway and one terminal (WAP-235, 7.2.6).
+
+    :ivar terminal: proves the terminal to the gateway. :ivar gateway: the gateway to the terminal.
+    """
+
+    terminal: str | None = field(default=None, repr=False)
+    gateway: str | None = field(default=None, repr=False)
+
+
+class Accounts:
+    """Implements ``ota.http.ppg.TerminalAccounts``.
+
+    :param identity: the gateway's own name towards terminals (PROXY-ID).
+    :param secrets: by Terminal-ID.
+    """
+
+    def __init__(
+        self, identity: str, secrets: Mapping[str, Secrets] | None = None, capacity: int = CAPACITY
+    ) -> None:
+        self._identity = identity
+        self._secrets = dict(secrets or {})
+        self._capacity = capacity
+        self._known: OrderedDict[str, KnownCpi] = OrderedDict()
+        self._at: OrderedDict[str, str] = OrderedDict()
+
+    def terminal_password(self, terminal_id: str) -> str | None:
+        """Return what the terminal has to know."""
+        found = self._secrets.get(terminal_id)
+        return found.terminal if found is not None else None
+
+    def login_at(self, terminal_id: str | None) -> Login | None:
+        """Return what the gateway shows to the terminal."""
+        found = self._secrets.get(terminal_id) if terminal_id is not None else None
+        if found is None or found.gateway is None:
+            return None
+        return Login(self._identity, found.gateway)
+
+    def known_cpi(self, terminal_id: str) -> KnownCpi | None:
+        """Return what the terminal takes, as it said last."""
+        return self._known.get(terminal_id)
+
+    @property
+    def any_password(self) -> bool:
+        """Whether some terminal has to prove who it is."""
+        return any(each.terminal is not None for each in self._secrets.values())
+
+    def has_password(self, terminal_id: str) -> bool:
+        """Whether the terminal has to prove who it is."""
+        return self.terminal_password(terminal_id) is not None
+
+    def terminal_at(self, host: str) -> str | None:
+        """Return the terminal that was seen at an address, if it was one only."""
+        return self._at.get(host) or None
+
+    def learn(self, terminal_id: str, tag: str, cpi: Mapping[str, tuple[Header, ...]]) -> None:
+        """Keep the terminal's current tag, and its CPI by tag."""
+        self._known[terminal_id] = KnownCpi(tag, cpi)
+        _make_room(self._known, terminal_id, self._capacity)
+
+    def seen(self, terminal_id: str, host: str) -> None:
+        """Keep where the terminal has dialled from.
+
+        Where many terminals share an address nothing can be assumed of the next that comes.
+        """
+        other = self._at.get(host)
+        self._at[host] = terminal_id if other in (None, terminal_id) else _SEVERAL
+        _make_room(self._at, host, self._capacity)
+
+
+def _make_room(
+    table: OrderedDict[str, KnownCpi] | OrderedDict[str, str], key: str, most: int
+) -> None:
+    table.move_to_end(key)
+    if len(table) > most:
+        table.popitem(last=False)

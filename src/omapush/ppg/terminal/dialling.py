@@ -1,0 +1,141 @@
+"""Connections that the gateway dials (PO-TCP, WAP-235 7.2.4), registered before they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from omapush.core.instants import SECOND_MS, Instant
+from omapush.ota.http.ppg import (
+    NO_ACCOUNTS,
+    HttpPpgRequest,
+    HttpPpgSession,
+    HttpPpgSettings,
+    TerminalAccounts,
+)
+from omapush.ota.interface import (
+    BearerUnavailable,
+    ClientCapabilities,
+    RegistrationInd,
+    StreamBearer,
+    StreamLink,
+)
+from omapush.ppg.client import Client
+from omapush.ppg.contacts import HttpContact
+from omapush.ppg.profiles import Profiles
+from omapush.ppg.reach import RegistrationFailedError
+from omapush.ppg.store.contract import RegistrationRecord
+from omapush.ppg.terminal.connection import TerminalConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Dialling:
+    """What dialling needs.
+
+    :ivar secure: dials by TLS; ``None``: this gateway does not.
+    """
+
+    bearer: StreamBearer
+    session: HttpPpgSettings
+    new_nonce: Callable[[], str]
+    connect_timeout_ms: int = 10 * SECOND_MS
+    secure: StreamBearer | None = None
+    accounts: TerminalAccounts = NO_ACCOUNTS
+
+
+class Terminals:
+    """Dials terminals, with what is remembered about each.
+
+    :param profiles: completes what terminals say that they take; default: that counts alone.
+    """
+
+    def __init__(
+        self, dialling: Dialling, clock: Callable[[], Instant], profiles: Profiles | None = None
+    ) -> None:
+        self._dialling = dialling
+        self._clock = clock
+        self._profiles = profiles
+
+    async def capabilities(self, connection: TerminalConnection) -> ClientCapabilities:
+        """Return what the terminal takes: its own words, then those of its profile."""
+        registration = connection.registration
+        if self._profiles is None:
+            return registration.capabilities
+        return await self._profiles.complete(registration.capabilities, registration.cpi)
+
+    async def open(
+        self, client: Client, where: HttpContact, remembered: RegistrationRecord | None
+    ) -> TerminalConnection:
+        """Return a registered connection to ``client``.
+
+        :raises BearerUnavailable: nobody answers there.
+        :raises RegistrationFailedError: refused, or another terminal than the expected answered.
+        """
+        connection = TerminalConnection(f"PO-TCP to {where}")
+        try:
+            link = await self._dial(client, where, remembered, connection)
+            registration = await connection.opened(link)
+        except BaseException:
+            connection.retire("registration did not succeed")
+            raise
+        connection.registered_at = self._clock()
+        self._check_terminal(client, registration, connection)
+        return connection
+
+    async def register_again(self, client: Client, connection: TerminalConnection) -> None:
+        """Ask the terminal anew what it takes (WAP-235 7.2.5).
+
+        :raises BearerUnavailable: the connection ended.
+        :raises RegistrationFailedError: refused, or it is another terminal now.
+        """
+        registration = await connection.register_again()
+        connection.registered_at = self._clock()
+        self._check_terminal(client, registration, connection)
+
+    async def _dial(
+        self,
+        client: Client,
+        where: HttpContact,
+        remembered: RegistrationRecord | None,
+        connection: TerminalConnection,
+    ) -> StreamLink[HttpPpgRequest]:
+        dialling = self._dialling
+        bearer = dialling.secure if where.secure else dialling.bearer
+        if bearer is None or where.host is None:
+            raise BearerUnavailable("no TLS is set up for dialling terminals")
+        session = HttpPpgSession(
+            dialling.session,
+            assumed_cpi_tag=remembered.cpi_tag if remembered else None,
+            known_cpi=remembered.cpi if remembered else {},
+            assumed_terminal_id=client.terminal_id,
+            accounts=dialling.accounts,
+            new_nonce=dialling.new_nonce,
+            prov_url=client.prov_url,
+        )
+        return await bearer.connect(
+            where.host,
+            where.port,
+            session,
+            connection.indication,
+            connection.ended,
+            dialling.connect_timeout_ms,
+        )
+
+    def _check_terminal(
+        self, client: Client, registration: RegistrationInd, connection: TerminalConnection
+    ) -> None:
+        expected = client.terminal_id
+        if expected is None:
+            return
+        reason = None
+        if registration.terminal_id != expected:
+            # Addresses move between terminals: what answers there may be somebody else's.
+            reason = f"terminal {registration.terminal_id!r} answered, {expected!r} was expected"
+        elif self._must_prove(expected) and not registration.authenticated:
+            reason = f"terminal {expected!r} has not proved who it is"
+        if reason is not None:
+            connection.retire("another terminal answered, perhaps")
+            raise RegistrationFailedError(reason, may_retry=True, status=None)
+
+    def _must_prove(self, terminal_id: str) -> bool:
+        return self._dialling.accounts.terminal_password(terminal_id) is not None

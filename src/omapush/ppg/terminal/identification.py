@@ -1,0 +1,102 @@
+"""Whose connection it is: from a Terminal-ID to a client that this gateway serves. Pure.
+
+A terminal that dials in says who it is, and nothing else does. Whoever has a password in the
+settings must have proved that it is he; of a client without one the word counts, unless the
+operator wants proof of everybody. A Terminal-ID that is an IP address has to be the peer's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from omapush.content import client_id as client_ids
+from omapush.content.client_id import ClientId, ClientIdType
+from omapush.core.errors import DecodeError
+from omapush.core.networks import inner_address, ip_address
+from omapush.ota.interface import RegistrationInd
+from omapush.pap import address as addressing
+from omapush.ppg.client import Client
+from omapush.ppg.contacts import HttpContact
+from omapush.ppg.recipients import Recipients
+
+_HERE = "ppg"  # the specifier names no recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """The terminal is not let in.
+
+    :ivar unproved: it may be whom it says, and has not shown it: somebody may be guessing.
+    """
+
+    reason: str
+    unproved: bool = False
+
+
+class Identification:
+    """Tells clients by their terminals.
+
+    :param has_password: whether a terminal has to prove who it is.
+    :param proof_required: every terminal has to.
+    """
+
+    def __init__(
+        self,
+        recipients: Recipients,
+        has_password: Callable[[str], bool],
+        *,
+        proof_required: bool = False,
+    ) -> None:
+        self._recipients = recipients
+        self._has_password = has_password
+        self._proof_required = proof_required
+
+    def client_of(self, registration: RegistrationInd, host: str) -> Client | Stranger:
+        """Return the client whose terminal has registered from the IP address ``host``."""
+        terminal_id = registration.terminal_id
+        if terminal_id is None:
+            return Stranger("the terminal does not say who it is")
+        client = self._client(terminal_id, host)
+        wants_proof = self._proof_required or self._has_password(terminal_id)
+        if client is None or (wants_proof and not registration.authenticated):
+            # In the same words, so that nobody learns which terminals there are.
+            return Stranger(
+                "not a terminal of a client that dials in, or not proved", unproved=True
+            )
+        return client
+
+    def _client(self, terminal_id: str, host: str) -> Client | None:
+        listed = self._recipients.client_of_terminal(terminal_id)
+        if listed is not None:
+            return listed if dials_in(listed.contacts_where) else None
+        client_id = client_ids.read(terminal_id)
+        address = None if client_id is None else _address_of(client_id, host)
+        client = None if address is None else self._recipients.resolve(address)
+        # A client that is listed with another Terminal-ID, or with none of its own.
+        if client is None or client.terminal_id is not None:
+            return None
+        return client if dials_in(client.contacts_where) else None
+
+
+def dials_in(wheres: Iterable[object]) -> bool:
+    """Whether one of a client's contacts is for connections that its terminal makes."""
+    return any(isinstance(where, HttpContact) and where.dials_in for where in wheres)
+
+
+def _address_of(client_id: ClientId, host: str) -> addressing.Address | None:
+    """Return the initiators' address of the terminal that calls itself so (PPG 6)."""
+    try:
+        match client_id.type:
+            case ClientIdType.MSISDN:
+                return addressing.parse(addressing.plmn(f"+{client_id.value}", _HERE))
+            case ClientIdType.IPV4 | ClientIdType.IPV6:
+                named, peer = client_id.address, ip_address(host)
+                if named is None or peer is None or inner_address(peer) != inner_address(named):
+                    return None
+                return addressing.parse(addressing.internet(named, _HERE))
+            case ClientIdType.PUSH_ADDRESS:
+                return addressing.parse(client_id.value)
+    except DecodeError:
+        return None
+    return None

@@ -1,0 +1,154 @@
+"""TO-TCP with real daemons: terminals dial the gateway, and pushes go over their connections."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from omapush.client.service_client import ServiceClient
+from omapush.daemon.clock import SystemClock
+from omapush.testing.daemons import Daemon, clean_environment, free_port, running
+from omapush.testing.dialling_terminal import DiallingTerminal
+
+PATIENCE_SECONDS = 30
+NUMBER, TERMINAL_ID = "+441234567890", "4441234567890"
+DIALS_IN = "ota_http_dials_in = true\n"
+
+
+class System:
+    """A gateway that terminals may dial, and the folder of everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pap, self.admin, self.port = free_port(), free_port(), free_port()
+        self.cai = folder / "cai.sock"
+
+    def gateway(self, client: str = DIALS_IN, ota_http: str = "", more: str = "") -> Daemon:
+        settings = self.folder / "ppg.toml"
+        settings.write_text(
+            f'[pap]\nlisten = "127.0.0.1:{self.pap}"\nanonymous_from = ["127.0.0.1/32"]\n'
+            f'[admin]\nlisten = "127.0.0.1:{self.admin}"\n'
+            f'[store]\nurl = "sqlite:///{self.folder}/omapush.db"\n'
+            "[delivery]\nretry_first_seconds = 0.2\nretry_longest_seconds = 0.5\n"
+            f'[ota_http]\nlisten = "127.0.0.1:{self.port}"\n{ota_http}'
+            f'{more}[[clients]]\nid = "anna"\naddresses = ["{NUMBER}"]\n{client}'
+        )
+        return Daemon("ppg", settings, port=self.pap)
+
+    def client(self, more: str = "") -> Daemon:
+        settings = self.folder / "client.toml"
+        settings.write_text(
+            f'[terminal]\nid = "{TERMINAL_ID}"\n'
+            f'[ota_http]\nlisten = "127.0.0.1:{free_port()}"\n'
+            f'[cai]\nsocket = "{self.cai}"\n'
+            f'[store]\npath = "{self.folder}/client.db"\n{more}'
+        )
+        return Daemon("client", settings, path=self.cai)
+
+    async def terminal(
+        self, terminal_id: str = TERMINAL_ID, *, takes: bool = True
+    ) -> DiallingTerminal:
+        terminal = DiallingTerminal(terminal_id, SystemClock(), takes=takes)
+        await terminal.dial("127.0.0.1", self.port)
+        return terminal
+
+    async def omapush(self, *arguments: str) -> tuple[int, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "omapush.cli", *arguments,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=self.folder,
+            env=clean_environment({}),
+        )  # fmt: skip
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            out, err = await process.communicate()
+        return process.returncode or 0, out.decode(), err.decode()
+
+    async def push(self, *arguments: str) -> tuple[int, str, str]:
+        ppg = f"http://127.0.0.1:{self.pap}/pap"
+        return await self.omapush("push", NUMBER, "--ppg", ppg, "--text", "hello", *arguments)
+
+    async def timeline_of(self, push_id: str) -> str:
+        database = f"sqlite:///{self.folder}/omapush.db"
+        _, out, _ = await self.omapush("status", push_id, "--store", database)
+        return " ".join(out.split())
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> System:
+    return System(tmp_path)
+
+
+async def test_push_goes_over_the_connection_that_the_terminal_has_made(system: System) -> None:
+    async with running(system.gateway()) as gateway:
+        terminal = await system.terminal()
+        status, out, err = await system.push("--push-id", "a@pi", "--wait")
+        assert (status, err) == (0, ""), out
+        assert [push.message.body for push in terminal.pushes] == [b"hello"]
+        timeline = await system.timeline_of("a@pi")
+        assert f"terminal {TERMINAL_ID}, TO-TCP from 127.0.0.1:" in timeline
+        assert "delivered" in timeline
+        await terminal.close()
+        assert "terminal_connected" in gateway.log
+
+
+async def test_push_waits_in_the_ledger_for_a_terminal_that_is_away(system: System) -> None:
+    async with running(system.gateway()):
+        status, out, _ = await system.push("--push-id", "a@pi")
+        assert status == 0, out
+        await system.until("the terminal is not connected", "a@pi")
+        terminal = await system.terminal(takes=False)
+        push = await terminal.next_push()
+        assert push.message.body == b"hello"
+        terminal.accept(push)
+        await system.until("delivered", "a@pi")
+        await terminal.close()
+
+
+async def test_connection_that_dies_under_a_push_leaves_it_in_doubt_and_it_comes_again(
+    system: System,
+) -> None:
+    async with running(system.gateway()):
+        first = await system.terminal(takes=False)
+        await system.push("--push-id", "a@pi")
+        lost = await first.next_push()
+        await first.close()
+        second = await system.terminal(takes=False)
+        again = await second.next_push()
+        assert again.push_id == lost.push_id
+        second.accept(again)
+        await system.until("delivered", "a@pi")
+        assert "sent, but no answer" in await system.timeline_of("a@pi")
+        await second.close()
+
+
+async def test_terminal_that_nobody_knows_is_turned_away(system: System) -> None:
+    async with running(system.gateway()) as gateway:
+        stranger = await system.terminal("4999")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await stranger.ended
+        assert "terminal_refused" in gateway.log
+
+
+async def test_client_daemon_dials_in_for_an_application_and_gets_its_pushes(
+    system: System,
+) -> None:
+    profile = {"protocol": "OTA-HTTP", "contact_point": "127.0.0.1", "port": system.port}
+    request = {
+        "push_application_id": "x-wap-application:wml.ua",
+        "accept": ["*/*"],
+        "connection_profiles": [profile],
+    }
+    async with (
+        running(system.gateway()),
+        running(system.client()),
+        ServiceClient(system.cai) as cai,
+    ):
+        registration = await cai.register(request)
+        await system.push("--push-id", "a@pi")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            event = await anext(cai.events(registration["id"]))
+        assert event["content_type"].startswith("text/plain")
+        await cai.accept(event["id"])
+        await system.until("delivered", "a@pi")
