@@ -48,6 +48,13 @@ class System:
         )
         return Daemon("client", settings, path=self.cai)
 
+    async def until(self, words: str, push_id: str) -> None:
+        """Wait until the timeline of a push has these words."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                if words in await self.timeline_of(push_id):
+                    return
+
     async def terminal(
         self, terminal_id: str = TERMINAL_ID, *, takes: bool = True
     ) -> DiallingTerminal:
@@ -138,7 +145,7 @@ async def test_client_daemon_dials_in_for_an_application_and_gets_its_pushes(
     request = {
         "push_application_id": "x-wap-application:wml.ua",
         "accept": ["*/*"],
-        "connection_profiles": [profile],
+        "profiles": [profile],
     }
     async with (
         running(system.gateway()),
