@@ -150,21 +150,28 @@ class Registration:
     # -- authentication (WAP-235, 7.2.6.2) --
 
     def _judge(self, examination: Examination, response: Response) -> NotRegistered | bool:
-        """Judge what the terminal shows; return whether it is to be asked again for that alone."""
+        """Judge what the terminal shows; return whether it is to be asked again for that alone.
+
+        One that shows nothing may be one of which nobody wants a proof: it is asked for its name
+        only, and whether that is enough is not decided here.
+        """
         proof = examination.judge(response, "OPTIONS")
         match proof:
             case Proof.PROVED:
                 self._proved, self._examination = examination.terminal_id, None
                 return False
-            case Proof.REFUSED:
+            case Proof.REFUSED if examination.wrong:
                 reason = "the terminal does not want to be authenticated"
-                return NotRegistered(reason, may_retry=False, authentication=examination.wrong > 0)
+                return NotRegistered(reason, may_retry=False, authentication=True)
+            case Proof.REFUSED:
+                self._examination = None  # SIN-101: it must not be challenged again
+                return True
             case Proof.ABSENT if response.status != 401:
                 # It may have refused for another reason.
-                if not _accepts(push_status(response)[0]):
+                if not examination.wrong or not _accepts(push_status(response)[0]):
                     return False
                 reason = "the terminal does not show who it is"
-                return NotRegistered(reason, authentication=examination.wrong > 0)
+                return NotRegistered(reason, authentication=True)
         return self._exhausted(examination) if examination.exhausted else True
 
     def _exhausted(self, examination: Examination) -> NotRegistered:
