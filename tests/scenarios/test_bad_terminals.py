@@ -97,12 +97,14 @@ class Bad:
     :ivar to_options: what it does when it is to be registered.
     :ivar to_push: what it does with a push.
     :ivar at_once: what it says before it is asked.
+    :ivar expected: the Terminal-ID that is in the settings.
     """
 
     says: str
     to_options: Behaviour = says(REGISTERED)
     to_push: Behaviour = says(b"HTTP/1.1 204 \r\nX-Wap-Push-Status: 400\r\n\r\n")
     at_once: bytes = b""
+    expected: str | None = None
 
 
 OK = b"HTTP/1.1 200 OK\r\nX-Wap-Push-Status: 400\r\n"
@@ -179,7 +181,9 @@ WRONG: Mapping[str, Bad] = {
     "nonsense for a push": Bad(NOT_HTTP, to_push=says(b"\x16\x03\x01 alert\r\n\r\n")),
     "speaks first": Bad(NOT_HTTP, at_once=b"220 mail.example.net ESMTP\r\n"),
     "answers before it is asked": Bad(
-        "terminal None answered", at_once=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        "terminal None answered",
+        at_once=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        expected="4003",
     ),
     "asks instead of answering": Bad(NOT_HTTP, to_push=says(b"GET / HTTP/1.1\r\nHost:\r\n\r\n")),
     "upgrades": Bad(
@@ -239,10 +243,12 @@ WRONG: Mapping[str, Bad] = {
     "somebody else's Terminal-ID": Bad(
         "terminal '4000' answered",
         to_options=says(REGISTERED.replace(b"Id: 4155", b"Id: 4000")),
+        expected="4001",
     ),
     "no Terminal-ID": Bad(
         "terminal None answered",
         to_options=says(REGISTERED.replace(b"X-Wap-Terminal-Id: 4155\r\n", b"")),
+        expected="4002",
     ),
 }
 """Terminals that say what cannot be."""
@@ -294,7 +300,8 @@ class BadTerminals:
                 await stack.enter_async_context(server)
                 at = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
                 name, address = f"bad-{number}", address_of(number)
-                tables.append(client_table(name, address, ota_http=at, terminal_id="4155"))
+                expected = {"terminal_id": bad.expected} if bad.expected else {}
+                tables.append(client_table(name, address, ota_http=at, **expected))
             try:
                 yield "".join(tables)
             finally:

@@ -126,6 +126,8 @@ class CallingTerminal:
             told = base64.b64encode(f"{self.terminal_id}:{self.password}".encode()).decode()
             return f"Basic {told}"
         given = dict(_PARAMETER.findall(rest))
+        if given.get("x-wap-auth-status") == "failed_noretry":
+            raise ConnectionAbortedError("SIN-101: a terminal that is refused for good closes")
         whose = _sha1(f"{self.terminal_id}:{given['realm']}:{self.password}")
         response = _sha1(f"{whose}:{given['nonce']}:{_sha1(f'{method}:/wappush')}")
         return (
