@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 from omapush.daemon.cai_settings import HandlersTable, RuleTable
 from omapush.daemon.client_settings import ContactTable
 from omapush.daemon.permission_settings import ToleranceTable
+from omapush.daemon.ppg_service_registration_settings import PushProfileTable, PushServiceTable
 from omapush.daemon.service_registration_settings import ServiceCredentialsTable
 from omapush.daemon.settings import ClientSettings, PpgSettings
 from omapush.daemon.settings_table import Endpoint
@@ -40,6 +41,8 @@ def main() -> int:
             *_kind("The gateway: `omapush ppg`", PpgSettings),
             *_keys("`tolerance`, within other tables", ToleranceTable),
             *_keys("`[[clients.contacts]]`", ContactTable),
+            *_keys("`[[service_registration.services]]`", PushServiceTable),
+            *_keys("`[[service_registration.services.profiles]]`", PushProfileTable),
             *_kind("The client: `omapush client`", ClientSettings),
             *_keys("`[[service_registration.credentials]]`", ServiceCredentialsTable),
             *_keys("`[[cai.rules]]`", RuleTable),

@@ -10,23 +10,31 @@ from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError, EncodeError
 from omapush.core.instants import Instant, later
 from omapush.ota.http import cpi, entity
+from omapush.ota.http.authentication import Login, Scheme, basic, format_credentials
 from omapush.ota.http.client import HttpTerminalSession, HttpTerminalSettings
-from omapush.ota.http.ppg import HttpPpgSession, HttpPpgSettings
+from omapush.ota.http.contexts import ProvisioningContext
+from omapush.ota.http.ppg import HttpPpgSession, HttpPpgSettings, KnownCpi
 from omapush.ota.interface import (
     ClientCapabilities,
     CloseConnection,
     PoConfirmedPushInd,
     PoConfirmedPushReq,
     PoConfirmedPushRes,
+    PomRegisterReq,
     PoPushReq,
     PushOutcome,
     PushSource,
+    RegistrationInd,
     SendOctets,
 )
+from omapush.protocols.http import HttpServerEnd, Request
 
 NOW = Instant(1_700_000_000_000)
 MESSAGE = PushMessage((("Content-Type", "text/plain"),), b"hello")
 CAPABILITIES = ClientCapabilities(max_message_size=2_000, max_push_requests=2)
+
+OURS = Login("ppg", "secret", Scheme.DIGEST)
+PROOF = format_credentials(basic(Login("44", "secret")), mirrored=True)
 
 token = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=12)
 status_lines = st.sampled_from(
@@ -35,6 +43,7 @@ status_lines = st.sampled_from(
         "HTTP/1.1 200 OK",
         "HTTP/1.0 200 OK",
         "HTTP/1.1 401 X",
+        "HTTP/1.1 412 X",
         "HTTP/1.1 100 X",
         "x",
     ]
@@ -68,6 +77,28 @@ header_lines = st.one_of(
             "X-Wap-Push-Accept-MaxPushReq: 3",
             "X-Wap-Push-MaxMsgSize: -1",
             "X-Wap-Terminal-Id: \xff\xfe",
+            "X-Wap-Terminal-Id: 44",
+            'WWW-Authenticate: Basic realm="44"',
+            'WWW-Authenticate: Digest realm="44", nonce="n", algorithm=SHA-1',
+            'WWW-Authenticate: Digest realm="',
+            f"X-Wap-Authorization: {PROOF}",
+            'X-Wap-Authorization: Digest x-wap-auth-status="failed_retry"',
+            "X-Wap-Authorization: Basic x-wap-auth-status=failed_noretry",
+            "X-Wap-Authorization: Basic ?",
+            "X-Wap-Push-ProvURL:",
+            "X-Wap-Push-ProvURL: http://a.example/",
+            "X-Wap-Push-Info: last,response",
+            "Authorization: Basic Zzp3cm9uZw==",
+            'Authorization: Digest username="g", realm="44", nonce="n", uri="/wappush", '
+            'response="0123456789012345678901234567890123456789"',
+            'X-Wap-Authenticate: Digest realm="p", nonce="n", algorithm="SHA-1"',
+            'X-Wap-Authenticate: Basic realm="p"',
+            "X-Wap-Authenticate: Digest x-wap-auth-status=failed_noretry",
+            'X-Wap-Authenticate: Digest realm="p", nonce="n", x-wap-auth-status="failed_retry"',
+            "X-Wap-Authorization: Basic NDQ6eA==",
+            "X-Wap-Authorization: Digest x-wap-auth-status=failed_retry",
+            "Content-Length : 5",
+            " folded",
         ]
     ),
     st.builds("{}: {}".format, token, token),
@@ -94,10 +125,27 @@ def streams(start: st.SearchStrategy[str]) -> st.SearchStrategy[list[bytes]]:
     return st.lists(st.one_of(messages(start), st.binary(max_size=60)), max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
-@given(streams(status_lines))
-def test_gateway_bears_any_terminal(octets: list[bytes]) -> None:
-    session = HttpPpgSession(HttpPpgSettings(), assumed_cpi_tag="t", known_cpi={"t": ()})
+class Accounts:
+    def terminal_password(self, terminal_id: str) -> str | None:
+        return "secret" if terminal_id == "44" else None
+
+    def login_at(self, terminal_id: str | None) -> Login | None:
+        return OURS if terminal_id == "44" else None
+
+    def known_cpi(self, terminal_id: str) -> KnownCpi | None:
+        return KnownCpi("t", {"t": (), "other": ((cpi.MAX_MSG_SIZE, "?"),)})
+
+
+@settings(max_examples=300, deadline=None)
+@given(streams(status_lines), st.sampled_from(Scheme))
+def test_gateway_bears_any_terminal(octets: list[bytes], challenge: Scheme) -> None:
+    session = HttpPpgSession(
+        HttpPpgSettings(challenge=challenge),
+        assumed_cpi_tag="t",
+        known_cpi={"t": ()},
+        assumed_terminal_id="44",
+        accounts=Accounts(),
+    )
     session.connected(NOW)
     for number in range(3):
         session.request(PoConfirmedPushReq(f"c{number}", MESSAGE), NOW)
@@ -105,15 +153,20 @@ def test_gateway_bears_any_terminal(octets: list[bytes]) -> None:
     indications, closed = [], False
     for part in octets:
         session.receive(part, NOW)
+        session.request(PomRegisterReq(), NOW)
         indications += session.indications()
         effects = session.effects()
         assert not (closed and effects)  # nothing is written after the end
+        # Whatever it asks for, the password is proved and never sent.
+        assert b"secret" not in b"".join(e.octets for e in effects if isinstance(e, SendOctets))
         closed |= any(isinstance(effect, CloseConnection) for effect in effects)
     session.handle_timer(later(NOW, 1_000_000))
     session.disconnected("over", NOW)
     indications += session.indications()
     ended = [one.delivery_id for one in indications if isinstance(one, PushOutcome)]
     assert sorted(ended) == ["c0", "c1", "c2", "u0", "u1", "u2"]
+    if challenge is Scheme.DIGEST:  # nobody has the answer to a nonce of ours
+        assert not any(isinstance(one, RegistrationInd) for one in indications)
     assert session.next_timer() is None
 
 
@@ -143,6 +196,79 @@ def test_terminal_bears_any_gateway(octets: list[bytes], answering: bool) -> Non
     session.handle_timer(later(NOW, 1_000_000))
     session.disconnected("over", NOW)
     assert session.next_timer() is None
+
+
+CLEAR = Login("44", "the terminal's own")
+PROVEN = Login("44", "the terminal's own", Scheme.DIGEST)
+SCHEMES = st.sampled_from(list(Scheme))
+contexts = st.builds(
+    ProvisioningContext,
+    terminal_id=st.just("44"),
+    prov_url=st.sampled_from(["", "http://a.example/"]),
+    login=st.sampled_from([None, CLEAR, PROVEN]),
+    gateway=st.sampled_from([None, Login("g", "the gateway's own")]),
+    demand=SCHEMES,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(streams(request_lines), st.lists(contexts, max_size=2), st.sampled_from([None, "t"]))
+def test_terminal_lets_in_no_gateway_that_proves_nothing(
+    octets: list[bytes], known: list[ProvisioningContext], sir: str | None
+) -> None:
+    session = HttpTerminalSession(
+        HttpTerminalSettings("built-in", contexts=tuple(known), close_after_last=True),
+        lambda: CAPABILITIES,
+        PushSource("OTA-HTTP", "00", "::1"),
+        sir_cpi_tag=sir,
+    )
+    session.connected(NOW)
+    sent, closed, pushes = b"", False, 0
+    for part in octets:
+        session.receive(part, NOW)
+        for indication in session.indications():
+            assert isinstance(indication, PoConfirmedPushInd)
+            assert indication.source.identity is None
+            pushes += 1
+            session.request(PoConfirmedPushRes(indication.reference), NOW)
+        for effect in session.effects():
+            assert not closed
+            match effect:
+                case SendOctets(octets=more):
+                    sent += more
+                case CloseConnection():
+                    closed = True
+    if known and all(one.demand is not Scheme.NONE for one in known):
+        assert pushes == 0
+        assert b"X-Wap-Terminal-Id" not in sent
+        assert b"X-Wap-CPITag" not in sent
+    if CLEAR not in (one.login for one in known):
+        assert b"X-Wap-Authorization: Basic NDQ6" not in sent
+    assert b"own" not in sent
+    while (due := session.next_timer()) is not None:
+        session.handle_timer(due)
+        session.effects()
+    session.disconnected("over", NOW)
+    assert session.indications() == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(streams(request_lines), st.data())
+def test_server_reads_the_same_requests_in_any_segments(
+    octets: list[bytes], data: st.DataObject
+) -> None:
+    stream = b"".join(octets)
+    whole, cut_up = HttpServerEnd(100, 50), HttpServerEnd(100, 50)
+    expected = whole.receive(stream)
+    found: list[Request] = []
+    while stream:
+        size = data.draw(st.integers(1, min(len(stream), 50)))
+        found += cut_up.receive(stream[:size])
+        stream = stream[size:]
+    assert found == expected
+    assert (cut_up.failure is None) is (whole.failure is None)
+    if whole.failure is not None and cut_up.failure is not None:
+        assert cut_up.failure.status == whole.failure.status
 
 
 @settings(max_examples=200, deadline=None)

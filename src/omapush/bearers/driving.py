@@ -51,6 +51,9 @@ class Driver(ABC, Generic[RequestT]):
     :param on_indication: is told in order what the machine indicates; must not block.
     """
 
+    # There is one for each connection, and a gateway holds very many.
+    __slots__ = ("_clock", "_driven", "_on_indication", "_pumping", "_timer", "_timer_at")
+
     def __init__(
         self, driven: Machine[RequestT], on_indication: Callable[[Any], None], clock: Clock
     ) -> None:

@@ -22,7 +22,7 @@ from omapush.bearers.failures import said
 from omapush.bearers.tcp_link import TURN, TcpLink
 from omapush.bearers.tcp_listener import (
     AcceptedConnection,
-    EngineFor,
+    EndFor,
     Entrance,
     Gate,
     ListenLimits,
@@ -30,7 +30,7 @@ from omapush.bearers.tcp_listener import (
 )
 from omapush.bearers.tls_dialling import OnCertificate, TlsDialling
 from omapush.bearers.tls_engine import TlsEngine
-from omapush.bearers.tls_sessions import Server, TlsSessions
+from omapush.bearers.tls_sessions import OnSession, Server, TlsSessions
 from omapush.core.peer_certificate import PeerCertificate
 from omapush.ota.interface import BearerUnavailable, ConnectionLink, SecurityFailure, StreamSession
 
@@ -41,6 +41,9 @@ IndicationT = TypeVar("IndicationT")
 
 MAX_ADDRESSES = 8
 """Addresses of one name that are dialled: each may take its whole time to fail."""
+
+BACKLOG = 1_024
+"""Connections that wait to be accepted: when a gateway comes back, its terminals do so at once."""
 
 
 class TcpBearer:
@@ -94,14 +97,13 @@ class TcpBearer:
         )
         dialling: TlsDialling | None = None
         if tls is not None:
+            server = Server(tls, server_name or host, host, port)
             dialling = TlsDialling(
                 link,
-                Server(tls, server_name or host, host, port),
-                self._tls_sessions,
+                lambda: self._tls_end(server, tls_server=tls_server),
                 self._incoming,
                 timeout_ms / 1000,
                 on_certificate,
-                tls_server=tls_server,
             )
         protocol = link if dialling is None else dialling.stream
         try:
@@ -204,7 +206,7 @@ class TcpBearer:
             on_indication,
             limits,
             on_closed,
-            None if tls is None else _engines(tls, server_name, tls_server=tls_server),
+            None if tls is None else self._ends(tls, server_name, tls_server=tls_server),
             admits,
         )
 
@@ -237,7 +239,7 @@ class TcpBearer:
             on_indication,
             limits,
             on_closed,
-            _engines(tls, server_name, tls_server=tls_server),
+            self._ends(tls, server_name, tls_server=tls_server),
             admits,
         )
 
@@ -249,7 +251,7 @@ class TcpBearer:
         on_indication: Callable[[ConnectionLink[RequestT], IndicationT], None],
         limits: ListenLimits | None,
         on_closed: Callable[[ConnectionLink[RequestT], str], None] | None,
-        engine: EngineFor | None,
+        tls_end: EndFor | None,
         admits: Callable[[str], bool] | None,
     ) -> TcpListener:
         limits = limits or ListenLimits()
@@ -260,27 +262,32 @@ class TcpBearer:
             open_session,
             on_indication,
             on_closed,
-            engine,
+            tls_end,
             self._incoming,
             self._clock,
             self._on_trace,
         )
         loop = asyncio.get_running_loop()
         try:
-            server = await loop.create_server(lambda: AcceptedConnection(entrance), host, port)
+            server = await loop.create_server(
+                lambda: AcceptedConnection(entrance), host, port, backlog=BACKLOG
+            )
         except (OSError, ValueError, OverflowError) as error:
             why = said(error) if isinstance(error, OSError) else "not an address"
             raise BearerUnavailable(f"cannot listen on {host[:80]}:{port}: {why}") from error
         return TcpListener(server, gate)
 
+    def _ends(self, tls: ssl.SSLContext, name: str | None, *, tls_server: bool) -> EndFor:
+        """Return what gives TLS to accepted connections."""
+        return lambda address: self._tls_end(
+            Server(tls, name or address, address), tls_server=tls_server
+        )
 
-def _engines(context: ssl.SSLContext, server_name: str | None, *, tls_server: bool) -> EngineFor:
-    """Return what gives TLS to accepted connections."""
-
-    def engine(address: str) -> TlsEngine:
-        return TlsEngine(context, server_side=tls_server, server_name=server_name or address)
-
-    return engine
+    def _tls_end(self, peer: Server, *, tls_server: bool) -> tuple[TlsEngine, OnSession | None]:
+        """Return our end of TLS: the peer's server itself, or else its client."""
+        if tls_server:
+            return TlsEngine(peer.context, server_side=True), None
+        return self._tls_sessions.engine(peer)
 
 
 async def _addresses(host: str, port: int, timeout_ms: int) -> list[str]:

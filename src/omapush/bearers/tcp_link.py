@@ -38,6 +38,20 @@ class TcpLink(Driver[RequestT], asyncio.BufferedProtocol, Generic[RequestT, Indi
         before it reads again. Links of one event loop may share it.
     """
 
+    __slots__ = (
+        "_congested",
+        "_cut",
+        "_deaf",
+        "_incoming",
+        "_on_closed",
+        "_on_identified",
+        "_on_trace",
+        "_peer",
+        "_reason",
+        "_session",
+        "_transport",
+    )
+
     def __init__(
         self,
         session: StreamSession[RequestT, IndicationT],

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar, cast
 from omapush.bearers.driving import Clock, OnTrace
 from omapush.bearers.tcp_link import TcpLink, peer_name
 from omapush.bearers.tls_engine import TlsEngine
+from omapush.bearers.tls_sessions import OnSession
 from omapush.bearers.tls_stream import TlsStream
 from omapush.core.peer_certificate import PeerCertificate
 from omapush.core.trace import TraceRecord
@@ -25,8 +26,12 @@ from omapush.ota.interface import ConnectionLink, StreamSession
 RequestT = TypeVar("RequestT")
 IndicationT = TypeVar("IndicationT")
 
-EngineFor = Callable[[str], TlsEngine]
-"""Gives one end of TLS for a connection from this peer address. :raises ValueError: it cannot."""
+EndFor = Callable[[str], tuple[TlsEngine, OnSession | None]]
+"""Gives an end of TLS for a connection from this peer address, and what keeps its session.
+
+:raises ValueError: the server's name cannot be one. :raises ssl.SSLError: the context is not for
+    this role.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +197,9 @@ class Gate:
 class Entrance(Generic[RequestT, IndicationT]):
     """What a listener does with a connection.
 
-    :ivar open_session: may raise :class:`~omapush.ota.interface.SecurityFailure` where ``engine``
+    :ivar open_session: may raise :class:`~omapush.ota.interface.SecurityFailure` where ``tls_end``
         is given: whoever has this certificate is not wanted.
-    :ivar engine: gives TLS, if connections are by TLS.
+    :ivar tls_end: gives TLS, if connections are by TLS.
     """
 
     gate: Gate
@@ -202,7 +207,7 @@ class Entrance(Generic[RequestT, IndicationT]):
     open_session: Callable[[str, PeerCertificate | None], StreamSession[RequestT, IndicationT]]
     on_indication: Callable[[ConnectionLink[RequestT], IndicationT], None]
     on_closed: Callable[[ConnectionLink[RequestT], str], None] | None
-    engine: EngineFor | None
+    tls_end: EndFor | None
     incoming: bytearray
     clock: Clock
     on_trace: OnTrace
@@ -216,10 +221,10 @@ class Entrance(Generic[RequestT, IndicationT]):
             transport.abort()
             return
         place = self.gate.enter(address, transport)
-        if self.engine is None:
+        if self.tls_end is None:
             self._begin(place)
         else:
-            self._begin_tls(place, self.engine)
+            self._begin_tls(place, self.tls_end)
 
     def _begin(self, place: Place) -> None:
         try:
@@ -231,7 +236,7 @@ class Entrance(Generic[RequestT, IndicationT]):
         place.transport.set_protocol(link)
         link.connection_made(place.transport)
 
-    def _begin_tls(self, place: Place, engine_for: EngineFor) -> None:
+    def _begin_tls(self, place: Place, end_for: EndFor) -> None:
         transport, peer = place.transport, peer_name(place.transport)
 
         def failed(reason: str) -> None:
@@ -239,7 +244,7 @@ class Entrance(Generic[RequestT, IndicationT]):
             self._trace("handshake_failed", {"peer": peer, "reason": reason})
 
         try:
-            engine = engine_for(place.address)
+            engine, on_session = end_for(place.address)
         except (ValueError, ssl.SSLError) as error:  # not a name, or not a context for this role
             failed(f"TLS: {error}")
             transport.abort()
@@ -250,6 +255,7 @@ class Entrance(Generic[RequestT, IndicationT]):
             self.limits.handshake_seconds,
             lambda _stream: self._link(place, engine.peer_certificate),
             failed,
+            on_session,
         )
         transport.set_protocol(stream)
         stream.connection_made(transport)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from omapush.bearers.failures import said
 from omapush.bearers.tls_engine import TlsEngine
-from omapush.bearers.tls_sessions import Server, TlsSessions
+from omapush.bearers.tls_sessions import OnSession
 from omapush.bearers.tls_stream import SecureLink, TlsStream
 from omapush.core.peer_certificate import PeerCertificate
 from omapush.ota.interface import SecurityFailure
@@ -19,11 +19,18 @@ OnCertificate = Callable[[PeerCertificate | None], None]
 :raises SecurityFailure: this peer is not wanted.
 """
 
+Ends = Callable[[], tuple[TlsEngine, OnSession | None]]
+"""Gives an end of TLS, and what keeps its session when the connection ends.
+
+:raises ValueError: the server's name cannot be one. :raises ssl.SSLError: the context is not for
+    this role.
+"""
+
 
 class TlsDialling:
     """One attempt to have ``link`` on a connection by TLS; :attr:`stream` is its protocol.
 
-    :param server: with whom; this end is TLS server itself if ``tls_server``.
+    :param ends: gives this end of TLS.
     :param handshake_seconds: how long the handshake may take.
     :raises SecurityFailure: the server's name cannot be one, or the context is not for this role.
     """
@@ -31,31 +38,20 @@ class TlsDialling:
     def __init__(
         self,
         link: SecureLink,
-        server: Server,
-        sessions: TlsSessions,
+        ends: Ends,
         incoming: bytearray,
         handshake_seconds: float,
         on_certificate: OnCertificate | None,
-        *,
-        tls_server: bool,
     ) -> None:
         self._link = link
         self._on_certificate = on_certificate
         self._failure: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         try:
-            self._engine = TlsEngine(
-                server.context,
-                server_side=tls_server,
-                server_name=server.name,
-                session=None if tls_server else sessions.take(server),
-            )
+            self._engine, on_session = ends()
         except ssl.SSLError as error:
             raise SecurityFailure(said(error)) from error
         except ValueError as error:
             raise SecurityFailure(f"TLS: {error}") from error
-
-        def keep(session: ssl.SSLSession | None) -> None:
-            sessions.keep(server, session)
 
         self.stream = TlsStream(
             self._engine,
@@ -63,7 +59,7 @@ class TlsDialling:
             handshake_seconds,
             self._open,
             self._ended,
-            None if tls_server else keep,
+            on_session,
         )
 
     @property

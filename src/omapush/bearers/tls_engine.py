@@ -97,9 +97,7 @@ class TlsEngine:
     @property
     def peer_certificate(self) -> PeerCertificate | None:
         """The peer's verified certificate; ``None`` if it showed none, or nobody verified it."""
-        octets = self._tls.getpeercert(binary_form=True)
-        described = self._tls.getpeercert()
-        return PeerCertificate.read(octets, described) if octets and described else None
+        return PeerCertificate.shown(self._tls.getpeercert)
 
     @property
     def description(self) -> dict[str, str | bool | None]:

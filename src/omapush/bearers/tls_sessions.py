@@ -1,10 +1,20 @@
-"""Sessions of TLS that this side, as TLS client, may resume: with whom, and how many are kept."""
+"""Sessions of TLS that this side, as TLS client, may resume: with whom, and how many are kept.
+
+WAP-219 wants sessions resumed. On a connection that was accepted the server is known by its address
+alone, and by the name that it has to have.
+"""
 
 from __future__ import annotations
 
 import ssl
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from omapush.bearers.tls_engine import TlsEngine
+
+OnSession = Callable[[ssl.SSLSession | None], None]
+"""Is given what a later connection may resume."""
 
 MAX_SERVERS = 256
 """Servers whose sessions are kept: a gateway may dial many terminals that are TLS servers."""
@@ -20,9 +30,9 @@ class Server:
     """
 
     context: ssl.SSLContext
-    name: str | None
+    name: str
     host: str
-    port: int
+    port: int = 0
 
 
 class TlsSessions:
@@ -35,6 +45,24 @@ class TlsSessions:
         self._max_servers = max_servers
         self._per_server = per_server
         self._kept: OrderedDict[Server, deque[ssl.SSLSession]] = OrderedDict()
+
+    def engine(self, server: Server) -> tuple[TlsEngine, OnSession]:
+        """Return a client's end of TLS towards ``server``, and what keeps its session at the end.
+
+        :raises ValueError: the server's name cannot be one. :raises ssl.SSLError: the context is
+            not a client's.
+        """
+
+        def keep(session: ssl.SSLSession | None) -> None:
+            self.keep(server, session)
+
+        engine = TlsEngine(
+            server.context,
+            server_side=False,
+            server_name=server.name,
+            session=self.take(server),
+        )
+        return engine, keep
 
     def take(self, server: Server) -> ssl.SSLSession | None:
         """Return a session to be resumed and forget it, or ``None``."""

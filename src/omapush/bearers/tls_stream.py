@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 
 from omapush.bearers.failures import said
 from omapush.bearers.tls_engine import PIECE, TlsEngine
+from omapush.bearers.tls_sessions import OnSession
 from omapush.ota.interface import SecurityFailure
 
 
@@ -85,7 +86,7 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
         handshake_seconds: float,
         open_link: Callable[[TlsStream], SecureLink],
         on_failed: Callable[[str], None],
-        on_session: Callable[[ssl.SSLSession | None], None] | None = None,
+        on_session: OnSession | None = None,
     ) -> None:
         super().__init__()
         self._engine = engine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -24,6 +24,21 @@ class PeerCertificate:
     dns_names: tuple[str, ...] = ()
     uris: tuple[str, ...] = ()
     ip_addresses: tuple[str, ...] = ()
+
+    @classmethod
+    def shown(cls, getpeercert: Callable[..., Any]) -> Self | None:
+        """Return the peer's verified certificate; ``None`` if it showed none, or nobody verified.
+
+        One whose names are no text counts as none.
+
+        :param getpeercert: of ``ssl``, after the handshake.
+        """
+        octets: bytes | None = getpeercert(binary_form=True)
+        try:
+            described: Mapping[str, Any] | None = getpeercert()
+        except ValueError:
+            return None
+        return cls.read(octets, described) if octets and described else None
 
     @classmethod
     def read(cls, octets: bytes, described: Mapping[str, Any]) -> Self:

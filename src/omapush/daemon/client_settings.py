@@ -117,7 +117,8 @@ class ClientTable(_Table):
         None, description="X-Wap-Terminal-Id that it must give; default: any"
     )
     terminal_password: SecretStr | None = Field(
-        None, description="with which its terminal proves who it is (OTA-HTTP), or ..."
+        None,
+        description="with which its terminal proves who it is (OTA-HTTP, push services), or ...",
     )
     terminal_password_file: Path | None = Field(
         None, description="... a file whose first line is it"
@@ -155,9 +156,15 @@ class ClientTable(_Table):
 
         :raises SettingsError: a file cannot be read or is empty.
         """
-        terminal = self._password("terminal_password")
-        gateway = self._password("gateway_password")
+        terminal, gateway = self.terminal_secret(), self._password("gateway_password")
         return None if terminal is None and gateway is None else Secrets(terminal, gateway)
+
+    def terminal_secret(self) -> str | None:
+        """Return the terminal's password; ``None``: it has none.
+
+        :raises SettingsError: its file cannot be read or is empty.
+        """
+        return self._password("terminal_password")
 
     def _password(self, key: str) -> str | None:
         secret, path = getattr(self, key), getattr(self, f"{key}_file")

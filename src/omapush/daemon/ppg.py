@@ -15,6 +15,10 @@ from omapush.daemon.client_settings import RouteTable
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.garbage_collection import calm_garbage_collection
 from omapush.daemon.policies import Policies, policies
+from omapush.daemon.ppg_service_registration import (
+    check_service_registration,
+    service_registration_server,
+)
 from omapush.daemon.profile_settings import profiles_of
 from omapush.daemon.serving import HttpServer, listening_socket
 from omapush.daemon.settings import PpgSettings
@@ -38,6 +42,7 @@ from omapush.ppg.peer_certificate import PeerCertificateProtocol
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.reports import Reports
 from omapush.ppg.routing import RouteRule
+from omapush.ppg.service_registration.listing import listing_route
 from omapush.ppg.store.contract import PLACED_AT_ONCE, NewPush, Store, StoreUnavailable
 from omapush.ppg.store.opening import StoreUrlError, open_store
 from omapush.ppg.submission import SubmissionLimits
@@ -54,6 +59,7 @@ def check_ppg_settings(settings: PpgSettings) -> None:
     policies(settings, SystemClock())
     tls_options(settings.pap)
     smsc_accounts(settings)
+    check_service_registration(settings)
     _ledger(settings)
 
 
@@ -129,7 +135,8 @@ async def _run(
             _delivery_settings(settings),
         )
         ground = _Ground(settings, rules, clock, store, profiles, metrics, identity, opened)
-        await _serve(ground, deliveries, notifications)
+        async with store.wake_ups(node, deliveries.wake):
+            await _serve(ground, deliveries, notifications)
     log.info("gateway_stopped", node=node)
 
 
@@ -174,9 +181,12 @@ async def _serve(
         **tls_options(settings.pap),
     )
     admin = HttpServer(
-        admin_application(store, ground.metrics, ground.opened.health),
+        admin_application(
+            store, ground.metrics, ground.opened.health, [listing_route(store, clock)]
+        ),
         [listening_socket(settings.admin.listen)],
     )
+    push_services = service_registration_server(settings, store, clock)
     log.info(
         "gateway_started",
         node=settings.gateway.node,
@@ -192,6 +202,8 @@ async def _serve(
 
     async def stop() -> None:
         pap.stop()
+        if push_services is not None:
+            push_services.stop()
         await deliveries.stop(STOP_PATIENCE_MS)
         admin.stop()
 
@@ -199,6 +211,7 @@ async def _serve(
         {
             "PAP server": pap.run_until_stopped(),
             "admin server": admin.run_until_stopped(),
+            **({"push services": push_services.run_until_stopped()} if push_services else {}),
             "delivery loop": deliveries.run(),
             "expansion loop": expansions.run(),
             "notification loop": notifications.run(),
@@ -246,6 +259,7 @@ async def _retention(store: Store, clock: Callable[[], Instant], keep_ms: int) -
             purged = PURGE_AT_A_TIME
             while purged == PURGE_AT_A_TIME:
                 purged = await store.purge(later(clock(), -keep_ms), PURGE_AT_A_TIME)
+            await store.forget_service_registrations(clock(), PURGE_AT_A_TIME)
         except StoreUnavailable as error:
             log.warning("ledger_unavailable", reason=error.reason)
 

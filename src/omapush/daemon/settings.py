@@ -30,6 +30,7 @@ from omapush.daemon.dbus_settings import DbusTable
 from omapush.daemon.logs import LogFormat, LogLevel
 from omapush.daemon.modem_settings import ModemTable, NumberSetting, SiaTable
 from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
+from omapush.daemon.ppg_service_registration_settings import PpgServiceRegistrationTable
 from omapush.daemon.profile_settings import ProfilesTable
 from omapush.daemon.push_sessions import PushSessionsTable
 from omapush.daemon.resolution import GroupTable, ResolverTable
@@ -345,6 +346,7 @@ class PpgSettings(FileSettings):
     header_profiles: list[HeaderProfileTable] = []
     push_sessions: PushSessionsTable = PushSessionsTable()
     ota_http: TerminalsTable = TerminalsTable()
+    service_registration: PpgServiceRegistrationTable = PpgServiceRegistrationTable()
     smsc: list[SmscTable] = []
     clients: list[ClientTable] = []
     subscribers: list[SubscribersTable] = []

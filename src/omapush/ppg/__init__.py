@@ -14,6 +14,7 @@ Who calls whom::
         │                         └─────► reach ──► terminals ──► ota.http.ppg
         ├─────── lifecycle (pure) ──► store.settle          one line in the timeline each
         └─────── profiles ──► outbound                      UAProf documents, in bounded time
+    service_registration ──► store                          clients at push services, by HTTP
     reports ──► store.report                                what bearers report of what they took
     notification ──► store.claim_notifications ──► notification_sender ──► outbound
 

@@ -17,13 +17,18 @@ LEDGER_PATIENCE_SECONDS = 5
 
 
 def admin_application(
-    store: Store, metrics: Metrics, health: Callable[[], Sequence[str]] = tuple
+    store: Store,
+    metrics: Metrics,
+    health: Callable[[], Sequence[str]] = tuple,
+    more: Sequence[Route] = (),
 ) -> Starlette:
     """Return the ASGI application.
 
     ``/healthz`` says that the process runs, and below that what ``health`` adds, line by line;
     ``/readyz`` that the ledger answers as well (503 when
     it does not), ``/metrics`` counts, in Prometheus' text form.
+
+    :param more: pages of other parts of the gateway.
     """
 
     async def healthz(_request: Request) -> Response:
@@ -45,6 +50,7 @@ def admin_application(
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", exposition),
+            *more,
         ]
     )
 

@@ -95,6 +95,7 @@ class Initiators:
 
     :param secret: at least 32 random octets, new in each process.
     :param schemes: HTTP authentication schemes taken; one is offered if some initiator can use it.
+    :param realm: what they prove themselves for, as HTTP names it.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Initiators:
         secret: bytes,
         schemes: Collection[Scheme] = tuple(Scheme),
         lockout: LockoutSettings = DEFAULT_LOCKOUT,
+        realm: str = digest.REALM,
     ) -> None:
         known = tuple(initiators)
         self._by_username = {one.username.encode(): one for one in known if one.username}
@@ -112,8 +114,9 @@ class Initiators:
             {one.username.encode(): one.password for one in known if one.username and one.password},
             secret,
         )
+        self._realm = realm
         self._ha1 = {
-            (one.initiator_id, way): ha1 for one in known for way, ha1 in one.digest_secrets()
+            (one.initiator_id, way): ha1 for one in known for way, ha1 in one.digest_secrets(realm)
         }
         self._secret = secret
         self._by_api_key = {self._blinded(key): one for one in known for key in one.api_keys_sha256}
@@ -218,9 +221,7 @@ class Initiators:
         ha1 = self._ha1.get((initiator_id, given.algorithm))
         expected = digest.response(ha1 or _NO_SECRET, request.method, given)
         right = hmac.compare_digest(expected, given.response)
-        same = (
-            given.uri == request.target.encode("latin-1") and given.realm == digest.REALM.encode()
-        )
+        same = given.uri == request.target.encode("latin-1") and given.realm == self._realm.encode()
         return right and same and ha1 is not None
 
     def _bearer(self, key: str, request: RequestCredentials, now: Instant) -> Verdict:
@@ -273,11 +274,11 @@ class Initiators:
     def _challenge(self, scheme: Scheme, now: Instant, *, stale: bool) -> str:
         match scheme:
             case Scheme.BASIC:
-                return f'Basic realm="{digest.REALM}", charset="UTF-8"'
+                return f'Basic realm="{self._realm}", charset="UTF-8"'
             case Scheme.BEARER:
-                return f'Bearer realm="{digest.REALM}"'
+                return f'Bearer realm="{self._realm}"'
         algorithm = Algorithm.SHA_256 if scheme is Scheme.DIGEST_SHA_256 else Algorithm.MD5
-        return digest.challenge(algorithm, self._nonces.make(now), stale=stale)
+        return digest.challenge(algorithm, self._nonces.make(now), stale=stale, realm=self._realm)
 
     def _usable(self, known: Iterable[Initiator]) -> set[Scheme]:
         usable = {_ALGORITHMS[algorithm] for _initiator_id, algorithm in self._ha1}

@@ -67,8 +67,11 @@ class Initiator:
         for name in self.certificate_names:  # a host has no colon, a URI has one at least
             yield ("uri" if ":" in name else "dns", name)
 
-    def digest_secrets(self) -> Iterator[tuple[Algorithm, str]]:
-        """Yield what it can prove itself with by Digest, for each algorithm."""
+    def digest_secrets(self, realm: str = digest.REALM) -> Iterator[tuple[Algorithm, str]]:
+        """Yield what it can prove itself with by Digest, for each algorithm.
+
+        :param realm: of a clear password; what is kept instead of one is for one realm.
+        """
         stored = {
             Algorithm.SHA_256: self.digest_ha1_sha256,
             Algorithm.MD5: self.digest_ha1_md5,
@@ -78,7 +81,7 @@ class Initiator:
             if ha1 is not None:
                 yield algorithm, ha1
             elif self.username is not None and self.password is not None and in_clear:
-                yield algorithm, digest.ha1(algorithm, self.username, self.password)
+                yield algorithm, digest.ha1(algorithm, self.username, self.password, realm)
 
 
 class ClientCertificate(PeerCertificate):

@@ -22,6 +22,7 @@ from omapush.core.instants import MINUTE_MS, Instant
 from omapush.protocols.http_authentication import parse_parameters
 
 REALM = "PAP"
+"""What Push Initiators prove themselves for. Other realms have no quotation marks either."""
 
 _EXTENDED_USERNAME = re.compile(r"UTF-8'[A-Za-z0-9-]*'([!#$&+.^_`|~0-9A-Za-z%-]+)", re.IGNORECASE)
 
@@ -88,9 +89,9 @@ def parse_credentials(text: str) -> DigestCredentials:
     )  # fmt: skip
 
 
-def ha1(algorithm: Algorithm, username: str, password: str) -> str:
+def ha1(algorithm: Algorithm, username: str, password: str, realm: str = REALM) -> str:
     """Return what stands for user name and password: worth as much as the password itself."""
-    return algorithm.hexdigest(f"{username}:{REALM}:{password}".encode())
+    return algorithm.hexdigest(f"{username}:{realm}:{password}".encode())
 
 
 def response(secret: str, method: str, given: DigestCredentials) -> bytes:
@@ -100,10 +101,10 @@ def response(secret: str, method: str, given: DigestCredentials) -> bytes:
     return given.algorithm.hexdigest(b":".join(parts)).encode()
 
 
-def challenge(algorithm: Algorithm, nonce: str, *, stale: bool) -> str:
+def challenge(algorithm: Algorithm, nonce: str, *, stale: bool, realm: str = REALM) -> str:
     """Return the value of a WWW-Authenticate header (RFC 7616 3.3)."""
     text = (
-        f'Digest realm="{REALM}", qop="auth", algorithm={algorithm.value}, '
+        f'Digest realm="{realm}", qop="auth", algorithm={algorithm.value}, '
         f'nonce="{nonce}", charset=UTF-8'
     )
     return f"{text}, stale=true" if stale else text

@@ -46,12 +46,12 @@ class Lockout:
         """Return for how long ``source`` is still locked out; 0 if it is not."""
         if not self._records:
             return 0
-        record = self._records.get(_key(source))
+        record = self._records.get(source_key(source))
         return max(0, record.locked_until - now) if record else 0
 
     def failed(self, source: str, now: Instant) -> None:
         """Note a failure."""
-        key = _key(source)
+        key = source_key(source)
         record = self._records.get(key)
         if record is None or now - record.first >= self._settings.window_ms:
             record = self._records[key] = _Record(now)
@@ -67,10 +67,10 @@ class Lockout:
     def succeeded(self, source: str) -> None:
         """End a row of failures."""
         if self._records:
-            self._records.pop(_key(source), None)
+            self._records.pop(source_key(source), None)
 
 
-def _key(source: str) -> str:
+def source_key(source: str) -> str:
     """Return what failures are counted by: an IPv4 address, or the /64 that an IPv6 host has."""
     address = ip_address(source)
     if address is None:

@@ -28,10 +28,4 @@ class PeerCertificateProtocol(HttpToolsProtocol):
 
 def peer_certificate(connection: ssl.SSLObject | None) -> ClientCertificate | None:
     """Return the verified certificate, or ``None`` if there is none or no TLS."""
-    if connection is None:
-        return None
-    octets = connection.getpeercert(binary_form=True)
-    described = connection.getpeercert()  # empty unless it was verified
-    if not octets or not described:
-        return None
-    return ClientCertificate.read(octets, described)
+    return None if connection is None else ClientCertificate.shown(connection.getpeercert)

@@ -29,6 +29,7 @@ from omapush.ppg.capabilities import (
     remembered_cpi,
     with_profile,
 )
+from omapush.ppg.service_registration.known import AT_PUSH_SERVICES
 from omapush.ppg.store.contract import RegistrationRecord
 from omapush.web.outbound import OutboundClient, OutboundError, OutboundLimits, OutboundRequest
 from omapush.web.policy import OutboundPolicy
@@ -205,9 +206,10 @@ async def known_capabilities(
     """Return what a client is known to take, profile included; ``None`` if nothing is on file.
 
     The newest registration that says something counts: an older one on another bearer may know
-    more, but not better.
+    more, but not better. What a client tells a push service is about some of its applications
+    only, and counts where it has told nothing else.
     """
-    for registration in registrations:
+    for registration in sorted(registrations, key=lambda one: one.bearer == AT_PUSH_SERVICES):
         known = capabilities_of(registration)
         if known is not None:
             if profiles is None:

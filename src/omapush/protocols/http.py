@@ -6,7 +6,8 @@ its own, fed with what the one before left over, which makes pipelining possible
 
 h11 is liberal in places where two readers could disagree about where a message ends. Such messages
 are refused here (RFC 9112, 11): lines without a carriage return, folded lines, control characters,
-a length given twice or beside a transfer coding, and a body where there is none.
+a length given twice or beside a transfer coding, a body where there is none, and requests that
+are for a proxy.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ MAX_INTERIM = 8
 MAX_HELD = 65_536
 """Octets that may wait, unparsed, behind messages that are not answered yet."""
 
-# What two readers of one head may understand differently: a line that ends with LF or CR alone, one
-# that goes on in the next (RFC 9112, 5.2), and control characters.
-_AMBIGUOUS = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\n[ \t]|[^\t\r\n -~\x80-\xff]")
+# A head, or its beginning, that two readers do not understand differently: no control characters,
+# no line that ends with LF or CR alone, none that goes on in the next (RFC 9112, 5.2).
+_CLEAR = re.compile(rb"(?:[\t -~\x80-\xff]*\r\n(?![ \t]))*[\t -~\x80-\xff]*\r?")
 _FRAMING = re.compile(rb"\n(content-length|transfer-encoding)[ \t]*:([^\r]*)", re.IGNORECASE)
 _END_OF_HEAD = b"\r\n\r\n"
 
@@ -399,7 +400,7 @@ class _ResponseReading(_Reading):
             raise HttpLimitError(f"a head of more than {MAX_HEAD} octets")
         head = bytes(self._start[:length])
         del self._start[:length]
-        if _AMBIGUOUS.search(head):
+        if not _CLEAR.fullmatch(head):
             raise HttpError("not HTTP: control characters, or lines that do not end with CR LF")
         if not isinstance(event, h11.Request):
             _check_response_head(head, event.status_code)
@@ -429,7 +430,7 @@ class _RequestReading(_Reading):
 
         Some senders end a body with one too many.
         """
-        return bool(self._start) or self._checked > 0
+        return bool(self._start) or self._head is not None
 
     def feed(self, octets: bytes) -> bool:
         """Take octets; return whether the request is complete.
@@ -444,13 +445,16 @@ class _RequestReading(_Reading):
         """Return everything so far if the head is complete, and nothing if it is not."""
         start = self._start
         start += octets
-        while not self._checked and start.startswith(b"\r\n"):
+        while self._checked <= 1 and start.startswith(b"\r\n"):
             del start[:2]
+            self._checked = 0
         end = start.find(_END_OF_HEAD, max(0, self._checked - 3))
         length = end + len(_END_OF_HEAD) if end >= 0 else len(start)
         if length > MAX_HEAD:
             raise HttpError(f"a head of more than {MAX_HEAD} octets", 431)
-        if _AMBIGUOUS.search(start, max(0, self._checked - 1), length):
+        # On from the end of the last line that was checked.
+        line = max(0, start.rfind(b"\r\n", 0, self._checked))
+        if not _CLEAR.fullmatch(start, line, length):
             raise HttpError("not HTTP: control characters, or lines that do not end with CR LF")
         self._checked = length
         if end < 0:

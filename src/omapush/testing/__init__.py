@@ -7,7 +7,8 @@
 * ``modem_contract``: the suite that every modem passes; ``modem_manager``: one on a D-Bus of its
   own, not real.
 * ``memory_store``: a ledger in memory that obeys the store's contract.
-* ``store_contract`` and ``report_contract``: the suite that every ledger passes.
+* ``store_contract``, ``report_contract`` and ``service_registration_contract``: the suite that
+  every ledger passes.
 * ``short_message_bearer_contract``: the suite that every bearer of short messages passes, and
   ``memory_short_messages``: one in memory.
 * ``smsc_simulator``: an SMSC, with ``smsc_behaviour`` what it does wrong, ``smsc_esmes`` its

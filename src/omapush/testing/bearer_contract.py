@@ -2,7 +2,8 @@
 
 Subclass :class:`StreamBearerContract` in a test module and give it a fixture ``bearer``; pytest
 (with pytest-asyncio in automatic mode) collects the rest. The other end is a plain TCP socket on
-this machine, so the suite fits every bearer that dials ``host`` and ``port``::
+this machine, so the suite fits every bearer that dials ``host`` and ``port``. A bearer that secures
+connections gives a fixture ``peer`` of its own as well (:func:`listening_peer`)::
 
     class TestMyBearer(StreamBearerContract):
         @pytest.fixture
@@ -19,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -122,16 +124,22 @@ class Observer:
 
 
 class Peer:
-    """The other end: a listening socket and the one connection that came to it."""
+    """The other end: a listening socket and the one connection that came to it.
 
-    def __init__(self) -> None:
+    :param tls: be TLS client on the connection, of a server with an address as its name.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
+        self._tls = tls
         self._streams: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = (
             asyncio.get_running_loop().create_future()
         )
 
-    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take the connection."""
+        if self._tls is not None:
+            reader, writer = await _tls_client(writer.transport, self._tls)
         self._streams.set_result((reader, writer))
 
     async def streams(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -144,11 +152,33 @@ class Peer:
             self._streams.result()[1].close()
 
 
+async def _tls_client(
+    transport: asyncio.WriteTransport, tls: ssl.SSLContext
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return streams by TLS on a connection that was accepted, where the event loop is client."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    secure = await loop.start_tls(
+        transport, protocol, tls, server_side=False, server_hostname="127.0.0.1"
+    )
+    assert secure is not None
+    protocol.connection_made(secure)
+    return reader, asyncio.StreamWriter(secure, protocol, reader, loop)
+
+
 @contextlib.asynccontextmanager
-async def listening_peer() -> AsyncIterator[Peer]:
-    """Listen on this machine for one connection."""
-    peer = Peer()
-    server = await asyncio.start_server(peer.accept, "127.0.0.1", 0)
+async def listening_peer(
+    tls: ssl.SSLContext | None = None, *, tls_server: bool = True
+) -> AsyncIterator[Peer]:
+    """Listen on this machine for one connection.
+
+    :param tls: by TLS, of the event loop's own making; as TLS server, or else as client.
+    """
+    peer = Peer(None if tls_server else tls)
+    server = await asyncio.start_server(
+        peer.accept, "127.0.0.1", 0, ssl=tls if tls_server else None
+    )
     peer.port = server.sockets[0].getsockname()[1]
     try:
         yield peer

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
@@ -66,6 +67,7 @@ from omapush.ppg.store.reported import (
     reference_of,
     settle_reported,
 )
+from omapush.testing.memory_service_registrations import MemoryServiceRegistrations
 
 
 @dataclass(slots=True)
@@ -123,10 +125,11 @@ class _Work(Protocol):
 WorkT = TypeVar("WorkT", bound=_Work)
 
 
-class MemoryStore:
+class MemoryStore(MemoryServiceRegistrations):
     """The ledger as dictionaries; see :class:`~omapush.ppg.store.contract.Store`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.unavailable: str | None = "the store is not open"
         self._pushes: dict[str, _Push] = {}
         self._keys_by_id: dict[str, str] = {}
@@ -140,6 +143,9 @@ class MemoryStore:
     @property
     def is_shared(self) -> bool:
         return False
+
+    def wake_ups(self, node: str, on_wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        return nullcontext()  # nobody else is here
 
     async def open(self) -> None:
         self.unavailable = None

@@ -11,7 +11,9 @@ open store; pytest (with pytest-asyncio in automatic mode) collects the rest::
             yield store
             await store.close()
 
-A ledger passes :class:`~omapush.testing.report_contract.ReportContract` as well.
+A ledger passes :class:`~omapush.testing.report_contract.ReportContract` and
+:class:`~omapush.testing.service_registration_contract.ServiceRegistrationContract` as well, and one
+that several gateway processes share :class:`SharedStoreContract`.
 
 :func:`new_push` and :func:`settled` build the values that the suite works with.
 """
@@ -55,6 +57,7 @@ OWNER = "node/1"
 START = Instant(1_000_000)
 """Every push of the suite is received at or after this."""
 LEASE_MS = 1_000
+WOKEN_WITHIN_S = 20.0
 
 
 def at(milliseconds: int) -> Instant:
@@ -630,6 +633,101 @@ class MovingContract:
         assert await store.defer("a", at(500), at(100), "not there", "here") == 1
 
 
+class SharedStoreContract:
+    """Rules of a ledger that several gateway processes share.
+
+    A fixture ``pair`` gives two open stores on one fresh ledger.
+    """
+
+    async def test_ledger_is_shared(self, pair: tuple[Store, Store]) -> None:
+        assert all(each.is_shared for each in pair)
+
+    async def test_claims_at_the_same_time_never_hide_a_row_from_its_node(
+        self, pair: tuple[Store, Store]
+    ) -> None:
+        here, there = pair
+        await here.attach([attachment("a", "here", 1, 9_000)], at(0))
+        for number in range(30):
+            await there.accept([new_push(number, ["a"]), new_push(1_000 + number, ["b"])])
+            mine, theirs = await asyncio.gather(
+                claim(here, number, "here/1", per_client=1), claim(there, number, "there/1")
+            )
+            both = [*mine, *theirs]
+            assert "a" in [each.client_id for each in mine]
+            assert sorted(each.client_id for each in both) == ["a", "b"]
+            await here.settle([settled(each, number) for each in both])
+
+    async def test_clients_come_to_two_nodes_in_any_order(self, pair: tuple[Store, Store]) -> None:
+        here, there = (
+            [attachment(f"c{number:03}", node, epoch, 9_000) for number in range(200)]
+            for node, epoch in (("here", 1), ("there", 2))
+        )
+        for _ in range(5):
+            await asyncio.gather(
+                pair[0].attach(here, at(0)),
+                pair[1].attach(there[::-1], at(0)),
+                pair[0].hasten([each.client_id for each in here], at(0)),
+                pair[1].detach(here),
+            )
+        assert await pair[0].attach(there, at(1)) == [True] * len(there)
+
+    async def test_node_is_woken_for_what_another_stores_for_its_client(
+        self, pair: tuple[Store, Store]
+    ) -> None:
+        here, there = pair
+        woken = asyncio.Event()
+        async with here.wake_ups("here", woken.set), there.wake_ups("there", _nothing):
+            await _woken(woken)  # it listens
+            await here.attach([attachment("a", "here", 1, 9_000)], at(0))
+            await there.accept([new_push(1, ["b", "a"])])
+            await _woken(woken)
+            assert [each.client_id for each in await claim(here, 5, "here/1")] == ["b", "a"]
+
+    async def test_node_is_woken_for_what_another_brings_back(
+        self, pair: tuple[Store, Store]
+    ) -> None:
+        here, there = pair
+        woken = asyncio.Event()
+        await there.accept([new_push(1, ["a"])])
+        await there.defer("a", at(500), at(1), "away", "there")
+        await here.attach([attachment("a", "here", 1, 9_000)], at(0))
+        async with here.wake_ups("here", woken.set), there.wake_ups("there", _nothing):
+            await _woken(woken)
+            assert await there.hasten(["a"], at(2)) == 1
+            await _woken(woken)
+            assert numbers(await claim(here, 5, "here/1")) == [1]
+
+    async def test_all_are_woken_for_a_push_to_very_many(self, pair: tuple[Store, Store]) -> None:
+        here, there = pair
+        woken = asyncio.Event()
+        clients = [f"c{number}" for number in range(PLACED_AT_ONCE + 1)]
+        async with here.wake_ups("here", woken.set), there.wake_ups("there", _nothing):
+            await _woken(woken)
+            await there.accept([new_push(1, clients)])
+            await _woken(woken)
+            assert await there.expand()
+            await _woken(woken)
+
+    async def test_nobody_is_woken_after_the_end(self, pair: tuple[Store, Store]) -> None:
+        here, there = pair
+        woken = asyncio.Event()
+        async with here.wake_ups("here", woken.set), there.wake_ups("there", _nothing):
+            await _woken(woken)
+        await here.attach([attachment("a", "here", 1, 9_000)], at(0))
+        assert await there.accept([new_push(1, ["a"])]) == [Accepted(new_push(1).push_key)]
+        assert not woken.is_set()
+
+
+def _nothing() -> None:
+    """A wake-up that nobody waits for."""
+
+
+async def _woken(event: asyncio.Event) -> None:
+    async with asyncio.timeout(WOKEN_WITHIN_S):
+        await event.wait()
+    event.clear()
+
+
 class NotificationContract:
     """Rules of the outbox."""
 
@@ -1029,6 +1127,12 @@ class RecordContract:
         latest = behind_one[::-1][:MOST_FOUND]
         assert await store.registrations_at("192.0.2.9") == latest
         assert await store.registrations_of_terminal("nat") == latest
+
+    async def test_wake_ups_hinder_nobody(self, store: Store) -> None:
+        async with store.wake_ups("node", _nothing):
+            await store.attach([attachment("client", "node", 1, 100)], at(0))
+            await store.accept([new_push(1)])
+            assert numbers(await claim(store, 5)) == [1]
 
     async def test_next_due_is_the_first_instant_after_now(self, store: Store) -> None:
         assert await store.next_due(at(0)) is None

@@ -109,6 +109,24 @@ async def test_listener_closes_its_connections_with_itself() -> None:
     writer.close()
 
 
+async def test_connection_whose_session_cannot_be_made_takes_no_place() -> None:
+    server = Server()
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+
+    def open_session(_peer: str) -> PlainSession:
+        raise RuntimeError("a fault of ours")
+
+    listener = await server.bearer.listen("127.0.0.1", 0, open_session, server.on_indication)
+    reader, writer = await dial(listener)
+    with contextlib.suppress(ConnectionResetError):
+        assert await reader.read() == b""
+    writer.close()
+    assert listener.connections == 0
+    assert len(faults) == 1  # and it is not hidden
+    await listener.close("the test is over")
+
+
 @pytest.mark.parametrize("host", ["203.0.113.77", "x" * 80])
 async def test_listener_is_unavailable_on_foreign_address(host: str) -> None:
     server = Server()

@@ -9,7 +9,7 @@ import pytest
 from omapush.core.errors import EncodeError
 from omapush.core.instants import Instant, later
 from omapush.ota.http import authentication as auth
-from omapush.ota.http.admission import MAX_FAILURES, MAX_REFUSALS
+from omapush.ota.http.admission import MAX_DEMANDS, MAX_FAILURES, MAX_REFUSALS
 from omapush.ota.http.authentication import Algorithm, Challenge, Login, Scheme
 from omapush.ota.http.client import HttpTerminalSession, HttpTerminalSettings
 from omapush.ota.http.contexts import ProvisioningContext
@@ -186,6 +186,11 @@ def test_context_with_identity_that_no_header_can_hold_is_refused() -> None:
         ProvisioningContext("4165", login=Login("a", "\ud800"))
 
 
+OUTDATED = (
+    "Authorization",
+    f'Digest username="{PROXY}", realm="{ID}", nonce="old", uri="/wappush", response="{"0" * 40}"',
+)
+
 # -- the gateway proves itself (digest 14.1) --
 
 
@@ -308,7 +313,31 @@ def test_terminal_ends_connection_after_wrong_credentials_in_a_row(method: str) 
     assert rig.send("OPTIONS", basic()) == []
     rig.session.handle_timer(later(NOW, 2_000))
     rig.answers()
-    assert rig.closed == "too many wrong credentials"
+    assert rig.closed == "too many requests without right credentials"
+
+
+def test_terminal_that_ends_the_connection_asks_for_no_more() -> None:
+    rig = Rig(context(gateway=GATEWAY, demand=Scheme.BASIC))
+    wrong = basic(Login(PROXY, "wrong"))
+    request = Request("OPTIONS", "/wappush", (("Host", ""), wrong))
+    octets = b"".join(rig.gateway.request(request) for _ in range(MAX_FAILURES))
+    expecting = (
+        b"POST /wappush HTTP/1.1\r\nHost:\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    )
+    rig.session.receive(octets + expecting, NOW)
+    sent = b"".join(one.octets for one in rig.session.effects() if isinstance(one, SendOctets))
+    assert sent.count(b"HTTP/1.1 ") == MAX_FAILURES
+    assert b" 100 " not in sent
+
+
+def test_terminal_does_not_demand_credentials_for_ever() -> None:
+    rig = Rig(context(gateway=GATEWAY, demand=Scheme.DIGEST))
+    for _ in range(MAX_DEMANDS):
+        assert rig.ask("POST").status == 401
+    assert rig.ask("POST").status == 403
+    rig = Rig(context(gateway=GATEWAY, demand=Scheme.DIGEST))
+    for _ in range(MAX_DEMANDS + 1):  # each with its own proof, as RFC 2617 has it
+        assert told(rig.ask("POST", answering(rig.ask("POST", OUTDATED), "POST")))[0] == 204
 
 
 def test_right_credentials_end_the_row_of_wrong_ones() -> None:
@@ -320,9 +349,14 @@ def test_right_credentials_end_the_row_of_wrong_ones() -> None:
 
 
 @pytest.mark.parametrize("taken", [True, False])
-def test_terminal_takes_md5_only_where_set_up(taken: bool) -> None:
+def test_terminal_offers_and_takes_md5_only_where_set_up(taken: bool) -> None:
     rig = Rig(context(gateway=GATEWAY, demand=Scheme.DIGEST, takes_md5=taken))
-    rig.ask("OPTIONS")
+    offered = auth.parse_challenges(
+        value for name, value in rig.ask("OPTIONS").headers if name == "WWW-Authenticate"
+    )
+    assert [one.algorithm for one in offered if isinstance(one, Challenge)] == (
+        [Algorithm.SHA_1, Algorithm.MD5] if taken else [Algorithm.SHA_1]
+    )
     by_md5 = Challenge(Scheme.DIGEST, ID, "nonce1", Algorithm.MD5)
     proof = auth.format_credentials(auth.answer(by_md5, GATEWAY, "OPTIONS"), mirrored=False)
     assert rig.ask("OPTIONS", ("Authorization", proof)).status == (204 if taken else 401)

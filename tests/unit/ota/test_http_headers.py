@@ -243,3 +243,61 @@ def test_retry_after_is_heeded_within_bounds(value: str | None, milliseconds: in
 def test_words_of_terminal_reach_the_timeline() -> None:
     response = Response(204, ((headers.PUSH_STATUS, "236 no such application"),))
     assert push_status(response) == (236, "X-Wap-Push-Status 236 no such application")
+
+
+# -- the octets of a CPITag (digest 7) --
+
+
+@pytest.mark.parametrize(
+    ("tag", "octets"),
+    [
+        ("5lEsUg==", "e6512c52"),
+        ("2jmj7g==", "da39a3ee"),
+        ("abcdef==", "69b71d79"),  # four octets of base64, although it begins with digits
+        ("e6512c52", "e6512c52"),  # as BlackBerry terminals write it
+        ("E6512C52", "e6512c52"),
+        ("1", "00000001"),
+        ("abcd", "0000abcd"),  # three octets of base64, so a number
+        ("abcdef", "00abcdef"),
+        ("0", "00000000"),
+        ("", None),
+        ("123456789", None),
+        ("5lEsUg", None),
+        ("5lEs Ug==", None),
+        ("-1", None),
+        ("0x12", None),
+        ("\u0661", None),
+        ("t\u00e4g", None),
+    ],
+)
+def test_tag_gives_the_octets_that_an_sir_has(tag: str, octets: str | None) -> None:
+    found = cpi.tag_octets(tag)
+    assert (found.hex() if found is not None else None) == octets
+
+
+def test_tag_of_octets_is_the_inverse() -> None:
+    assert cpi.tag_of_octets(bytes.fromhex("e6512c52")) == "5lEsUg=="
+
+
+# -- references to profiles (digest 18) --
+
+
+def test_profile_headers_name_profiles_and_differences_with_their_digest() -> None:
+    document = '<rdf:RDF>\r\n\t<prf:x y="1"/>\n</rdf:RDF>'
+    assert cpi.profile_headers(["http://a.example/p.xml"], [document, "<b/>"]) == (
+        (
+            "x-wap-profile",
+            '"http://a.example/p.xml", "1-1D78lzyICENz18YI/THFsw==", "2-S+836cZgGNCiHMnRdzDl1w=="',
+        ),
+        ("x-wap-profile-diff", '1; <rdf:RDF> <prf:x y="1"/> </rdf:RDF>'),
+        ("x-wap-profile-diff", "2; <b/>"),
+    )
+    assert cpi.profile_headers([]) == ()
+
+
+def test_profile_headers_stand_in_the_order_of_the_tag() -> None:
+    diffs = [("x-wap-profile-diff", f"{number}; <a/>") for number in (10, 2, 1)]
+    mixed = (*diffs, ("X-Own", "1"), ("X-Wap-Profile", '"http://a.example/"'))
+    ordered = cpi.in_tag_order(mixed)
+    assert ordered == (mixed[4], diffs[2], diffs[1], diffs[0], mixed[3])
+    assert cpi.in_tag_order(reversed(mixed)) == ordered

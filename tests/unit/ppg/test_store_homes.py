@@ -7,21 +7,26 @@ import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
 import sqlalchemy
+import structlog
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from omapush.core.instants import Instant
-from omapush.ppg.store import schema
+from omapush.ppg.store import postgresql, schema
 from omapush.ppg.store.contract import Accepted, RegistrationRecord, StoreUnavailable
 from omapush.ppg.store.migrate import SchemaTooNewError, configuration
 from omapush.ppg.store.opening import StoreUrlError, open_store
+from omapush.ppg.store.postgresql import PostgresqlHome
 from omapush.testing.postgresql import PostgresqlCluster
-from omapush.testing.store_contract import new_push
+from omapush.testing.store_contract import at, attachment, new_push
 
 
 def sqlite_url(directory: Path) -> str:
@@ -203,3 +208,75 @@ async def test_postgresql_store_outlives_a_crash_of_the_server() -> None:
 async def test_postgresql_store_without_a_server_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="does not answer"):
         await open_store(f"postgresql://user@/name?host={tmp_path}").open()
+
+
+async def test_node_is_woken_again_after_the_database_was_away() -> None:
+    with PostgresqlCluster(durable=True) as cluster:
+        url = cluster.create_database("ledger")
+        here, there = open_store(url), open_store(url)
+        woken = asyncio.Event()
+
+        async def is_woken() -> None:
+            async with asyncio.timeout(30):
+                await woken.wait()
+            woken.clear()
+
+        for store in (here, there):
+            await store.open()
+        async with here.wake_ups("here", woken.set), there.wake_ups("there", lambda: None):
+            await is_woken()
+            cluster.kill()
+            # Who is to be told cannot be looked up, and nobody waits for it.
+            with pytest.raises(StoreUnavailable):
+                await there.hasten(["a"], at(0))
+            cluster.start()
+            await is_woken()  # for what may have been said meanwhile
+            await here.attach([attachment("a", "here", 1, 9_000)], at(0))
+            await there.accept([new_push(1, ["a"])])
+            await is_woken()
+        for store in (here, there):
+            await store.close()
+
+
+async def test_database_that_is_away_wakes_nobody_and_ends_nothing(
+    new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "FIRST_WAIT_MS", 1)
+    monkeypatch.setattr(postgresql, "LONGEST_WAIT_MS", 1)
+    heard: list[str] = []
+    away = PostgresqlHome(make_url(new_database()).update_query_dict({"host": "/nowhere"}))
+    async with asyncio.timeout(30):
+        listening = asyncio.create_task(away.listen("channel", heard.append))
+        with structlog.testing.capture_logs() as logs:
+            while len(logs) < 3:  # noqa: ASYNC110 # of which nobody is told
+                await asyncio.sleep(0.01)
+        listening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await listening
+    assert not heard
+    assert {each["event"] for each in logs} == {"wake_ups_lost"}
+
+
+async def test_silent_connection_for_wake_ups_is_probed(
+    new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "PROBE_EVERY_S", 0.001)
+    probed = asyncio.Event()
+
+    execute = asyncpg.Connection.execute
+
+    async def probe(driver: asyncpg.Connection, query: str, *more: Any, **named: Any) -> str:
+        if query != "SELECT 1":
+            return await execute(driver, query, *more, **named)
+        probed.set()
+        raise asyncpg.ConnectionDoesNotExistError("gone")
+
+    heard: list[str] = []
+    home = PostgresqlHome(make_url(new_database()))
+    monkeypatch.setattr(asyncpg.Connection, "execute", probe)
+    async with asyncio.timeout(30):
+        listening = asyncio.create_task(home.listen("channel", heard.append))
+        await probed.wait()
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    assert heard[0] == ""  # it did listen

@@ -24,6 +24,8 @@ from omapush.protocols.http import Header, Request, Response
 
 MAX_FAILURES = 3
 """Wrong credentials in a row after which a gateway is refused."""
+MAX_DEMANDS = 32
+"""Requests in a row that are answered with a demand for credentials; pipelined pushes are some."""
 MAX_REFUSALS = 3
 """Challenges on one connection that we may refuse with the advice to try another."""
 MAX_REJECTIONS = 2
@@ -60,6 +62,7 @@ class Admission:
     __slots__ = (
         "_authenticated",
         "_context",
+        "_demands",
         "_failures",
         "_is_named",
         "_known",
@@ -81,6 +84,7 @@ class Admission:
         self._authenticated = False
         self._nonce: str | None = None  # of our last challenge, if it has had no answer
         self._failures = 0
+        self._demands = 0
         self._refusals = 0
         self._rejections = 0
 
@@ -113,8 +117,8 @@ class Admission:
         if not self._associate(request.get(headers.PROV_URL)):
             return Verdict(answers.unmatched_context(request))
         admitted = self._is_authenticated(request)
-        if self._failures >= MAX_FAILURES:
-            reason = "too many wrong credentials"
+        if self._failures >= MAX_FAILURES or self._demands >= MAX_DEMANDS:
+            reason = "too many requests without right credentials"
             return Verdict(answers.refused(request, reason, _CLOSE, http=403), end=reason)
         proof = self._proof(request)
         if isinstance(proof, str):
@@ -148,6 +152,8 @@ class Admission:
         if self._context.demand is not Scheme.NONE and value is not None:
             self._authenticated = self._holds(value, request.method)
             self._failures = 0 if self._authenticated else self._failures + 1
+            if self._authenticated:
+                self._demands = 0
         return self.is_open
 
     def _holds(self, value: str, method: str) -> bool:
@@ -169,17 +175,23 @@ class Admission:
         )
 
     def _demand(self, request: Request) -> Response:
-        context = self._context
-        nonce = ""
+        self._demands += 1
+        context, nonce = self._context, ""
         if context.demand is Scheme.DIGEST:
             nonce = self._nonce = self._new_nonce()
-        challenge = Challenge(context.demand, context.terminal_id, nonce, domain=headers.TARGET)
-        written = authentication.format_challenge(challenge, mirrored=False)
-        header = (authentication.CHALLENGE, written)
+        algorithms = context.algorithms if nonce else context.algorithms[:1]
+        given = [
+            Challenge(context.demand, context.terminal_id, nonce, algorithm, domain=headers.TARGET)
+            for algorithm in algorithms
+        ]
+        written = [
+            (authentication.CHALLENGE, authentication.format_challenge(one, mirrored=False))
+            for one in given
+        ]
         if request.method == "OPTIONS":
-            return answers.push_level(300, "Unauthorized", header, http=401)
+            return answers.push_level(300, "Unauthorized", *written, http=401)
         # Nothing is said of the push itself: it was not looked at.
-        return Response(401, (header,))
+        return Response(401, tuple(written))
 
     # -- we to the gateway (WAP-235, 7.2.6.2.2) --
 

@@ -49,35 +49,6 @@ LAST_PUSH = "the gateway has no more pushes for now"
 
 HttpClientRequest: TypeAlias = ClientRequest | PomCapabilitiesChangedReq
 
-# Hop-by-hop headers of a POST that carries the push without application/http inside.
-_OUTER = frozenset(
-    name.lower()
-    for name in (
-        "Host",
-        "Date",
-        "Connection",
-        "Keep-Alive",
-        "TE",
-        "Trailer",
-        "Upgrade",
-        "Expect",
-        "User-Agent",
-        "Accept",
-        "Content-Length",
-        "Transfer-Encoding",
-        "Cookie",
-        "X-Wap-Push-MsgPriority",
-        "x-wap-profile-warning",
-        authentication.AUTHORIZATION,
-        authentication.X_WAP_CHALLENGE,
-        headers.VERSION,
-        headers.CPI_TAG,
-        headers.PROV_URL,
-        headers.PUSH_INFO,
-        headers.PUSH_ID,
-    )
-)
-
 
 @dataclass(frozen=True, slots=True)
 class HttpTerminalSettings:
@@ -371,19 +342,11 @@ class HttpTerminalSession:
     # -- push (WAP-235, 7.4) --
 
     def _push(self, request: Request, waiting: _Unanswered) -> Response | None:
-        assumed, tag = self._assumed_tag(request), self._current_cpi()[1]
-        if assumed == tag:
-            self._told_tag = tag
-        elif assumed is None and not self._settings.takes_untagged:
-            return answers.push_level(PushStatus.CPITAG, "no CPITag", (headers.CPI_TAG, tag))
-        elif assumed is not None:
-            # Made for other capabilities (WAP-235, 7.2.5.2).
-            if not self._settings.takes_mismatched:
-                text = "CPITag is out of date"
-                return answers.push_level(PushStatus.CPITAG, text, (headers.CPI_TAG, tag))
-            waiting.new_tag = tag
+        stale = self._check_tag(request, waiting)
+        if stale is not None:
+            return stale
         try:
-            message = self._message(request)
+            message = entity.posted(request, self._max_message_size)
         except LimitError as error:
             return answers.push_level(PushStatus.USERDCR, error.reason, http=413)
         except DecodeError as error:
@@ -394,25 +357,19 @@ class HttpTerminalSession:
         self._indicate(request, message, waiting)
         return None
 
-    def _message(self, request: Request) -> PushMessage:
-        media_type = (request.get("Content-Type") or "").partition(";")[0].strip().lower()
-        outer = request.get("Content-Encoding")
-        if media_type != entity.CONTENT_TYPE:
-            # Some gateways send the push message as the POST itself.
-            kept = tuple((n, v) for n, v in request.headers if n.lower() not in _OUTER)
-            message = PushMessage(kept, request.body)
-            self._check_size(len(request.body))
-            return entity.inflated(message, self._max_message_size)
-        body = request.body
-        if outer is not None:
-            coded = PushMessage((("Content-Encoding", outer),), body)
-            body = entity.inflated(coded, self._max_message_size).body
-        self._check_size(len(body))
-        return entity.decode(body, self._max_message_size)
-
-    def _check_size(self, octets: int) -> None:
-        if octets > self._max_message_size:
-            raise LimitError(f"{octets} octets, and {self._max_message_size} are taken")
+    def _check_tag(self, request: Request, waiting: _Unanswered) -> Response | None:
+        """Refuse a push that was made for other capabilities, as set up (WAP-235, 7.2.5.2)."""
+        assumed, tag = self._assumed_tag(request), self._current_cpi()[1]
+        if assumed is None and self._settings.takes_untagged:
+            return None
+        self._told_tag = tag
+        if assumed == tag:
+            return None
+        if assumed is not None and self._settings.takes_mismatched:
+            waiting.new_tag = tag
+            return None
+        text = "no CPITag" if assumed is None else "CPITag is out of date"
+        return answers.push_level(PushStatus.CPITAG, text, (headers.CPI_TAG, tag))
 
     def _indicate(self, request: Request, message: PushMessage, waiting: _Unanswered) -> None:
         flags, response_allowed = headers.parse_push_info(request.get(headers.PUSH_INFO))
@@ -461,7 +418,7 @@ class HttpTerminalSession:
             elif self._http.must_close:
                 self._close("no request can follow")
             self._take(held, now)
-        interim = self._http.interim() if not self._ended else b""
+        interim = self._http.interim() if not self._ended and self._end is None else b""
         if interim:
             self._effects.append(SendOctets(interim))
 

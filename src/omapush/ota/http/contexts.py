@@ -22,7 +22,8 @@ class ProvisioningContext:
         asked and ``gateway`` is missing, nobody gets in.
     :ivar proxy_id: the realm whose challenges are answered; ``None``: any. With a name, a stranger
         cannot ask for our proof in the name of another gateway.
-    :ivar takes_md5: whether Digest may also go by MD5, as stock RFC 2617 software has it.
+    :ivar takes_md5: whether Digest may also go by MD5, which stock RFC 2617 software has instead;
+        our challenges then offer both.
     :raises EncodeError: an identity or a password that no header can hold.
     """
 
@@ -43,8 +44,11 @@ class ProvisioningContext:
 
     @property
     def algorithms(self) -> tuple[Algorithm, ...]:
-        """The algorithms of Digest that count, in either direction."""
-        return (Algorithm.SHA_1, Algorithm.MD5) if self.takes_md5 else (Algorithm.SHA_1,)
+        """The algorithms of Digest that count, in either direction, as they are offered.
+
+        MD5 stands before: stock software looks at the first challenge alone.
+        """
+        return (Algorithm.MD5, Algorithm.SHA_1) if self.takes_md5 else (Algorithm.SHA_1,)
 
 
 def choose(

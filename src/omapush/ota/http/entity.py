@@ -1,4 +1,7 @@
-"""The body of a push: an HTTP response inside a request, ``application/http`` (WAP-235, 7.4.1)."""
+"""The body of a push: an HTTP response inside a request, ``application/http`` (WAP-235, 7.4.1).
+
+Some gateways send the push message as the POST itself; :func:`posted` takes that as well.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import zlib
 
 from omapush.content.message import Header, PushMessage
 from omapush.core.errors import DecodeError, EncodeError, LimitError
+from omapush.ota.http import authentication, headers
 from omapush.protocols.http import HttpClientEnd, Request
 
 CONTENT_TYPE = "application/http"
@@ -16,6 +20,35 @@ MAX_HEADERS = 100
 
 _OF_THE_LINE = frozenset(("content-length", "transfer-encoding"))
 """Headers that say how the body is laid out; :func:`encode` writes its own."""
+
+# Headers of the hop, where the push stands in the POST itself.
+_OF_THE_HOP = frozenset(
+    name.lower()
+    for name in (
+        "Host",
+        "Date",
+        "Connection",
+        "Keep-Alive",
+        "TE",
+        "Trailer",
+        "Upgrade",
+        "Expect",
+        "User-Agent",
+        "Accept",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Cookie",
+        "X-Wap-Push-MsgPriority",
+        "x-wap-profile-warning",
+        authentication.AUTHORIZATION,
+        authentication.X_WAP_CHALLENGE,
+        headers.VERSION,
+        headers.CPI_TAG,
+        headers.PROV_URL,
+        headers.PUSH_INFO,
+        headers.PUSH_ID,
+    )
+)
 
 _STATUS_LINE = re.compile(rb"HTTP/[0-9]\.[0-9] [0-9]{3}(?: [^\r\n]*)?")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -71,6 +104,31 @@ def decode(octets: bytes, max_body: int) -> PushMessage:
     else:
         message = _unchunked(message, max_body)
     return inflated(message, max_body)
+
+
+def posted(request: Request, max_size: int) -> PushMessage:
+    """Read the push message out of a POST.
+
+    :param max_size: octets that the message may have, and its content after decompression.
+    :raises DecodeError: no push message. :raises LimitError: larger than that.
+    """
+    media_type = (request.get("Content-Type") or "").partition(";")[0].strip().lower()
+    if media_type != CONTENT_TYPE:
+        kept = tuple((n, v) for n, v in request.headers if n.lower() not in _OF_THE_HOP)
+        message = PushMessage(kept, request.body)
+        _check_size(len(request.body), max_size)
+        return inflated(message, max_size)
+    body, coding = request.body, request.get("Content-Encoding")
+    if coding is not None:
+        coded = PushMessage((("Content-Encoding", coding),), body)
+        body = inflated(coded, max_size).body
+    _check_size(len(body), max_size)
+    return decode(body, max_size)
+
+
+def _check_size(octets: int, most: int) -> None:
+    if octets > most:
+        raise LimitError(f"{octets} octets, and {most} are taken")
 
 
 def inflated(message: PushMessage, max_body: int) -> PushMessage:

@@ -64,25 +64,33 @@ class GatewayCredentials:
         return self._owed is not None
 
     def demanded(
-        self, response: Response, shown: Scheme, terminal_id: str | None
+        self,
+        response: Response,
+        shown: Scheme,
+        terminal_id: str | None,
+        *,
+        terminal_is_proved: bool = True,
     ) -> Unanswerable | None:
         """Take a 401; the next request answers it, unless it cannot be answered.
 
         :param shown: what the request showed that is answered so.
         :param terminal_id: which terminal we believe to talk to. To any other the password is not
             sent as it is: who answers can name any realm.
+        :param terminal_is_proved: false while the terminal owes us a proof. Until then only a login
+            that may go unasked is sent as it is.
         """
         try:
             challenges = authentication.parse_challenges(response.values(authentication.CHALLENGE))
         except DecodeError as error:
             return Unanswerable(f"a challenge that cannot be read: {error}", refused=False)
         for challenge in challenges:
-            login = self._answer(challenge, terminal_id)
+            login = self._login(challenge, terminal_id, proved=terminal_is_proved)
             if login is None or not isinstance(challenge, Challenge):
                 continue
             if shown is Scheme.DIGEST or shown is challenge.scheme:
                 return Unanswerable("our credentials were refused", refused=True)
-            self._owed = challenge, login
+            # Basic beside a proof would only take the proof back.
+            self._owed, self._standing = (challenge, login), None
             return None
         if shown is not Scheme.NONE:
             return Unanswerable("our credentials were refused", refused=True)
@@ -108,15 +116,17 @@ class GatewayCredentials:
         shown = Scheme.BASIC if basic else Scheme.DIGEST
         return ((authentication.AUTHORIZATION, value),), shown
 
-    def _answer(self, challenge: Challenge | Refusal, terminal_id: str | None) -> Login | None:
+    def _login(
+        self, challenge: Challenge | Refusal, terminal_id: str | None, *, proved: bool
+    ) -> Login | None:
         """Return the login with which a challenge may be answered."""
         if isinstance(challenge, Refusal):
             return None
         login = self._accounts.login_at(challenge.realm)
         if login is None or challenge.scheme is Scheme.DIGEST:
             return login
-        elsewhere = terminal_id is not None and challenge.realm != terminal_id
-        return None if elsewhere or login.scheme is Scheme.DIGEST else login
+        may_be_seen = login.scheme is Scheme.BASIC or (login.scheme is Scheme.NONE and proved)
+        return login if may_be_seen and terminal_id in (None, challenge.realm) else None
 
 
 class Proof(enum.Enum):

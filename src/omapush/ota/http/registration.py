@@ -29,6 +29,8 @@ MAX_ROUNDS = 8
 
 # Registration refused for now (WAP-235, 7.4.2.1), or what a busy terminal's HTTP status amounts to.
 _PASSING = (None, 300, PushStatus.USERREQ, PushStatus.USERDCR)
+# Refused whatever we may show.
+_FOR_GOOD = (301, 302, PushStatus.VERSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class Registration:
             if isinstance(judged, NotRegistered):
                 return judged
             goes_on = judged
-        if response.status == 401:
+        if response.status == 401 and push_status(response)[0] not in _FOR_GOOD:
             refused = self._demanded(response)
             goes_on = True
             if refused is not None:
@@ -150,28 +152,21 @@ class Registration:
     # -- authentication (WAP-235, 7.2.6.2) --
 
     def _judge(self, examination: Examination, response: Response) -> NotRegistered | bool:
-        """Judge what the terminal shows; return whether it is to be asked again for that alone.
-
-        One that shows nothing may be one of which nobody wants a proof: it is asked for its name
-        only, and whether that is enough is not decided here.
-        """
+        """Judge what the terminal shows; return whether it is to be asked again for that alone."""
         proof = examination.judge(response, "OPTIONS")
         match proof:
             case Proof.PROVED:
                 self._proved, self._examination = examination.terminal_id, None
                 return False
-            case Proof.REFUSED if examination.wrong:
-                reason = "the terminal does not want to be authenticated"
-                return NotRegistered(reason, may_retry=False, authentication=True)
             case Proof.REFUSED:
-                self._examination = None  # SIN-101: it must not be challenged again
-                return True
+                reason = "the terminal does not want to be authenticated"
+                return NotRegistered(reason, may_retry=False, authentication=examination.wrong > 0)
             case Proof.ABSENT if response.status != 401:
                 # It may have refused for another reason.
-                if not examination.wrong or not _accepts(push_status(response)[0]):
+                if not _accepts(push_status(response)[0]):
                     return False
                 reason = "the terminal does not show who it is"
-                return NotRegistered(reason, authentication=True)
+                return NotRegistered(reason, authentication=examination.wrong > 0)
         return self._exhausted(examination) if examination.exhausted else True
 
     def _exhausted(self, examination: Examination) -> NotRegistered:
@@ -186,7 +181,9 @@ class Registration:
 
     def _demanded(self, response: Response) -> NotRegistered | None:
         terminal_id = self._proved or self._assumed.settled or self._assumed.expected
-        refused = self._credentials.demanded(response, self._shown, terminal_id)
+        refused = self._credentials.demanded(
+            response, self._shown, terminal_id, terminal_is_proved=self._examination is None
+        )
         return None if refused is None else not_authenticated(refused)
 
     # -- what the terminal answers in the end (WAP-235, 7.2.5.1) --
@@ -196,7 +193,8 @@ class Registration:
         version = response.get(headers.VERSION)
         if not _accepts(status):
             reason = f"registration refused: {words}"
-            return NotRegistered(reason, status in _PASSING, status)
+            credentials_refused = response.status == 401 and self._shown is not Scheme.NONE
+            return NotRegistered(reason, status in _PASSING, status, credentials_refused)
         if version is not None and headers.choose_version(version) is None:
             reason = f"the terminal answers in OTA version {version[:40]!r}"
             return NotRegistered(reason, may_retry=False)

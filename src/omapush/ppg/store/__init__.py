@@ -15,6 +15,8 @@ Who calls whom::
 * ``contract``: the :class:`~omapush.ppg.store.contract.Store` protocol and its values.
 * ``opening``: from a URL to a store.
 * ``schema``: the tables, once for every database; ``migrations`` brings a database to them.
+* ``service_registration_contract``, ``service_registrations``: its part about who is registered at
+  the gateway's push services.
 * ``acceptance``, ``deliveries``, ``notifications``, ``reports``, ``routing``, ``records``: the
   transactions, as plain functions of a connection; they do not know which database they run on.
 
@@ -22,5 +24,5 @@ On failure: each call either takes effect as a whole and durably, or raises ``St
 may be repeated as it is, or raises ``StoreRefused`` and was in vain. A call that fails for what it
 was given does not fail the calls that shared its commit. A fake in memory that obeys the same
 contract is in ``omapush.testing.memory_store``; the contract suite is
-``omapush.testing.store_contract`` and ``omapush.testing.report_contract``.
+``omapush.testing.store_contract``, ``report_contract`` and ``service_registration_contract`` there.
 """

@@ -12,6 +12,7 @@ Rules that every implementation obeys (the design note "The ledger" gives the re
 6. What a bearer reports is matched with what it took, whichever of the two is stored first.
 7. :meth:`Store.attach` routes: the rows of a client whose live connection a node holds are claimed
    there only, and no other node puts them off.
+8. :meth:`Store.wake_ups` are hints. Polling is the truth.
 
 All instants are milliseconds since the epoch; all durations are milliseconds.
 """
@@ -19,7 +20,8 @@ All instants are milliseconds since the epoch; all durations are milliseconds.
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,6 +30,7 @@ from omapush.core.errors import OmapushError
 from omapush.core.instants import HOUR_MS, Instant
 from omapush.ota.bearer_reports import BearerReport, ReportVerdict
 from omapush.ota.interface import CarriedPart
+from omapush.ppg.store.service_registration_contract import ServiceRegistrationStore
 
 
 class StoreUnavailable(OmapushError):
@@ -489,12 +492,20 @@ class StoreCounts:
     oldest_due_at: Instant | None
 
 
-class Store(Protocol):
+class Store(ServiceRegistrationStore, Protocol):
     """The ledger. Every method raises :class:`StoreUnavailable` when the database is away."""
 
     @property
     def is_shared(self) -> bool:
         """Whether several gateway processes may use it at a time."""
+
+    def wake_ups(self, node: str, on_wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        """Tell other nodes, and be told, of what was stored, as long as the context is open.
+
+        ``on_wake`` is called when another process has stored deliveries for a client that is
+        attached to ``node``, or for very many. These are hints, which may be lost, repeated or
+        vain: who relies on them must poll as well. Where the ledger is not shared nobody is told.
+        """
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date. Call once, before everything else."""

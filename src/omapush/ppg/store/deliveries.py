@@ -70,7 +70,7 @@ _queue = DueQueue(
         _D.handed_over,
         _D.carried_by,
     ),
-    elsewhere(_D.client_id),
+    elsewhere,
 )
 _pushes = Lookup(
     (_P.push_key,),

@@ -8,12 +8,15 @@ many from one lane. It looks in two ways:
    lanes that must be passed over fill the head of the queue.
 2. Then lane by lane, from where the last claim stopped, at most :data:`HOPS` lanes. A lane is
    stepped over at the same price however long it is.
+
+Only what this process may take is locked. A row of another node that was locked even for a moment
+would be missed by that node, which has just been woken for it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,9 +33,11 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
+    not_,
     select,
     tuple_,
 )
+from sqlalchemy.sql.elements import Tuple
 
 from omapush.core.instants import Instant
 from omapush.ppg.store.schema import Key
@@ -63,7 +68,7 @@ class _Picks:
             if self.complete:
                 return
             key = (row.push_key, row.position)
-            if row.elsewhere or key in self.rows or self.blocks(row.lane):
+            if key in self.rows or self.blocks(row.lane):
                 continue
             self.rows[key] = row
             self.taken[row.lane] += 1
@@ -81,8 +86,8 @@ class DueQueue:
 
     :param lane: the column that names the lane.
     :param columns: what the claim wants to know of a row beside its key and lane.
-    :param elsewhere: true for a row that only another node may take now; may bind ``now`` and
-        ``node``.
+    :param elsewhere: says of a lane whether only other nodes may take from it now; may bind ``now``
+        and ``node``.
     """
 
     def __init__(
@@ -90,36 +95,29 @@ class DueQueue:
         table: Table,
         lane: Column[str],
         columns: Sequence[Column[Any]],
-        elsewhere: ColumnElement[bool] | None = None,
+        elsewhere: Callable[[ColumnElement[str]], ColumnElement[bool]] | None = None,
     ) -> None:
         now = bindparam("now", type_=BigInteger)
         order = (table.c.due_at, table.c.push_key, table.c.position)
         due = (
-            select(
-                table.c.push_key,
-                table.c.position,
-                table.c.due_at,
-                lane.label("lane"),
-                (literal_column("0") if elsewhere is None else elsewhere).label("elsewhere"),
-                *columns,
-            )
+            select(*order, lane.label("lane"))
             .where(table.c.due_at.is_not(None), table.c.due_at <= now)
             .order_by(*order)
             .limit(bindparam("limit", type_=BigInteger))
-            .with_for_update(skip_locked=True, of=table)
         )
-        self._page = Statement(
-            due.where(
-                tuple_(*order)
-                > tuple_(
-                    bindparam("after_due_at", type_=BigInteger),
-                    bindparam("after_push_key", type_=Text),
-                    bindparam("after_position", type_=Integer),
-                )
-            )
+        locked = due.add_columns(*columns).with_for_update(skip_locked=True, of=table)
+        ahead = due.where(tuple_(*order) > _place("after"))
+        page = locked.where(tuple_(*order) >= _place("first"), tuple_(*order) <= _place("last"))
+        lane_page = locked.where(lane == (this_lane := bindparam("lane", type_=Key)))
+        if elsewhere is not None:
+            ahead = ahead.add_columns(elsewhere(lane).label("elsewhere"))
+            page = page.where(not_(elsewhere(lane)))
+            lane_page = lane_page.where(not_(elsewhere(this_lane)))
+        else:
+            ahead = ahead.add_columns(literal_column("0").label("elsewhere"))
+        self._ahead, self._page, self._lane_page, self._hops = map(
+            Statement, (ahead, page, lane_page, _hops(table, lane))
         )
-        self._lane_page = Statement(due.where(lane == bindparam("lane", type_=Key)))
-        self._hops = Statement(_hops(table, lane))
 
     def find(
         self,
@@ -144,21 +142,21 @@ class DueQueue:
     def _by_age(self, connection: Connection, picks: _Picks, node: str, now: Instant) -> bool:
         """Pick in the order of age; return whether nothing is left to be looked for."""
         size = max(picks.limit, SMALLEST_PAGE)
-        after: tuple[int, str, int] = (-(1 << 62), "", -1)
+        now_here: dict[str, str | int] = {"now": now, "node": node, "limit": size}
+        after: dict[str, str | int] = {
+            "after_due_at": -(1 << 62),
+            "after_push_key": "",
+            "after_position": -1,
+        }
         for _ in range(PAGES):
-            rows = self._page.run(
-                connection,
-                now=now,
-                node=node,
-                limit=size,
-                after_due_at=after[0],
-                after_push_key=after[1],
-                after_position=after[2],
-            ).all()
-            picks.add(rows)
-            if picks.complete or len(rows) < size:
+            ahead = self._ahead.run(connection, **now_here, **after).all()
+            wanted = [row for row in ahead if not row.elsewhere and not picks.blocks(row.lane)]
+            if wanted:
+                between = {**_named("first", wanted[0]), **_named("last", wanted[-1])}
+                picks.add(self._page.run(connection, **now_here, **between).all())
+            if picks.complete or len(ahead) < size:
                 return True
-            after = (rows[-1].due_at, rows[-1].push_key, rows[-1].position)
+            after = _named("after", ahead[-1])
         return False
 
     def _by_lane(
@@ -179,6 +177,24 @@ class DueQueue:
             )
             if picks.complete:
                 return
+
+
+def _place(name: str) -> Tuple:
+    """Return a place in the order of due times as parameters."""
+    return tuple_(
+        bindparam(f"{name}_due_at", type_=BigInteger),
+        bindparam(f"{name}_push_key", type_=Text),
+        bindparam(f"{name}_position", type_=Integer),
+    )
+
+
+def _named(name: str, row: Row[Any]) -> dict[str, str | int]:
+    """Return the values of :func:`_place` for ``row``."""
+    return {
+        f"{name}_due_at": row.due_at,
+        f"{name}_push_key": row.push_key,
+        f"{name}_position": row.position,
+    }
 
 
 def _hops(table: Table, lane: Column[str]) -> Select[Any]:

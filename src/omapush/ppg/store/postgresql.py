@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import asyncpg
+import structlog
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
+from omapush.core.backoff import Backoff
+from omapush.core.instants import SECOND_MS
 from omapush.ppg.store.group_commit import DATABASE_ERRORS, TRIES, Lane, Work, as_store_error
 from omapush.ppg.store.migrate import upgrade
+
+log = structlog.get_logger(__name__)
 
 WRITERS = 2
 """Transactions at a time that write: one gathers calls while the other commits."""
 READERS = 2
+_POOL = {"pool_size": WRITERS + READERS, "max_overflow": 0}
 CONNECT_TIMEOUT_S = 5.0
+FIRST_WAIT_MS = 100
+LONGEST_WAIT_MS = 10_000
+"""After the connection was lost on which wake-ups come."""
+PROBE_EVERY_S = 30.0
+"""A connection that brings nothing for so long is asked whether it is still there."""
 
 
 class PostgresqlHome:
@@ -59,11 +74,31 @@ class PostgresqlHome:
             engine, self._engine = self._engine, None
             await engine.dispose()
 
-    def _new_engine(self) -> AsyncEngine:
+    async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
+        """Call ``heard`` with what processes say in ``channel``, until cancelled.
+
+        It has a connection of its own, and after that was lost another, with growing waits. At each
+        beginning ``heard`` is called with nothing, for what may have been said before.
+        """
+        engine = self._new_engine({"poolclass": NullPool})
+        backoff = Backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS, random.random)
+
+        def begun() -> None:
+            backoff.reset()
+            heard("")
+
+        while True:
+            try:
+                await _listen(engine, channel, heard, begun)
+                log.info("wake_ups_lost", reason="the connection ended")
+            except DATABASE_ERRORS as error:
+                log.info("wake_ups_lost", reason=as_store_error(error).reason)
+            await asyncio.sleep(backoff.wait_ms() / SECOND_MS)
+
+    def _new_engine(self, pool: Mapping[str, object] = _POOL) -> AsyncEngine:
         return create_async_engine(
             self._url,
-            pool_size=WRITERS + READERS,
-            max_overflow=0,
+            **pool,
             connect_args={
                 "timeout": CONNECT_TIMEOUT_S,
                 "prepared_statement_cache_size": 500,
@@ -95,3 +130,22 @@ class PostgresqlHome:
                     await asyncio.sleep(0.05)
         finally:
             await engine.dispose()
+
+
+async def _listen(
+    engine: AsyncEngine, channel: str, heard: Callable[[str], None], begun: Callable[[], None]
+) -> None:
+    """Listen on one connection until it ends."""
+    async with engine.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert isinstance(driver, asyncpg.Connection)  # noqa: S101 # by the URL
+        ended = asyncio.Event()
+        driver.add_termination_listener(lambda _: ended.set())
+        await driver.add_listener(channel, lambda _driver, _pid, _channel, told: heard(told))
+        begun()
+        while not ended.is_set():
+            try:
+                async with asyncio.timeout(PROBE_EVERY_S):
+                    await ended.wait()
+            except TimeoutError:
+                await driver.execute("SELECT 1", timeout=CONNECT_TIMEOUT_S)

@@ -228,3 +228,28 @@ attachment = Table(
     Column("address", Text, nullable=False),
     sqlite_with_rowid=False,
 )
+
+service_registration = Table(
+    "service_registration",
+    metadata,
+    Column("registration_id", Key, primary_key=True),
+    Column("owner", Key, nullable=False),
+    Column("service", Key, nullable=False),
+    Column("made_at", Milliseconds, nullable=False),
+    Column("refreshed_at", Milliseconds, nullable=False),
+    Column("expires_at", Milliseconds, nullable=False),
+    Column("client_id", Key),
+    Column("terminal_id", Text),
+    # JSON, never searched.
+    Column("application_ids", Text, nullable=False),
+    Column("protocols", Text, nullable=False),
+    Column("cpi", Text, nullable=False),
+    Column("authenticated", Boolean, nullable=False),
+    Column("address", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+_S = service_registration.c
+# How many an owner has at a service; what a client has; what has run out, and how many have not.
+Index("ix_service_registration_owner", _S.owner, _S.service, _S.expires_at)
+Index("ix_service_registration_client", _S.client_id, _S.registration_id)
+Index("ix_service_registration_expiry", _S.expires_at)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -20,6 +22,8 @@ from omapush.ppg.store import (
     records,
     reports,
     routing,
+    service_registrations,
+    wake_ups,
 )
 from omapush.ppg.store.contract import (
     PLACED_AT_ONCE,
@@ -43,6 +47,11 @@ from omapush.ppg.store.contract import (
 )
 from omapush.ppg.store.due import LaneCursor
 from omapush.ppg.store.group_commit import Lane
+from omapush.ppg.store.service_registration_contract import (
+    ServiceRegistrationBounds,
+    ServiceRegistrationOutcome,
+    ServiceRegistrationRecord,
+)
 
 T = TypeVar("T")
 
@@ -62,6 +71,9 @@ class Home(Protocol):
     @property
     def is_shared(self) -> bool:
         """Whether several gateway processes may use it at a time."""
+
+    async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
+        """Call ``heard`` with what processes say, until cancelled; where there are others."""
 
 
 class _Bounded(Protocol):
@@ -88,6 +100,7 @@ class SqlStore:
         self._deliveries_cursor = LaneCursor()
         self._notifications_cursor = LaneCursor()
         self._large = LargeWork()
+        self._caller: wake_ups.Caller | None = None
 
     def __repr__(self) -> str:
         return f"SqlStore({self._home!r})"
@@ -95,6 +108,33 @@ class SqlStore:
     @property
     def is_shared(self) -> bool:
         return self._home.is_shared
+
+    @asynccontextmanager
+    async def wake_ups(self, node: str, on_wake: Callable[[], None]) -> AsyncIterator[None]:
+        if not self.is_shared:
+            yield
+            return
+
+        async def call(client_ids: Sequence[str], now: Instant) -> None:
+            await self._read(
+                partial(wake_ups.call, node=node, client_ids=client_ids, now=now)
+                if client_ids
+                else wake_ups.call_everybody
+            )
+
+        def heard(told: str) -> None:
+            if told in (wake_ups.EVERYBODY, node):
+                on_wake()
+
+        caller = self._caller = wake_ups.Caller(call)
+        listening = asyncio.create_task(self._home.listen(wake_ups.CHANNEL, heard))
+        try:
+            yield
+        finally:
+            self._caller = None
+            await caller.close()
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
 
     async def open(self) -> None:
         self._lanes = await self._home.open(self._most_waiting, self._longest_wait_s)
@@ -113,10 +153,17 @@ class SqlStore:
             for push in pushes
         ]
         rows = sum(1 + len(each.at_once) + len(each.in_bulk) for each in prepared)
-        return await self._write(acceptance.accept, prepared, rows)
+        answers = await self._write(acceptance.accept, prepared, rows)
+        for push, answer in zip(pushes, answers, strict=True):
+            if isinstance(answer, Accepted):
+                self._tell_of(push)
+        return answers
 
     async def expand(self) -> int:
-        return await self._write_one(expansion.expand, PLACED_AT_ONCE)
+        placed = await self._write_one(expansion.expand, PLACED_AT_ONCE)
+        if placed and self._caller is not None:
+            self._caller.tell_everybody()
+        return placed
 
     async def cancel(self, wish: Cancellation) -> list[CancelledDelivery] | None:
         push_key = await self._read(
@@ -188,6 +235,8 @@ class SqlStore:
             moved += await self._repeat(
                 partial(_hasten, client_ids=some, now=now), deliveries.MOVED_TOGETHER
             )
+        if moved and self._caller is not None:
+            self._caller.tell(client_ids, now)
         return moved
 
     async def attach(self, attachments: Sequence[Attachment], now: Instant) -> list[bool]:
@@ -268,6 +317,51 @@ class SqlStore:
             records.PURGED_TOGETHER,
             limit,
         )
+
+    async def keep_service_registration(
+        self, record: ServiceRegistrationRecord, bounds: ServiceRegistrationBounds
+    ) -> ServiceRegistrationOutcome:
+        return (await self._write(service_registrations.keep, ((record, bounds),)))[0]
+
+    async def refresh_service_registration(self, record: ServiceRegistrationRecord) -> bool:
+        return (await self._write(service_registrations.refresh, (record,)))[0]
+
+    async def end_service_registration(
+        self, registration_id: str, owner: str, now: Instant
+    ) -> ServiceRegistrationRecord | None:
+        return await self._write_one(
+            lambda connection: service_registrations.end(connection, registration_id, owner, now)
+        )
+
+    async def service_registration(self, registration_id: str) -> ServiceRegistrationRecord | None:
+        return await self._read(
+            lambda connection: service_registrations.one(connection, registration_id)
+        )
+
+    async def service_registrations(
+        self, now: Instant, after: str = "", limit: int = 100, client_id: str | None = None
+    ) -> list[ServiceRegistrationRecord]:
+        return await self._read(
+            lambda connection: service_registrations.several(
+                connection, now, after, limit, client_id
+            )
+        )
+
+    async def forget_service_registrations(self, expired_before: Instant, limit: int) -> int:
+        return await self._repeat(
+            lambda connection, most: service_registrations.forget(connection, expired_before, most),
+            service_registrations.FORGOTTEN_TOGETHER,
+            limit,
+        )
+
+    def _tell_of(self, push: NewPush) -> None:
+        if self._caller is None:
+            return
+        if len(push.deliveries) > wake_ups.MOST_NAMED:
+            self._caller.tell_everybody()
+        else:
+            clients = [delivery.client_id for delivery in push.deliveries]
+            self._caller.tell(clients, push.received_at)
 
     async def _write(
         self,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,9 @@ class SqliteHome:
         )
         self._lanes += lanes
         return lanes
+
+    async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
+        """Nobody else is there who could say anything."""
 
     async def close(self) -> None:
         """Finish what waits, and close the file."""

@@ -1,0 +1,145 @@
+"""Real daemons: an application that knows a push service only, registered there by its client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from omapush.client.service_client import ServiceClient
+from omapush.testing.daemons import Daemon, clean_environment, free_port, running
+
+PATIENCE_SECONDS = 30
+NUMBER = "+441234567890"
+TERMINAL = "4441234567890"
+APPLICATION = "x-wap-application:mms.ua"
+
+
+class System:
+    """A gateway with a push service, a client, and the folder of both."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pap, self.admin, self.services = free_port(), free_port(), free_port()
+        self.terminal = free_port()
+        self.cai = folder / "cai.sock"
+        self.uri = f"http://127.0.0.1:{self.services}/push-service-registration"
+        self.gateway = Daemon("ppg", self._gateway(), port=self.services)
+        self.client = Daemon("client", self._client(), path=self.cai)
+
+    def _gateway(self) -> Path:
+        settings = self.folder / "ppg.toml"
+        settings.write_text(
+            f'[pap]\nlisten = "127.0.0.1:{self.pap}"\nanonymous_from = ["127.0.0.1/32"]\n'
+            f'[admin]\nlisten = "127.0.0.1:{self.admin}"\n'
+            f'[store]\nurl = "sqlite:///{self.folder}/omapush.db"\n'
+            "[delivery]\nretry_first_seconds = 0.2\nretry_longest_seconds = 0.5\n"
+            f'[[clients]]\nid = "anna"\naddresses = ["{NUMBER}"]\nterminal_id = "{TERMINAL}"\n'
+            f'terminal_password = "s3cret"\nota_http = "127.0.0.1:{self.terminal}"\n'
+            f'[service_registration]\nlisten = "127.0.0.1:{self.services}"\n'
+            '[[service_registration.services]]\nname = "mms"\n'
+            f'applications = ["{APPLICATION}"]\n'
+            '[[service_registration.services.profiles]]\nprotocol = "OTA-HTTP"\n',
+            encoding="utf-8",
+        )
+        return settings
+
+    def _client(self) -> Path:
+        settings = self.folder / "client.toml"
+        settings.write_text(
+            f'[terminal]\nid = "{TERMINAL}"\n'
+            f'[ota_http]\nlisten = "127.0.0.1:{self.terminal}"\n'
+            f'[cai]\nsocket = "{self.cai}"\n'
+            f'[store]\npath = "{self.folder}/client.db"\n'
+            '[service_registration]\nallow = ["127.0.0.0/8"]\n'
+            '[[service_registration.credentials]]\nhost = "127.0.0.1"\n'
+            f'username = "{TERMINAL}"\npassword = "s3cret"\n',
+            encoding="utf-8",
+        )
+        return settings
+
+    async def omapush(self, *arguments: str) -> tuple[int, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "omapush.cli", *arguments,
+            "--ppg", f"http://127.0.0.1:{self.pap}/pap",
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=self.folder,
+            env=clean_environment({}),
+        )  # fmt: skip
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            out, _ = await process.communicate()
+        return process.returncode or 0, out.decode()
+
+    async def registered(self) -> list[dict[str, Any]]:
+        """Return what the gateway's operator sees."""
+        async with httpx2.AsyncClient(trust_env=False) as operator:
+            url = f"http://127.0.0.1:{self.admin}/service-registrations"
+            told: list[dict[str, Any]] = (await operator.get(url)).json()["registrations"]
+            return told
+
+    async def until(self, holds: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
+        """Wait until something holds of what the gateway's operator sees; return that."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not holds(told := await self.registered()):  # noqa: ASYNC110 - it is nobody's
+                await asyncio.sleep(0.05)
+        return told
+
+
+@pytest.fixture
+async def system(tmp_path: Path) -> AsyncIterator[System]:
+    system = System(tmp_path)
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(running(system.gateway))
+        await stack.enter_async_context(running(system.client))
+        yield system
+
+
+async def test_push_service_tells_the_profile_by_which_the_push_comes(system: System) -> None:
+    wishes = {"push_application_id": APPLICATION, "registration_uri": system.uri}
+    async with ServiceClient(system.cai) as cai:
+        registration = await cai.register(wishes, wait_seconds=PATIENCE_SECONDS)
+        assert registration["state"] == "registered", system.client.log
+        (told,) = await system.registered()
+        assert (told["client"], told["authenticated"]) == ("anna", True)
+        assert told["applications"] == [APPLICATION]
+        status, out = await system.omapush("capabilities", NUMBER)
+        assert (status, APPLICATION in out) == (0, True), out
+
+        pushing = asyncio.ensure_future(
+            system.omapush(
+                "push", NUMBER, "--text", "x", "-a", APPLICATION, "--confirmed", "--wait"
+            )
+        )
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            event = await anext(cai.events(registration["id"]))
+        await cai.accept(event["id"])
+        status, out = await pushing
+        assert (status, "delivered" in out) == (0, True), out + system.gateway.log
+
+        await cai.deregister(registration["id"], wait_seconds=PATIENCE_SECONDS)
+        await system.until(lambda told: told == [])
+    for log in (system.gateway.log, system.client.log):
+        assert "s3cret" not in log
+
+
+async def test_registration_outlives_restarts_of_both(system: System) -> None:
+    wishes = {"push_application_id": APPLICATION, "registration_uri": system.uri}
+    async with ServiceClient(system.cai) as cai:
+        registration = await cai.register(wishes, wait_seconds=PATIENCE_SECONDS)
+        token = cai.token
+    (before,) = await system.registered()
+    await system.gateway.kill()
+    await system.client.kill()
+    await system.gateway.start()
+    assert await system.registered() == [before]
+    await system.client.start()
+    (after,) = await system.until(lambda told: told[0]["refreshed"] != before["refreshed"])
+    assert (after["id"], after["made"]) == (before["id"], before["made"])
+    async with ServiceClient(system.cai, token) as cai:
+        await cai.deregister(registration["id"], wait_seconds=PATIENCE_SECONDS)
+    await system.until(lambda told: told == [])
