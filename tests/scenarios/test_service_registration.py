@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import pytest
 
 from omapush.client.service_client import ServiceClient
 from omapush.testing.daemons import Daemon, clean_environment, free_port, running
@@ -22,30 +21,37 @@ APPLICATION = "x-wap-application:mms.ua"
 
 
 class System:
-    """A gateway with a push service, a client, and the folder of both."""
+    """A gateway with a push service, a client, and the folder of both.
 
-    def __init__(self, folder: Path) -> None:
+    :param proved: the terminal has a password.
+    """
+
+    def __init__(self, folder: Path, *, proved: bool) -> None:
         self.folder = folder
         self.pap, self.admin, self.services = free_port(), free_port(), free_port()
-        self.terminal = free_port()
+        self.dialled = free_port()
         self.cai = folder / "cai.sock"
         self.uri = f"http://127.0.0.1:{self.services}/push-service-registration"
-        self.gateway = Daemon("ppg", self._gateway(), port=self.services)
+        self.gateway = Daemon("ppg", self._gateway(proved=proved), port=self.services)
         self.client = Daemon("client", self._client(), path=self.cai)
 
-    def _gateway(self) -> Path:
+    def _gateway(self, *, proved: bool) -> Path:
         settings = self.folder / "ppg.toml"
+        password = 'terminal_password = "s3cret"\n' if proved else ""
+        anonymous = "" if proved else 'anonymous_from = ["127.0.0.1/32"]\n'
         settings.write_text(
             f'[pap]\nlisten = "127.0.0.1:{self.pap}"\nanonymous_from = ["127.0.0.1/32"]\n'
             f'[admin]\nlisten = "127.0.0.1:{self.admin}"\n'
             f'[store]\nurl = "sqlite:///{self.folder}/omapush.db"\n'
             "[delivery]\nretry_first_seconds = 0.2\nretry_longest_seconds = 0.5\n"
+            f'[ota_http]\nlisten = "127.0.0.1:{self.dialled}"\n'
             f'[[clients]]\nid = "anna"\naddresses = ["{NUMBER}"]\nterminal_id = "{TERMINAL}"\n'
-            f'terminal_password = "s3cret"\nota_http = "127.0.0.1:{self.terminal}"\n'
-            f'[service_registration]\nlisten = "127.0.0.1:{self.services}"\n'
+            f"{password}ota_http_dials_in = true\n"
+            f'[service_registration]\nlisten = "127.0.0.1:{self.services}"\n{anonymous}'
             '[[service_registration.services]]\nname = "mms"\n'
             f'applications = ["{APPLICATION}"]\n'
-            '[[service_registration.services.profiles]]\nprotocol = "OTA-HTTP"\n',
+            '[[service_registration.services.profiles]]\nprotocol = "OTA-HTTP"\n'
+            f'contact_point = "127.0.0.1"\nport = {self.dialled}\n',
             encoding="utf-8",
         )
         return settings
@@ -54,7 +60,7 @@ class System:
         settings = self.folder / "client.toml"
         settings.write_text(
             f'[terminal]\nid = "{TERMINAL}"\n'
-            f'[ota_http]\nlisten = "127.0.0.1:{self.terminal}"\n'
+            f'[ota_http]\nlisten = "127.0.0.1:{free_port()}"\n'
             f'[cai]\nsocket = "{self.cai}"\n'
             f'[store]\npath = "{self.folder}/client.db"\n'
             '[service_registration]\nallow = ["127.0.0.0/8"]\n'
@@ -63,6 +69,12 @@ class System:
             encoding="utf-8",
         )
         return settings
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run both daemons."""
+        async with running(self.gateway), running(self.client):
+            yield
 
     async def omapush(self, *arguments: str) -> tuple[int, str]:
         process = await asyncio.create_subprocess_exec(
@@ -90,31 +102,22 @@ class System:
         return told
 
 
-@pytest.fixture
-async def system(tmp_path: Path) -> AsyncIterator[System]:
-    system = System(tmp_path)
-    async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(running(system.gateway))
-        await stack.enter_async_context(running(system.client))
-        yield system
-
-
-async def test_push_service_tells_the_profile_by_which_the_push_comes(system: System) -> None:
+async def test_push_service_tells_the_contact_point_at_which_the_push_is_had(
+    tmp_path: Path,
+) -> None:
+    system = System(tmp_path, proved=False)
     wishes = {"push_application_id": APPLICATION, "registration_uri": system.uri}
-    async with ServiceClient(system.cai) as cai:
+    async with system.running(), ServiceClient(system.cai) as cai:
         registration = await cai.register(wishes, wait_seconds=PATIENCE_SECONDS)
         assert registration["state"] == "registered", system.client.log
         (told,) = await system.registered()
-        assert (told["client"], told["authenticated"]) == ("anna", True)
+        assert (told["client"], told["authenticated"]) == ("anna", False)
         assert told["applications"] == [APPLICATION]
         status, out = await system.omapush("capabilities", NUMBER)
         assert (status, APPLICATION in out) == (0, True), out
 
-        pushing = asyncio.ensure_future(
-            system.omapush(
-                "push", NUMBER, "--text", "x", "-a", APPLICATION, "--confirmed", "--wait"
-            )
-        )
+        push = ("push", NUMBER, "--text", "x", "-a", APPLICATION, "--confirmed", "--wait")
+        pushing = asyncio.ensure_future(system.omapush(*push))
         async with asyncio.timeout(PATIENCE_SECONDS):
             event = await anext(cai.events(registration["id"]))
         await cai.accept(event["id"])
@@ -123,23 +126,28 @@ async def test_push_service_tells_the_profile_by_which_the_push_comes(system: Sy
 
         await cai.deregister(registration["id"], wait_seconds=PATIENCE_SECONDS)
         await system.until(lambda told: told == [])
+
+
+async def test_terminal_proves_itself_and_its_registration_outlives_restarts(
+    tmp_path: Path,
+) -> None:
+    system = System(tmp_path, proved=True)
+    wishes = {"push_application_id": APPLICATION, "registration_uri": system.uri}
+    async with system.running():
+        async with ServiceClient(system.cai) as cai:
+            registration = await cai.register(wishes, wait_seconds=PATIENCE_SECONDS)
+            token = cai.token
+        (before,) = await system.registered()
+        assert before["authenticated"]
+        await system.gateway.kill()
+        await system.client.kill()
+        await system.gateway.start()
+        assert await system.registered() == [before]
+        await system.client.start()
+        (after,) = await system.until(lambda told: told[0]["refreshed"] != before["refreshed"])
+        assert (after["id"], after["made"]) == (before["id"], before["made"])
+        async with ServiceClient(system.cai, token) as cai:
+            await cai.deregister(registration["id"], wait_seconds=PATIENCE_SECONDS)
+        await system.until(lambda told: told == [])
     for log in (system.gateway.log, system.client.log):
         assert "s3cret" not in log
-
-
-async def test_registration_outlives_restarts_of_both(system: System) -> None:
-    wishes = {"push_application_id": APPLICATION, "registration_uri": system.uri}
-    async with ServiceClient(system.cai) as cai:
-        registration = await cai.register(wishes, wait_seconds=PATIENCE_SECONDS)
-        token = cai.token
-    (before,) = await system.registered()
-    await system.gateway.kill()
-    await system.client.kill()
-    await system.gateway.start()
-    assert await system.registered() == [before]
-    await system.client.start()
-    (after,) = await system.until(lambda told: told[0]["refreshed"] != before["refreshed"])
-    assert (after["id"], after["made"]) == (before["id"], before["made"])
-    async with ServiceClient(system.cai, token) as cai:
-        await cai.deregister(registration["id"], wait_seconds=PATIENCE_SECONDS)
-    await system.until(lambda told: told == [])

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from omapush.bearers.driving import Clock, OnTrace, no_trace
 from omapush.bearers.failures import said
+from omapush.bearers.keep_alive import keep_alive
 from omapush.bearers.tcp_link import TURN, TcpLink
 from omapush.bearers.tcp_listener import (
     AcceptedConnection,
@@ -79,6 +80,7 @@ class TcpBearer:
         server_name: str | None = None,
         local_address: str | None = None,
         on_certificate: OnCertificate | None = None,
+        keep_alive_seconds: int = 0,
     ) -> ConnectionLink[RequestT]:
         """Dial ``host`` and start ``session`` on the connection.
 
@@ -87,6 +89,7 @@ class TcpBearer:
         :param server_name: of whom the server's certificate has to be, where ``host`` does not say
             it: the provisioned PROXY-PROVIDER-ID (WAP-183 5.6.1), or the name that was resolved.
         :param local_address: where to dial from; default: as the system chooses.
+        :param keep_alive_seconds: see ``bearers.keep_alive``; 0: TCP does not ask.
         :raises BearerUnavailable: refused, unreachable, not resolvable, too slow, or the local
             address is not there. :raises SecurityFailure: TLS failed, or took too long.
         """
@@ -108,12 +111,13 @@ class TcpBearer:
         protocol = link if dialling is None else dialling.stream
         try:
             async with asyncio.timeout(timeout_ms / 1000):
-                await asyncio.get_running_loop().create_connection(
+                transport, _ = await asyncio.get_running_loop().create_connection(
                     lambda: protocol,
                     host,
                     port,
                     local_addr=None if local_address is None else (local_address, 0),
                 )
+                keep_alive(transport, keep_alive_seconds)
                 if dialling is not None:
                     await dialling.secured()
         except TimeoutError as error:
@@ -140,6 +144,7 @@ class TcpBearer:
         tls_server: bool = False,
         server_name: str | None = None,
         on_certificate: OnCertificate | None = None,
+        keep_alive_seconds: int = 0,
     ) -> ConnectionLink[RequestT]:
         """Dial the addresses of ``host`` one after the other, until one answers.
 
@@ -164,6 +169,7 @@ class TcpBearer:
                     server_name=server_name or host,
                     local_address=local_address,
                     on_certificate=on_certificate,
+                    keep_alive_seconds=keep_alive_seconds,
                 )
             except BearerUnavailable as error:
                 failure = error

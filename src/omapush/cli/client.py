@@ -1,10 +1,11 @@
 """``omapush client``: run a Push Client, or ask one that runs.
 
 The verbs, a module each: ``client_apps``, ``client_register`` (with deregister), ``client_listen``,
-``inbox``, ``client_whitelist``, ``client_mo``, ``client_quarantine``, ``client_doctor``. What they
-share: ``client_access`` finds the client's socket, ``client_tokens`` keeps what makes an
-application of the command line the owner of its registration, ``client_registering`` registers it,
-``client_answering`` answers its pushes, ``push_display`` shows what they contain.
+``inbox``, ``client_whitelist``, ``client_mo``, ``client_quarantine``, ``client_gateways``,
+``client_doctor``. What they share: ``client_access`` finds the client's socket, ``client_tokens``
+keeps what makes an application of the command line the owner of its registration,
+``client_registering`` registers it, ``client_answering`` answers its pushes, ``push_display`` shows
+what they contain.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import uvloop
 
 from omapush.cli.client_apps import apps
 from omapush.cli.client_doctor import doctor
+from omapush.cli.client_gateways import gateways
 from omapush.cli.client_listen import listen
 from omapush.cli.client_mo import mo
 from omapush.cli.client_quarantine import quarantine
@@ -59,6 +61,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "listen": listen,
     "whitelist": whitelist,
     "quarantine": quarantine,
+    "gateways": gateways,
     "doctor": doctor,
 }
 for _name, _verb in _VERBS.items():

@@ -10,6 +10,7 @@ from typing import Any
 from omapush import __version__
 from omapush.cli.client_access import Members, obstacle
 from omapush.cli.client_apps import binding_of, name_of, reason_of
+from omapush.cli.client_gateways import ending_of
 from omapush.cli.client_whitelist import consequence, finding_line
 from omapush.cli.doctor_finding import Finding, fault, ok, warning
 from omapush.client.service_client import (
@@ -17,7 +18,7 @@ from omapush.client.service_client import (
     ServicePointAwayError,
     ServicePointError,
 )
-from omapush.client.service_messages import Application, Info, Refused
+from omapush.client.service_messages import Application, Gateway, Info, Refused
 
 MOST_REASONS = 5
 
@@ -61,6 +62,7 @@ async def _findings(cai: ServiceClient) -> AsyncIterator[Finding]:
         yield warning("permissions", said, "ask as that user, or as root")
         return
     for finding in (
+        *gateway_findings(await cai.gateways()),
         *application_findings(applications),
         *whitelist_findings(await cai.whitelist()),
         *quarantine_findings(await cai.quarantine()),
@@ -93,6 +95,27 @@ def bearer_findings(protocols: dict[str, Any]) -> Iterator[Finding]:
     if not any(available for _, available in bearers):
         advice = "set up [ota_http], [ota_wsp] or [modem]"
         yield fault("bearers", "none is up: no push can come", advice)
+
+
+def gateway_findings(gateways: list[Gateway]) -> Iterator[Finding]:
+    """Yield how the connections stand that the client dials."""
+    for one in gateways:
+        name, ended = one["name"], ending_of(one)
+        why = f"; the last one ended {ended}" if ended else ""
+        if one["state"] == "connected":
+            secure = " by TLS" if one["secure"] else ""
+            yield ok("gateways", f"{name} is connected{secure} at {one['peer']}")
+        elif one["state"] == "on_request" and not one["failures"]:
+            yield ok("gateways", f"{name} is dialled when it asks for it")
+        elif one["state"] == "on_request":
+            advice = "see omapush client gateways, and whether the gateway runs"
+            yield warning("gateways", f"{name} asked to be dialled, in vain{why}", advice)
+        else:
+            tries = f"; tries in vain: {one['failures']}" if one["failures"] else ""
+            advice = (
+                "see omapush client gateways: is the contact point right, does the gateway run?"
+            )
+            yield warning("gateways", f"{name} is not connected{why}{tries}", advice)
 
 
 # ---- registrations ------------------------------------------------------------------------------

@@ -67,10 +67,10 @@ def port_findings(settings: ClientSettings, *, runs: bool) -> Iterator[Finding]:
     """Yield whether the ports of the settings are listened on, or could be."""
     http, udp = settings.ota_http.listen, settings.ota_wsp.udp_listen
     places = [
-        ("OTA-HTTP", http, socket.SOCK_STREAM),
         *(
-            ("OTA-HTTP", Endpoint(one.address, http.port), socket.SOCK_STREAM)
-            for one in settings.bearers
+            ("OTA-HTTP", Endpoint(host, http.port), socket.SOCK_STREAM)
+            for host in (http.host, *(one.address for one in settings.bearers))
+            if settings.ota_http.po_tcp
         ),
         *([("OTA-WSP over UDP", udp, socket.SOCK_DGRAM)] if udp is not None else []),
     ]

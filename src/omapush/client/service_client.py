@@ -27,6 +27,7 @@ from omapush.client.service_messages import (
     Application,
     Changes,
     Event,
+    Gateway,
     Info,
     PushMessage,
     Refused,
@@ -252,6 +253,10 @@ class ServiceClient:
     async def clear_quarantine(self) -> None:
         """Forget the pushes that were refused."""
         await self._answer("DELETE", "/v1/quarantine")
+
+    async def gateways(self) -> list[Gateway]:
+        """Return the gateways that the client dials, and how the connections to them stand."""
+        return cast("list[Gateway]", await self._list("/v1/gateways"))
 
     async def whitelist(self) -> Members:
         """Return the device's whitelist: whether it is in force, its entries and findings."""

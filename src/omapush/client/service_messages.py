@@ -156,6 +156,22 @@ class Refused(TypedDict):
     octets: int
 
 
+class Gateway(TypedDict):
+    """A gateway that the client dials, and how the connection to it stands."""
+
+    name: str
+    contact_points: list[str]
+    purpose: str
+    state: str
+    peer: str
+    secure: bool
+    since: str | None
+    next_try: str | None
+    ended: str
+    ended_at: str | None
+    failures: int
+
+
 class Versions(TypedDict):
     """Versions of the client and of its interface."""
 

@@ -33,14 +33,12 @@ from omapush.content.session_initiation import (
 )
 from omapush.core.errors import DecodeError
 from omapush.core.instants import MINUTE_MS, Instant, later
-from omapush.core.networks import host_and_port
+from omapush.core.networks import IpAddress, Network, host_and_port
 from omapush.ota.http.ports import PUSH_PORT, SECURE_PUSH_PORT
 from omapush.ota.interface import PoConfirmedPushInd, PushStatus
 from omapush.protocols.wdp import AddressType, Port
 
 log = structlog.get_logger(__name__)
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 ANY = "*"
 """In place of application ids: any."""
@@ -80,12 +78,14 @@ class SessionWish:
     :ivar applications: push application ids that the gateway may use it for; ``*``: any.
     :ivar has_cpi_tag: the gateway says that it knows the capabilities of this client.
     :ivar cpi_tag: their tag in 4 octets, if it told that, too.
+    :ivar provisioning_url: which provisioning context is to be used, as it stands in the request.
     """
 
     gateway: GatewayAddress
     applications: tuple[str, ...]
     has_cpi_tag: bool = False
     cpi_tag: bytes | None = None
+    provisioning_url: bytes = b""
 
 
 class SessionOpener(Protocol):
@@ -110,6 +110,8 @@ class SiaSettings:
     """What requests may lead to.
 
     :ivar gateways: networks of the gateways that may be contacted.
+    :ivar is_known: whether there is a gateway at an address that this client dials by its own
+        settings (TO-TCP), and so may be asked to dial; ``None``: it has none.
     :ivar lockout_ms: how long further requests to contact a gateway have no effect.
     :ivar hide_applications: name any application instead of those that there are.
     :ivar max_gateways: contacted because of one request.
@@ -119,6 +121,7 @@ class SiaSettings:
     lockout_ms: int = MINUTE_MS
     hide_applications: bool = False
     max_gateways: int = 4
+    is_known: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,7 @@ class SessionInitiations:
         if self._seen.full:
             return Refusal(PushStatus.USERDCR, "too many session initiation requests")
         self._seen.until[name] = later(now, self._settings.lockout_ms)
-        return self._contact(offered, applications, now)
+        return self._contact(offered, applications, request.provisioning_url, now)
 
     def _applications(
         self, asked_for: Iterable[ApplicationId], registered: Collection[str]
@@ -220,6 +223,7 @@ class SessionInitiations:
         self,
         offered: Iterable[tuple[ContactPoint, Variant]],
         applications: tuple[str, ...],
+        provisioning_url: bytes,
         now: Instant,
     ) -> Decision | Refusal:
         wishes: dict[GatewayAddress, SessionWish] = {}
@@ -236,7 +240,9 @@ class SessionInitiations:
                 ignored.append(f"{gateway}: {why}")
                 continue
             self._lockout.until[str(gateway)] = later(now, self._settings.lockout_ms)
-            wishes[gateway] = SessionWish(gateway, applications, point.has_cpi_tag, point.cpi_tag)
+            wishes[gateway] = SessionWish(
+                gateway, applications, point.has_cpi_tag, point.cpi_tag, provisioning_url
+            )
         if not trusted:
             return Refusal(PushStatus.USERRFS, "; ".join(ignored[: self._settings.max_gateways]))
         return Decision(tuple(wishes.values()), tuple(ignored))
@@ -256,7 +262,7 @@ class SessionInitiations:
         except ValueError:
             return f"{point.text[:40]} is no IP address"
         address = getattr(address, "ipv4_mapped", None) or address
-        if not any(address in network for network in self._settings.gateways):
+        if not self._may_contact(address, variant):
             return f"{address} is none of the gateways that may be contacted"
         if variant is Variant.OTA_HTTP:
             port = PUSH_PORT if point.port is None else point.port
@@ -265,6 +271,12 @@ class SessionInitiations:
         if port in _SECURE_PORTS:
             return f"{address}: port {port} needs WTLS, which this client does not have"
         return GatewayAddress(variant, str(address), int(port))
+
+    def _may_contact(self, address: IpAddress, variant: Variant) -> bool:
+        if any(address in network for network in self._settings.gateways):
+            return True
+        is_known = self._settings.is_known
+        return is_known is not None and variant is Variant.OTA_HTTP and is_known(str(address))
 
 
 class SessionInitiationApplication:
@@ -284,7 +296,8 @@ class SessionInitiationApplication:
         registered: Callable[[], Collection[str]],
     ) -> None:
         self._decisions = SessionInitiations(settings, opener.variants, opener.is_open)
-        self.announced = bool(settings.gateways and opener.variants)
+        may_be_heeded = settings.gateways or settings.is_known is not None
+        self.announced = bool(may_be_heeded and opener.variants)
         self._opener = opener
         self._clock = clock
         self._registered = registered

@@ -101,9 +101,7 @@ class SessionInitiation:
 
     def means_provisioning_url(self, url: str) -> bool:
         """Whether the provisioning context of ``url`` is meant; an empty field means ``""``."""
-        if 1 <= len(self.provisioning_url) <= 4:
-            return provisioning_url_hash(url, len(self.provisioning_url)) == self.provisioning_url
-        return url.encode("utf-8", "replace") == self.provisioning_url
+        return is_named(url, self.provisioning_url)
 
     def encode(self, *, complete: bool = False) -> bytes:
         """Return the body.
@@ -127,6 +125,13 @@ class SessionInitiation:
         writer.take(_counted(b"".join(map(_application_header, self.application_ids))))
         writer.take(_counted(b"".join(map(AddressType.encode, self.wsp_contact_points))))
         return writer.take(b"".join(later)).getvalue()
+
+
+def is_named(url: str, provisioning_url: bytes) -> bool:
+    """Whether the octets in a request name ``url``, by its hash or in full."""
+    if 1 <= len(provisioning_url) <= 4:
+        return provisioning_url_hash(url, len(provisioning_url)) == provisioning_url
+    return url.encode("utf-8", "replace") == provisioning_url
 
 
 def provisioning_url_hash(url: str, length: int = 4) -> bytes:

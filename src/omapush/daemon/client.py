@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from omapush.client.agent import ClientLimits, ClientRules, PushClient
 from omapush.client.binding.choice_of_binders import Ways
 from omapush.client.handlers.activation import Activation
 from omapush.client.service_point.content_routes import ClientContent
+from omapush.client.service_point.gateway_routes import gateway_routes
 from omapush.client.service_point.peer_credentials import PeerCredentialsProtocol
 from omapush.client.service_point.point import ServicePoint
 from omapush.client.service_point.requests import guarded, read_body
@@ -33,11 +34,16 @@ from omapush.daemon.client_dbus import applications_on_dbus, offering_on_dbus
 from omapush.daemon.client_sessions import holding_sessions
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.garbage_collection import calm_garbage_collection
+from omapush.daemon.gateway_settings import GatewayEntryTable
 from omapush.daemon.modem_client import receiving_short_messages
 from omapush.daemon.reloading import keep_loaded
 from omapush.daemon.service_registration import registering_at_services
 from omapush.daemon.serving import HttpServer, ListenError
-from omapush.daemon.session_initiation import WspSessionOpener, sia_settings
+from omapush.daemon.session_initiation import (
+    WspSessionOpener,
+    session_openers,
+    sia_settings,
+)
 from omapush.daemon.settings import ClientSettings, WhitelistTable
 from omapush.daemon.supervise import Part, stop_on_signals, supervise
 from omapush.daemon.system_users import SystemUsers
@@ -87,9 +93,10 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
     store = ClientStore(settings.store.path)
     await store.open()
     try:
-        async with _trust(settings.whitelist, store, clock) as trust:
-            opener = WspSessionOpener()
-            binders = ClientBinders(settings, clock)
+        async with _trust(settings, store, clock) as trust:
+            binders = ClientBinders(settings, clock, profiles=trust.default_profiles)
+            wsp_opener = WspSessionOpener()
+            opener = session_openers(settings.sia, wsp_opener, binders.connections)
             limits = _limits(settings)
 
             applications = applications_on_dbus(settings.dbus)
@@ -109,7 +116,7 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
                 default_profiles=trust.profiles,
                 own=[
                     SessionInitiationApplication(
-                        sia_settings(settings.sia), opener, clock, registered
+                        sia_settings(settings.sia, binders.connections), opener, clock, registered
                     )
                 ],
             )
@@ -131,7 +138,7 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
                         trust=trust,
                         agent=agent,
                         binders=binders,
-                        opener=opener,
+                        opener=wsp_opener,
                         applications=applications,
                         activation=activation,
                     )
@@ -143,13 +150,15 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
 
 @contextlib.asynccontextmanager
 async def _trust(
-    table: WhitelistTable, store: ClientStore, clock: SystemClock
+    settings: ClientSettings, store: ClientStore, clock: SystemClock
 ) -> AsyncIterator[SourceTrust]:
-    """Judge sources by the settings' lists and those that the file keeps."""
+    """Judge sources by the settings' lists and gateways, and by the lists that the file keeps."""
+    table = settings.whitelist
     trust = SourceTrust(
         store.file,
         clock,
         config=device_list(table),
+        gateways=gateway_entries(settings.gateways),
         believe_gateways=table.believe_gateways,
         country_code=table.country_code,
     )
@@ -184,7 +193,10 @@ async def _run(running: _Running, content: ClientContent) -> None:
                 trust_application_id=settings.cai.trust_application_id,
                 content=content,
                 event_handlers=running.activation.schemes,
-                more=trust_routes(running.trust, guarded, read_body),
+                more=[
+                    *trust_routes(running.trust, guarded, read_body),
+                    *gateway_routes(running.binders.connections.statuses, guarded),
+                ],
             )
             listening = unix_socket(settings.cai.socket)
             server = HttpServer(
@@ -213,7 +225,8 @@ def _log_start(settings: ClientSettings, registrations: int) -> None:
     log.info(
         "client_started",
         terminal=settings.terminal.id,
-        ota_http=str(settings.ota_http.listen),
+        ota_http=str(settings.ota_http.listen) if settings.ota_http.po_tcp else None,
+        gateways=[one.name for one in settings.gateways],
         ota_wsp_udp=str(settings.ota_wsp.udp_listen) if settings.ota_wsp.udp_listen else None,
         modem=settings.modem.kind,
         cai=str(settings.cai.socket) if settings.cai.socket else None,
@@ -282,3 +295,9 @@ def device_list(table: WhitelistTable) -> list[WhitelistEntry] | None:
     if all(entries is None for _, entries in lists):
         return None
     return [WhitelistEntry(entry, kind) for kind, one in lists for entry in one or ()]
+
+
+def gateway_entries(gateways: Iterable[GatewayEntryTable]) -> list[WhitelistEntry]:
+    """Return entries for the gateways that the client is set up to dial."""
+    hosts = [place.host for one in gateways for place in one.places]
+    return [WhitelistEntry(host) for host in dict.fromkeys(hosts)]

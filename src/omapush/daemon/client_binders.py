@@ -15,25 +15,26 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
-from omapush.bearers.tcp import TcpBearer
 from omapush.bearers.udp import UdpBearer
 from omapush.cai.model import Protocol
 from omapush.client.binding.binder import Binder
-from omapush.client.binding.dialled import Destination, Dial, DialledConnections, DialPorts
-from omapush.client.binding.http_binder import TCP_IP, HttpPlaces, OtaHttpBinder
+from omapush.client.binding.dialled import DialledConnections
+from omapush.client.binding.http_binder import HttpPlaces, OtaHttpBinder
 from omapush.client.binding.own_ports import UDP, OwnPorts
 from omapush.client.binding.push_receiver import PushReceiver
 from omapush.client.binding.shared_binder import SharedBearers
 from omapush.client.binding.wsp_binder import SMS, WSP_SESSION, OtaWspBinder
-from omapush.core.instants import SECOND_MS
+from omapush.client.connections.dialling import TCP_IP
+from omapush.client.connections.terminal_connections import WHEN_ASKED, TerminalConnections
+from omapush.client.push_mo.model import DefaultProfile
 from omapush.daemon.clock import SystemClock
-from omapush.daemon.http_listeners import HttpListeners, terminal_settings, wait
+from omapush.daemon.gateway_connections import GatewayConnections
+from omapush.daemon.http_listeners import HttpListeners
+from omapush.daemon.session_initiation import dials_on_request, opens_sessions
 from omapush.daemon.settings import ClientSettings
-from omapush.daemon.tls import verifying_context
 from omapush.daemon.wsp_client import listening_for_datagrams
-from omapush.ota.http.client import HttpClientRequest, HttpTerminalSession
 from omapush.ota.interface import (
     ClientCapabilities,
     ClientIndication,
@@ -71,7 +72,8 @@ class ClientBinders:
         registrations whose profiles a server has given.
     :ivar wsp_bearers: is told how short messages and sessions fare.
     :param spread: gives a number from 0 to 1, by which waits are cut so that not all wait alike.
-    :raises SettingsError: a file with certificates cannot be used.
+    :param profiles: returns those of the Push Management Object, which have credentials.
+    :raises SettingsError: a file with certificates or a secret cannot be used.
     """
 
     def __init__(
@@ -79,32 +81,36 @@ class ClientBinders:
         settings: ClientSettings,
         clock: SystemClock,
         spread: Callable[[], float] = random.random,
+        profiles: Callable[[], Sequence[DefaultProfile]] = tuple,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._receiver = ReceiverToCome()
         self._listeners = HttpListeners(settings, clock, self._receiver, spread)
-        ports = DialPorts(
-            dial_by_tcp(settings, clock),
-            wait,
-            clock,
-            spread,
-            terminal_settings(settings),
-            self._receiver,
-        )
-        self._connections = DialledConnections(ports)
         self._http_bearers = SharedBearers(
             Protocol.OTA_HTTP.value,
             [TCP_IP, *(one.name for one in settings.bearers)],
         )
         self._http_bearers.announce_to(self._listeners.announce)
+        if dials_on_request(settings.sia) and not settings.ota_http.po_tcp:
+            self._http_bearers.up(TCP_IP, WHEN_ASKED, way="SIR")
+        self._dialled = GatewayConnections(
+            settings, clock, self._receiver, self._http_bearers, spread, profiles
+        )
         addresses = {one.name: one.address for one in settings.bearers}
         places = HttpPlaces(settings.ota_http.listen.port, addresses)
-        self.http = OtaHttpBinder(self._http_bearers, self._connections, places)
+        self.http = OtaHttpBinder(
+            self._http_bearers, DialledConnections(self._dialled.connections), places
+        )
         self.wsp_bearers = SharedBearers(Protocol.OTA_WSP.value, shared_wsp_bearers(settings))
         self._own_ports = self._new_own_ports()
         udp = settings.ota_wsp.udp_listen
         self.wsp = OtaWspBinder(self.wsp_bearers, udp.port if udp else None, self._own_ports)
+
+    @property
+    def connections(self) -> TerminalConnections:
+        """Those that the client dials."""
+        return self._dialled.connections
 
     @property
     def binders(self) -> tuple[Binder, ...]:
@@ -125,12 +131,12 @@ class ClientBinders:
         settings, clock, receiver = self._settings, self._clock, self._receiver
         try:
             async with (
+                self._dialled.open(),
                 self._listeners.open(self._http_bearers),
                 listening_for_datagrams(settings, clock, receiver, self.wsp_bearers),
             ):
                 yield
         finally:
-            await self._connections.close()
             if self._own_ports is not None:
                 await self._own_ports.close()
 
@@ -148,35 +154,5 @@ def shared_wsp_bearers(settings: ClientSettings) -> list[str]:
     return [
         *([UDP] if table.udp_listen is not None else []),
         *([SMS] if settings.modem.kind is not None else []),
-        *([WSP_SESSION] if table.session_with or settings.sia.gateways else []),
+        *([WSP_SESSION] if table.session_with or opens_sessions(settings.sia) else []),
     ]
-
-
-def dial_by_tcp(settings: ClientSettings, clock: SystemClock) -> Dial:
-    """Return what dials contact points.
-
-    :raises SettingsError: the file of authorities cannot be used.
-    """
-    table = settings.ota_http
-    tls = verifying_context(table.contact_ca, "ota_http.contact_ca")
-    timeout_ms = round(table.connect_timeout_seconds * SECOND_MS)
-    bearer = TcpBearer(clock)
-
-    async def dial(
-        to: Destination,
-        session: Callable[[str], HttpTerminalSession],
-        on_indication: Callable[[ClientIndication], None],
-        on_closed: Callable[[str], None],
-    ) -> StreamLink[HttpClientRequest]:
-        return await bearer.dial(
-            to.contact.host,
-            to.port,
-            session,
-            on_indication,
-            on_closed,
-            timeout_ms,
-            tls if to.contact.tls else None,
-            to.local_address,
-        )
-
-    return dial

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from omapush.daemon.credential_settings import CertificateNames, Sha256List
 from omapush.daemon.settings_table import (
     AddressSetting,
     EndpointSetting,
@@ -123,6 +124,12 @@ class ClientTable(_Table):
     terminal_password_file: Path | None = Field(
         None, description="... a file whose first line is it"
     )
+    terminal_certificate_sha256: Sha256List = Field(
+        [], description="SHA-256 fingerprint of the certificate of its terminal, or several"
+    )
+    terminal_certificate_name: CertificateNames = Field(
+        [], description="DNS name or URI that the certificate of its terminal is for, or several"
+    )
     gateway_password: SecretStr | None = Field(
         None, description="with which the gateway proves to its terminal who it is, or ..."
     )
@@ -148,6 +155,9 @@ class ClientTable(_Table):
                 raise ValueError(f"has either {what} or {what}_file")
             if any(one is not None for one in given) and self.terminal_id is None:
                 raise ValueError(f"{what} needs terminal_id")
+        certificates = (*self.terminal_certificate_sha256, *self.terminal_certificate_name)
+        if certificates and self.terminal_id is None:
+            raise ValueError("a terminal_certificate needs terminal_id")
         _check_secure(self)
         return self
 
@@ -157,7 +167,10 @@ class ClientTable(_Table):
         :raises SettingsError: a file cannot be read or is empty.
         """
         terminal, gateway = self.terminal_secret(), self._password("gateway_password")
-        return None if terminal is None and gateway is None else Secrets(terminal, gateway)
+        certificates = (*self.terminal_certificate_sha256, *self.terminal_certificate_name)
+        if terminal is None and gateway is None and not certificates:
+            return None
+        return Secrets(terminal, gateway, certificates)
 
     def terminal_secret(self) -> str | None:
         """Return the terminal's password; ``None``: it has none.

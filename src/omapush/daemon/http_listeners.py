@@ -2,7 +2,7 @@
 
 It listens at one address for everybody, and at the address of each bearer that has a name. That a
 named bearer's address is not there is nothing unusual: the bearer is down then, and its address is
-looked for again after waits that double.
+looked for again after waits that double. At another address it may listen for TLS.
 """
 
 from __future__ import annotations
@@ -10,26 +10,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 
 import structlog
 
 from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
 from omapush.cai.model import Protocol, Reason
-from omapush.client.binding.dialled import Wait
-from omapush.client.binding.http_binder import TCP_IP
 from omapush.client.binding.push_receiver import PushReceiver
 from omapush.client.binding.shared_binder import SharedBearers
+from omapush.client.connections.dialling import TCP_IP, Wait
 from omapush.core.backoff import Backoff
 from omapush.core.instants import MINUTE_MS, SECOND_MS
+from omapush.core.peer_certificate import PeerCertificate
 from omapush.daemon.clock import SystemClock
-from omapush.daemon.settings import BearerTable, ClientSettings
+from omapush.daemon.settings import BearerTable, ClientSettings, OtaHttpTable
 from omapush.daemon.settings_table import Endpoint
-from omapush.ota.http.client import HttpTerminalSession, HttpTerminalSettings
-from omapush.ota.interface import BearerUnavailable, PomCapabilitiesChangedReq, PushSource
+from omapush.daemon.terminal_identity import Callers
+from omapush.daemon.tls import serving_context, verifying_context
+from omapush.ota.http.client import HttpTerminalSession
+from omapush.ota.interface import (
+    BearerUnavailable,
+    PomCapabilitiesChangedReq,
+    PushSource,
+    SecurityFailure,
+)
 
 log = structlog.get_logger(__name__)
 
+SECURE = "TLS"
 LOOK_MS = 10 * SECOND_MS
 """How often is looked whether a bearer's address is still there."""
 
@@ -80,13 +89,39 @@ class HttpListeners:
 
     @contextlib.asynccontextmanager
     async def open(self, bearers: SharedBearers) -> AsyncIterator[None]:
-        """Listen, and tell ``bearers`` how it goes.
+        """Listen, if the settings say so, and tell ``bearers`` how it goes.
 
         :raises BearerUnavailable: the address for everybody cannot be listened on.
         """
-        everybody = self._settings.ota_http.listen
-        self._listeners[TCP_IP] = await self._listen(TCP_IP, everybody)
-        bearers.up(TCP_IP, str(everybody))
+        table = self._settings.ota_http
+        async with contextlib.AsyncExitStack() as stack:
+            if table.secure_listen is not None:
+                secure = await self._listen_secure(table.secure_listen)
+                opened = self._opened(SECURE, secure, table.secure_listen, bearers)
+                await stack.enter_async_context(opened)
+            if table.po_tcp:
+                listener = await self._listen(TCP_IP, table.listen)
+                opened = self._opened(TCP_IP, listener, table.listen, bearers)
+                await stack.enter_async_context(opened)
+                await stack.enter_async_context(self._keeping(bearers))
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _opened(
+        self, name: str, listener: TcpListener, at: Endpoint, bearers: SharedBearers
+    ) -> AsyncIterator[None]:
+        """Have a listener for everybody among the others."""
+        self._listeners[name] = listener
+        bearers.up(TCP_IP, str(at), way=name)
+        try:
+            yield
+        finally:
+            bearers.down(TCP_IP, way=name)
+            await self._listeners.pop(name).close("the client stops")
+
+    @contextlib.asynccontextmanager
+    async def _keeping(self, bearers: SharedBearers) -> AsyncIterator[None]:
+        """Listen on each bearer that has a name."""
         keeping = [
             asyncio.create_task(self._keep(one, bearers), name=f"bearer {one.name}")
             for one in self._settings.bearers
@@ -97,8 +132,6 @@ class HttpListeners:
             for task in keeping:
                 task.cancel()
             await asyncio.gather(*keeping, return_exceptions=True)
-            bearers.down(TCP_IP)
-            await self._listeners.pop(TCP_IP).close("the client stops")
 
     async def _keep(self, table: BearerTable, bearers: SharedBearers) -> None:
         """Listen on a bearer whenever its address is there."""
@@ -132,17 +165,55 @@ class HttpListeners:
             await self._listeners.pop(table.name).close("the bearer is gone")
 
     async def _listen(self, bearer: str, at: Endpoint) -> TcpListener:
-        table = self._settings.ota_http
-        terminal = terminal_settings(self._settings)
+        callers = Callers(self._settings, by_tls=False)
 
         def session(peer: str) -> HttpTerminalSession:
             source = PushSource(Protocol.OTA_HTTP.value, bearer, peer)
+            return HttpTerminalSession(
+                callers.settings_for(peer), self._receiver.capabilities, source
+            )
+
+        return await self._tcp.listen(
+            at.host, at.port, session, self._receiver.indication, self._limits()
+        )
+
+    async def _listen_secure(self, at: Endpoint) -> TcpListener:
+        """Listen for TLS, in which the client is TLS client unless it is set up otherwise.
+
+        :raises SettingsError: a file with certificates cannot be used.
+        """
+        callers = Callers(self._settings, by_tls=True)
+        as_server = self._settings.ota_http.po_tcp_tls_roles == "tcp"
+
+        def session(peer: str, certificate: PeerCertificate | None) -> HttpTerminalSession:
+            identity = None if certificate is None else callers.identity(certificate, peer)
+            if identity is None and not as_server:
+                raise SecurityFailure("the certificate is of no gateway that is known")
+            source = PushSource(Protocol.OTA_HTTP.value, TCP_IP, peer, identity)
+            terminal = callers.settings_for(peer, *([identity] if identity else []))
             return HttpTerminalSession(terminal, self._receiver.capabilities, source)
 
-        limits = ListenLimits(table.max_connections, table.max_connections)
-        return await self._tcp.listen(at.host, at.port, session, self._receiver.indication, limits)
+        return await self._tcp.listen_secure(
+            at.host,
+            at.port,
+            session,
+            self._receiver.indication,
+            listening_context(self._settings.ota_http),
+            self._limits(),
+            tls_server=as_server,
+        )
+
+    def _limits(self) -> ListenLimits:
+        most = self._settings.ota_http.max_connections
+        return ListenLimits(most, most)
 
 
-def terminal_settings(settings: ClientSettings) -> HttpTerminalSettings:
-    """Return who the terminal is, as gateways are told."""
-    return HttpTerminalSettings(settings.terminal.id, settings.terminal.bearer_indication)
+def listening_context(table: OtaHttpTable) -> ssl.SSLContext:
+    """Return TLS for gateways that dial. :raises SettingsError: a file cannot be used."""
+    certificate, key = table.tls_certificate, table.tls_key
+    files = None if certificate is None or key is None else (certificate, key)
+    if files is not None and table.po_tcp_tls_roles == "tcp":
+        return serving_context(*files, table.contact_ca, "ota_http")
+    own = None if files is None else (*files, "ota_http.tls_certificate and ota_http.tls_key")
+    # Which gateway it is shows when it has proved its name.
+    return verifying_context(table.contact_ca, "ota_http.contact_ca", own=own, check_names=False)

@@ -65,6 +65,13 @@ class SiaTable(_Table):
         description="gateways that the client may contact when a session initiation request asks "
         "for it; default: none, such requests have no effect",
     )
+    variants: list[Literal["OTA-HTTP", "OTA-WSP"]] = Field(
+        ["OTA-HTTP", "OTA-WSP"],
+        min_length=1,
+        max_length=2,
+        description="by which variants gateways are contacted; where a request names both, the "
+        "first of these is used",
+    )
     lockout_seconds: float = Field(
         60, ge=1, le=86_400, description="how long a gateway's further requests have no effect"
     )

@@ -24,6 +24,7 @@ from omapush.daemon.serving import HttpServer, listening_socket
 from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
+from omapush.daemon.terminals import check_terminals
 from omapush.daemon.tls import tls_options
 from omapush.daemon.ways import OpenWays, open_ways, retry_policy
 from omapush.daemon.wsp_bearers import longest_submission_ms, smsc_accounts
@@ -60,6 +61,7 @@ def check_ppg_settings(settings: PpgSettings) -> None:
     tls_options(settings.pap)
     smsc_accounts(settings)
     check_service_registration(settings)
+    check_terminals(settings)
     _ledger(settings)
 
 

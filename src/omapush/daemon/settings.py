@@ -27,6 +27,7 @@ from omapush.daemon.credential_settings import (
     Sha256List,
 )
 from omapush.daemon.dbus_settings import DbusTable
+from omapush.daemon.gateway_settings import GatewayEntryTable
 from omapush.daemon.logs import LogFormat, LogLevel
 from omapush.daemon.modem_settings import ModemTable, NumberSetting, SiaTable
 from omapush.daemon.permission_settings import PermissionTable, ToleranceTable
@@ -372,6 +373,10 @@ class OtaHttpTable(_Table):
     listen: EndpointSetting = Field(
         Endpoint("127.0.0.1", 4035), description="where the PPG reaches this client (PO-TCP)"
     )
+    po_tcp: bool = Field(
+        default=True,
+        description="listen there; a client that only dials its [[gateways]] need not",
+    )
     max_message_size: int = Field(
         65_536, ge=1_400, le=1 << 26, description="largest push message in octets"
     )
@@ -382,9 +387,31 @@ class OtaHttpTable(_Table):
     )
     contact_ca: Path | None = Field(
         None,
-        description="authorities in PEM, besides the system's, for contact points that are dialled "
-        "by TLS",
+        description="authorities in PEM, besides the system's, for the certificates of gateways",
     )
+    secure_listen: EndpointSetting | None = Field(
+        None,
+        description="where the PPG reaches this client by TLS, normally port 4036; default: not",
+    )
+    po_tcp_tls_roles: Literal["spec", "tcp"] = Field(
+        "spec",
+        description="there, `spec`: the client is TLS client, as everywhere, and the gateway "
+        "proves who it is (WAP-235 7.2.2); `tcp`: the client is TLS server with its own "
+        "certificate, as some gateways expect",
+    )
+    tls_certificate: Path | None = Field(
+        None, description="the client's own certificate chain in PEM, for secure_listen"
+    )
+    tls_key: Path | None = Field(None, description="its private key in PEM, not encrypted")
+
+    @model_validator(mode="after")
+    def _tls(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key need each other")
+        as_server = self.secure_listen is not None and self.po_tcp_tls_roles == "tcp"
+        if as_server and self.tls_certificate is None:
+            raise ValueError("po_tcp_tls_roles = 'tcp' needs tls_certificate and tls_key")
+        return self
 
 
 class BearerTable(_Table):
@@ -469,6 +496,7 @@ class ClientSettings(FileSettings):
     ota_http: OtaHttpTable = OtaHttpTable()
     ota_wsp: ClientOtaWspTable = ClientOtaWspTable()
     bearers: list[BearerTable] = []
+    gateways: list[GatewayEntryTable] = []
     cai: CaiTable = CaiTable()
     dbus: DbusTable = DbusTable()
     store: ClientStoreTable = ClientStoreTable()
@@ -489,4 +517,20 @@ class ClientSettings(FileSettings):
         taken = [everybody, *(one.address for one in self.bearers)]
         if self.bearers and (everybody in _WILDCARDS or len(set(taken)) < len(taken)):
             raise ValueError("bearers: ota_http.listen and each bearer need addresses of their own")
+        return self
+
+    @model_validator(mode="after")
+    def _gateways(self) -> Self:
+        names = [one.name for one in self.gateways]
+        if len(set(names)) < len(names):
+            raise ValueError("gateways: two of the same name")
+        known = {one.name.lower() for one in self.bearers}
+        for one in self.gateways:
+            if one.bearer is not None and one.bearer.lower() not in known:
+                raise ValueError(
+                    f"gateways: {one.name} is to be dialled over no bearer that is set"
+                )
+        places = [place for one in self.gateways for place in one.places]
+        if len(set(places)) < len(places):
+            raise ValueError("gateways: two with the same contact point")
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
@@ -15,10 +16,18 @@ from omapush.content.message import PushMessage
 from omapush.content.session_initiation import OTA_HTTP, OTA_HTTP_CPI_TAG, SessionInitiation
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.daemon.settings import PpgSettings
-from omapush.daemon.settings_table import Endpoint
+from omapush.daemon.settings_table import Endpoint, SettingsError
 from omapush.daemon.terminal_settings import SCHEMES, TerminalsTable
+from omapush.daemon.tls import serving_context, verifying_context
 from omapush.ota.http.authentication import Scheme
 from omapush.ota.http.ppg import HttpPpgSettings
+from omapush.ota.interface import (
+    SessionIndication,
+    SessionRequest,
+    StreamLink,
+    StreamSession,
+)
+from omapush.ppg.contacts import HttpContact
 from omapush.ppg.hastening import Hastening
 from omapush.ppg.lockout import Lockout, LockoutSettings
 from omapush.ppg.profiles import Profiles
@@ -62,9 +71,28 @@ def terminal_secrets(settings: PpgSettings) -> dict[str, Secrets]:
     found = {}
     for table in settings.clients:
         between = table.secrets()
-        if between is not None and table.terminal_id is not None:
-            found[table.terminal_id] = between
+        if between is None or table.terminal_id is None:
+            continue
+        if between.certificates and settings.ota_http.tls_client_certificate == "none":
+            raise SettingsError(
+                f"clients: the certificate of {table.id!r} needs ota_http.tls_client_certificate"
+            )
+        found[table.terminal_id] = between
     return found
+
+
+def check_terminals(settings: PpgSettings) -> None:
+    """Check what only the files can tell. :raises SettingsError: something does not fit."""
+    terminal_secrets(settings)
+    _server(settings.ota_http)
+    secure = _secure_dialling(settings.ota_http, TcpBearer(lambda: Instant(0)))
+    for table in settings.clients:
+        wheres = (contact.where for contact in table.ways())
+        if secure is None and any(isinstance(x, HttpContact) and x.secure for x in wheres):
+            raise SettingsError(
+                f"clients: ota_http_secure of {table.id!r} needs ota_http.tls_certificate, or "
+                'po_tcp_tls_roles = "tcp"'
+            )
 
 
 @contextlib.asynccontextmanager
@@ -108,7 +136,7 @@ async def terminal_ways(
         session,
         _new_nonce,
         _ms(settings.delivery.connect_timeout_seconds),
-        None,
+        _secure_dialling(table, bearer),
         accounts,
     )
     listeners = await _listen(table, bearer, arrivals)
@@ -138,7 +166,7 @@ async def _listen(
         table.handshake_timeout_seconds,
     )
     listeners: list[TcpListener] = []
-    for endpoint, tls in ((table.listen, None), (table.secure_listen, None)):
+    for endpoint, tls in ((table.listen, None), (table.secure_listen, _server(table))):
         if endpoint is None:
             continue
         listeners.append(
@@ -154,6 +182,67 @@ async def _listen(
             )
         )
     return listeners
+
+
+def _server(table: TerminalsTable) -> ssl.SSLContext | None:
+    if table.tls_certificate is None or table.tls_key is None:
+        return None
+    return serving_context(
+        table.tls_certificate,
+        table.tls_key,
+        table.tls_client_ca,
+        "ota_http",
+        require_certificate=table.tls_client_certificate == "required",
+    )
+
+
+class SecureBearer:
+    """Dials by TLS (PO-TCP). Implements ``ota.interface.StreamBearer``.
+
+    :param tls_server: the gateway is the TLS server though it dials (WAP-235 7.2.2).
+    """
+
+    def __init__(self, bearer: TcpBearer, tls: ssl.SSLContext, *, tls_server: bool) -> None:
+        self._bearer = bearer
+        self._tls = tls
+        self._tls_server = tls_server
+
+    async def connect(
+        self,
+        host: str,
+        port: int,
+        session: StreamSession[SessionRequest, SessionIndication],
+        on_indication: Callable[[SessionIndication], None],
+        on_closed: Callable[[str], None],
+        timeout_ms: int,
+    ) -> StreamLink[SessionRequest]:
+        """Open a connection and start ``session`` on it, when TLS has succeeded.
+
+        :raises BearerUnavailable: as ``TcpBearer.connect``.
+        """
+        return await self._bearer.connect(
+            host,
+            port,
+            session,
+            on_indication,
+            on_closed,
+            timeout_ms,
+            self._tls,
+            tls_server=self._tls_server,
+        )
+
+
+def _secure_dialling(table: TerminalsTable, bearer: TcpBearer) -> SecureBearer | None:
+    """Return what dials terminals by TLS; ``None``: in this role nothing is set up."""
+    if table.po_tcp_tls_roles == "tcp":
+        own = None
+        if table.tls_certificate is not None and table.tls_key is not None:
+            names = "ota_http.tls_certificate and ota_http.tls_key"
+            own = table.tls_certificate, table.tls_key, names
+        tls = verifying_context(table.po_tcp_ca, "ota_http.po_tcp_ca", own=own)
+        return SecureBearer(bearer, tls, tls_server=False)
+    server = _server(table)
+    return None if server is None else SecureBearer(bearer, server, tls_server=True)
 
 
 def _session_settings(settings: PpgSettings, accounts: Accounts) -> HttpPpgSettings:
@@ -174,7 +263,7 @@ def _identification(
     table: TerminalsTable, recipients: Recipients, accounts: Accounts
 ) -> Identification:
     required = table.authentication_required
-    return Identification(recipients, accounts.has_password, proof_required=required)
+    return Identification(recipients, accounts, proof_required=required)
 
 
 def connection_request(contacts: Sequence[Endpoint]) -> ConnectionRequest | None:

@@ -24,6 +24,7 @@ from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.push_sessions import PushSession, PushSessions
 from omapush.ppg.reach import Reach, request_of
+from omapush.ppg.service_registration.known import told_on_connection
 from omapush.ppg.session_request import ASK_AGAIN_MS, SessionRequests
 from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey, Store, TimelineEvent
 from omapush.ppg.terminal.remembering import to_record
@@ -132,11 +133,11 @@ class SessionReach:
 
     async def _remember(self, session: PushSession, key: DeliveryKey) -> None:
         """Keep what the client said when it connected, for whoever asks for its capabilities."""
-        known = await self._store.registrations(self._client.client_id)
+        known = told_on_connection(await self._store.registrations(self._client.client_id))
         record = to_record(
             self._client.client_id,
             session.registration,
-            known[0].cpi if known else {},
+            known.cpi if known is not None else {},
             str(session.peer),
             self._clock(),
         )

@@ -19,13 +19,14 @@ from collections.abc import AsyncIterator, Callable
 from omapush.bearers.tcp import TcpBearer, TcpListener
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
-from omapush.ota.http.ppg import HttpPpgSession, HttpPpgSettings
+from omapush.ota.http.ppg import NO_ACCOUNTS, HttpPpgSession, HttpPpgSettings, TerminalAccounts
 from omapush.ota.interface import (
     PoConfirmedPushReq,
     PpgIndication,
     PpgRequest,
     PushOutcome,
     RegistrationInd,
+    SessionFailedInd,
     StreamLink,
 )
 
@@ -38,9 +39,22 @@ class DialledGateway:
     :ivar peers: the addresses that terminals dialled from, in order.
     :ivar registrations: what terminals said, in order.
     :ivar links: the connections that registered a terminal and are open, in order.
+    :ivar failures: why terminals could not be registered, in order.
+    :param settings: of its sessions; ``accounts``: who its terminals are, and how it proves itself.
+    :param prov_url: names the provisioning context that terminals are to use.
     """
 
-    def __init__(self, clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], Instant],
+        settings: HttpPpgSettings | None = None,
+        accounts: TerminalAccounts = NO_ACCOUNTS,
+        prov_url: str | None = None,
+    ) -> None:
+        self._settings = settings or HttpPpgSettings()
+        self._accounts = accounts
+        self._prov_url = prov_url
+        self.failures: list[SessionFailedInd] = []
         self._bearer = TcpBearer(clock)
         self._listener: TcpListener | None = None
         self.peers: list[str] = []
@@ -70,8 +84,20 @@ class DialledGateway:
         finally:
             await self._listener.close("the gateway stops")
 
-    async def dial(self, host: str, port: int) -> None:
-        """Dial a terminal that listens (PO-TCP)."""
+    async def dial(
+        self,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        *,
+        tls_server: bool = True,
+        server_name: str | None = None,
+    ) -> None:
+        """Dial a terminal that listens (PO-TCP).
+
+        :param tls: connect by TLS, as its server unless ``tls_server`` says otherwise.
+        :raises BearerUnavailable: it cannot be reached. :raises SecurityFailure: TLS failed.
+        """
         ready: asyncio.Future[StreamLink[PpgRequest]] = asyncio.get_running_loop().create_future()
         early: list[PpgIndication] = []
 
@@ -86,7 +112,15 @@ class DialledGateway:
                 self._closed(ready.result(), reason)
 
         link = await self._bearer.connect(
-            host, port, self._session(host), indication, closed, 10_000
+            host,
+            port,
+            self._session(host),
+            indication,
+            closed,
+            10_000,
+            tls,
+            tls_server=tls_server,
+            server_name=server_name,
         )
         ready.set_result(link)
         for told in early:
@@ -117,7 +151,7 @@ class DialledGateway:
 
     def _session(self, peer: str) -> HttpPpgSession:
         self.peers.append(peer)
-        return HttpPpgSession(HttpPpgSettings())
+        return HttpPpgSession(self._settings, accounts=self._accounts, prov_url=self._prov_url)
 
     def _indication(self, link: StreamLink[PpgRequest], indication: PpgIndication) -> None:
         match indication:
@@ -125,6 +159,8 @@ class DialledGateway:
                 self.registrations.append(indication)
                 if link not in self.links:
                     self.links.append(link)
+            case SessionFailedInd():
+                self.failures.append(indication)
             case PushOutcome(delivery_id=delivery_id):
                 outcome = self._outcomes.pop(delivery_id, None)
                 if outcome is not None and not outcome.done():

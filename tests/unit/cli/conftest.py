@@ -18,6 +18,8 @@ from omapush.cli import application
 from omapush.client.agent import ClientRules, PushClient
 from omapush.client.binding.choice_of_binders import Ways
 from omapush.client.binding.shared_binder import SharedBearers
+from omapush.client.connections.kept_connection import ConnectionStatus
+from omapush.client.service_point.gateway_routes import gateway_routes
 from omapush.client.service_point.peer_credentials import PeerCredentialsProtocol
 from omapush.client.service_point.point import ServicePoint
 from omapush.client.service_point.requests import guarded, read_body
@@ -37,7 +39,7 @@ class ClientInThread:
     """A client that runs until its block ends, with a file of settings for it.
 
     :ivar agent: not to be touched but in its own thread: see :meth:`do`.
-    :ivar logs: what it has logged.
+    :ivar logs: what it has logged. :ivar gateways: those that it dials, as it tells.
     """
 
     agent: PushClient
@@ -54,6 +56,7 @@ class ClientInThread:
             '[ota_http]\nlisten = "127.0.0.1:0"\n'
         )
         self.bearers = SharedBearers("OTA-HTTP", ["TCP/IP"])
+        self.gateways: list[ConnectionStatus] = []
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
@@ -122,7 +125,15 @@ class ClientInThread:
         self.bearers.binding_up(BINDING)
         await self.agent.start()
         self.link = NotingLink(self.agent)
-        point = ServicePoint(self.agent, store, clock, more=trust_routes(trust, guarded, read_body))
+        point = ServicePoint(
+            self.agent,
+            store,
+            clock,
+            more=[
+                *trust_routes(trust, guarded, read_body),
+                *gateway_routes(lambda: self.gateways, guarded),
+            ],
+        )
         listening = unix_socket(self.socket)
         server = HttpServer(point.application, [listening], http=PeerCredentialsProtocol)
         serving = asyncio.create_task(server.run_until_stopped())

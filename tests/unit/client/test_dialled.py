@@ -12,13 +12,9 @@ import pytest
 from omapush.bearers.tcp import TcpBearer
 from omapush.cai.model import Binding, BindingState, Reason
 from omapush.client.binding.contact_point import ContactPoint
-from omapush.client.binding.dialled import (
-    WAS_UP,
-    Destination,
-    DialledConnections,
-    DialLimits,
-    DialPorts,
-)
+from omapush.client.binding.dialled import WAS_UP, DialledConnections
+from omapush.client.connections.dialling import Destination, DialLimits, DialPorts
+from omapush.client.connections.terminal_connections import TerminalConnections
 from omapush.content.message import PushMessage
 from omapush.core.instants import MINUTE_MS
 from omapush.ota.http.client import HttpClientRequest, HttpTerminalSession, HttpTerminalSettings
@@ -82,11 +78,12 @@ class World:
             self._wait,
             self.clock,
             lambda: 0.5,
-            HttpTerminalSettings("60000000000000"),
+            lambda _to: HttpTerminalSettings("60000000000000"),
             self.receiver,
             DialLimits(first_wait_ms=1_000, longest_wait_ms=4_000, steady_ms=MINUTE_MS),
         )
-        self.connections = DialledConnections(ports)
+        self.kept = TerminalConnections(ports)
+        self.connections = DialledConnections(self.kept)
 
     async def _dial(
         self,
@@ -138,7 +135,7 @@ def to_port(
 async def world() -> AsyncIterator[World]:
     made = World()
     yield made
-    await made.connections.close()
+    await made.kept.close()
 
 
 @pytest.fixture
@@ -336,16 +333,17 @@ async def test_tls_that_fails_later_is_tried_again(world: World) -> None:
         world._wait,
         world.clock,
         lambda: 0.0,
-        HttpTerminalSettings("1"),
+        lambda _to: HttpTerminalSettings("1"),
         world.receiver,
     )
-    connections = DialledConnections(ports)
+    kept = TerminalConnections(ports)
+    connections = DialledConnections(kept)
     connections.begin(to_port(4036, tls=True), notes, WAS_UP)
     assert (await notes.until(PENDING)).reason is Reason.SECURITY_FAILURE
     await world.next_try()
     await world.waiting(2)
     assert notes.states == [PENDING]
-    await connections.close()
+    await kept.close()
 
 
 async def test_fault_of_our_own_fails_the_binding_and_is_logged(world: World) -> None:
@@ -355,11 +353,17 @@ async def test_fault_of_our_own_fails_the_binding_and_is_logged(world: World) ->
         raise RuntimeError("a bug")
 
     ports = DialPorts(
-        dial, world._wait, world.clock, lambda: 0.0, HttpTerminalSettings("1"), world.receiver
+        dial,
+        world._wait,
+        world.clock,
+        lambda: 0.0,
+        lambda _to: HttpTerminalSettings("1"),
+        world.receiver,
     )
-    connections = DialledConnections(ports)
+    kept = TerminalConnections(ports)
+    connections = DialledConnections(kept)
     hold = connections.begin(to_port(4035), notes, WAS_UP)
     assert (await notes.until(FAILED)).reason is Reason.INTERNAL_ERROR
     hold.refresh(registration_of())
     await hold.close()
-    await connections.close()
+    await kept.close()

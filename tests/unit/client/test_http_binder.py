@@ -15,9 +15,11 @@ from omapush.cai.model import (
     RegistrationRequest,
 )
 from omapush.client.binding.binder import SHARED, BearerOffer
-from omapush.client.binding.dialled import Destination, DialledConnections, DialPorts
+from omapush.client.binding.dialled import DialledConnections
 from omapush.client.binding.http_binder import HttpPlaces, OtaHttpBinder
 from omapush.client.binding.shared_binder import SharedBearers
+from omapush.client.connections.dialling import Destination, DialPorts
+from omapush.client.connections.terminal_connections import TerminalConnections
 from omapush.ota.http.client import HttpClientRequest, HttpTerminalSession, HttpTerminalSettings
 from omapush.ota.interface import (
     ClientCapabilities,
@@ -57,19 +59,19 @@ class Nobody:
 class World:
     def __init__(self) -> None:
         self.dialled: list[Destination] = []
-        self.connections = DialledConnections(
+        self.kept = TerminalConnections(
             DialPorts(
                 self._dial,
                 self._wait,
                 VirtualClock(),
                 lambda: 0.0,
-                HttpTerminalSettings("1"),
+                lambda _to: HttpTerminalSettings("1"),
                 Nobody(),
             )
         )
         self.shared = SharedBearers("OTA-HTTP", ["TCP/IP", "GPRS"])
         places = HttpPlaces(4035, {"GPRS": "127.0.0.2"})
-        self.binder = OtaHttpBinder(self.shared, self.connections, places)
+        self.binder = OtaHttpBinder(self.shared, DialledConnections(self.kept), places)
 
     async def _dial(
         self,
@@ -90,7 +92,7 @@ class World:
 async def world() -> AsyncIterator[World]:
     made = World()
     yield made
-    await made.connections.close()
+    await made.kept.close()
 
 
 def profile(

@@ -45,6 +45,7 @@ from omapush.testing.virtual_clock import VirtualClock
 # push.
 VERSION_0 = bytes.fromhex("0004b284b28208c40b23f10a010203")
 BOTH = bytes.fromhex("0104b284b28208c40b23f10a01020308c40b0fc30a01020401010483a20eeb01a1b2c3d4")
+PROVISIONED = bytes.fromhex("83a20eeb")
 HTTP_ONLY = bytes.fromhex("0102b2800008c40b0fc30a0102040100")
 AS_PUSH = bytes.fromhex("050603b4af81") + BOTH
 
@@ -107,15 +108,16 @@ def asking(*hosts: str, port: int | None = 9201) -> SessionInitiation:
     return SessionInitiation((ANYTHING,), points)
 
 
-@pytest.mark.parametrize("request_octets", [VERSION_0, BOTH])
-def test_session_is_wished_with_the_wsp_contact_point(request_octets: bytes) -> None:
+@pytest.mark.parametrize(("request_octets", "url"), [(VERSION_0, b""), (BOTH, PROVISIONED)])
+def test_session_is_wished_with_the_wsp_contact_point(request_octets: bytes, url: bytes) -> None:
     decision = decided(deciding(), request_octets)
-    assert decision == Decision((SessionWish(WSP_GATEWAY, (MMS,)),))
+    assert decision == Decision((SessionWish(WSP_GATEWAY, (MMS,), provisioning_url=url),))
 
 
 def test_connection_is_wished_where_the_client_opens_that() -> None:
     decision = decided(deciding(variants=HTTP), BOTH)
-    wish = SessionWish(HTTP_GATEWAY, (MMS,), has_cpi_tag=True, cpi_tag=bytes.fromhex("a1b2c3d4"))
+    tag = bytes.fromhex("a1b2c3d4")
+    wish = SessionWish(HTTP_GATEWAY, (MMS,), True, tag, PROVISIONED)
     assert decision == Decision((wish,))
     assert contacted(decided(deciding(variants=HTTP), HTTP_ONLY)) == ["OTA-HTTP 10.1.2.4:4035"]
 
@@ -194,6 +196,22 @@ def test_contact_point_that_is_not_trusted_or_not_possible_is_refused(
 
 def test_without_named_gateways_nobody_is_contacted() -> None:
     assert isinstance(decided(deciding(SiaSettings()), BOTH), Refusal)
+
+
+def test_gateway_that_the_client_dials_anyway_may_ask_for_a_connection() -> None:
+    """For OTA-HTTP only: nothing was set up with it for push sessions."""
+    knowing = SiaSettings(is_known=lambda address: address == "10.1.2.4")
+    assert contacted(decided(deciding(knowing, HTTP), BOTH)) == ["OTA-HTTP 10.1.2.4:4035"]
+    assert isinstance(decided(deciding(knowing, WSP), asking("10.1.2.4")), Refusal)
+    nobody = SiaSettings(is_known=lambda _address: False)
+    assert isinstance(decided(deciding(nobody, HTTP), BOTH), Refusal)
+
+
+def test_provisioning_context_that_is_named_is_passed_on() -> None:
+    point = AddressType.of_ip("10.1.2.4", 4035)
+    request = SessionInitiation((ANYTHING,), (), (point,), provisioning_url=b"\xa2\x0e")
+    decision = decided(deciding(variants=HTTP), request)
+    assert decision == Decision((SessionWish(HTTP_GATEWAY, (MMS,), provisioning_url=b"\xa2\x0e"),))
 
 
 def test_each_contact_point_is_contacted_once_and_not_too_many() -> None:

@@ -83,8 +83,6 @@ def test_table_that_cannot_be_served_is_refused(table: dict[str, Any], said: str
     [
         ((client(1),), "nobody may register"),
         ((client(1, terminal_id="4165"),), "nobody may register"),
-        ((client(1, terminal_id="4165", terminal_password="x"),
-          client(2, terminal_id="4165", terminal_password="y")), "two have the terminal_id"),
         ((client(1, terminal_id="4165", terminal_password_file="absent"),), "c1"),
     ],
 )  # fmt: skip

@@ -24,7 +24,7 @@ from omapush.cai.model import (
 from omapush.client.binding.binder import SHARED, BearerOffer, BindingHold, BindingListener
 from omapush.client.binding.binding_hold import Hold
 from omapush.client.binding.contact_point import ContactPoint, contact_point_of
-from omapush.client.binding.dialled import Destination, DialledConnections
+from omapush.client.binding.dialled import DialledConnections
 from omapush.client.binding.shared_binder import (
     ANY,
     SharedBearers,
@@ -32,10 +32,8 @@ from omapush.client.binding.shared_binder import (
     is_any,
     unsupported,
 )
+from omapush.client.connections.dialling import TCP_IP, Destination
 from omapush.ota.http.ports import PUSH_PORT
-
-TCP_IP = "TCP/IP"
-"""The bearer of connections for which none was asked by name."""
 
 
 @dataclass(frozen=True, slots=True)

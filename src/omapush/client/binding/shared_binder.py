@@ -8,7 +8,7 @@ its connection profile allows, and is up as long as one of them is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from omapush.cai.model import (
@@ -42,13 +42,22 @@ class BearerReports(Protocol):
 
 @dataclass(slots=True)
 class _Bearer:
-    """:ivar is_up: ``None``: not known yet; it may be up soon."""
+    """:ivar known: whether it is known how it fares. :ivar ways: in which it is up, and where."""
 
     name: str
-    is_up: bool | None = None
-    address: str = ""
+    known: bool = False
+    ways: dict[str, str] = field(default_factory=dict)
     reason: Reason = Reason.BEARER_LOST
     detail: str = ""
+
+    @property
+    def is_up(self) -> bool | None:
+        """``None``: not known yet; it may be up soon."""
+        return bool(self.ways) if self.known else None
+
+    @property
+    def address(self) -> str:
+        return ", ".join(self.ways[way] for way in sorted(self.ways) if self.ways[way])
 
 
 class SharedBearers:
@@ -65,18 +74,27 @@ class SharedBearers:
 
     # -- how the bearers fare --
 
-    def up(self, bearer: str, address: str = "") -> None:
-        """A bearer can be used now."""
+    def up(self, bearer: str, address: str = "", way: str = "") -> None:
+        """A bearer can be used now.
+
+        :param way: how; a bearer that can be used in several ways is up while one of them is.
+        """
         one = self._bearers.setdefault(_key(bearer), _Bearer(bearer))
-        one.is_up, one.address = True, address
+        one.known = True
+        one.ways[way] = address
         self._tell_all()
 
     def down(
-        self, bearer: str, reason: Reason = Reason.BEARER_LOST, detail: str | None = None
+        self,
+        bearer: str,
+        reason: Reason = Reason.BEARER_LOST,
+        detail: str | None = None,
+        way: str = "",
     ) -> None:
-        """A bearer cannot be used until it is up again."""
+        """A bearer cannot be used in this way until it is up again."""
         one = self._bearers.setdefault(_key(bearer), _Bearer(bearer))
-        one.is_up, one.address = False, ""
+        one.known = True
+        one.ways.pop(way, None)
         one.reason, one.detail = reason, detail if detail is not None else f"{one.name} is down"
         self._tell_all()
 

@@ -147,6 +147,8 @@ class SourceTrust:
 
     :param file: the client's file, with the tables ``trusted_source`` and ``management_object``.
     :param config: the list of the settings; ``None``: they have none.
+    :param gateways: those that the settings have the device dial: on the list of the settings, but
+        no reason for a list to be in force.
     :param resolve: looks host names up; ``None``: the system does.
     :param believe_gateways: where no list at all is in force, believe what a gateway says of the
         initiator and of the content.
@@ -160,6 +162,7 @@ class SourceTrust:
         clock: Callable[[], Instant],
         *,
         config: Iterable[WhitelistEntry] | None = None,
+        gateways: Iterable[WhitelistEntry] = (),
         resolve: Resolve | None = None,
         believe_gateways: bool = True,
         country_code: str | None = None,
@@ -169,6 +172,7 @@ class SourceTrust:
         self._believe_gateways = believe_gateways
         self._country_code = country_code
         self._config = None if config is None else _config_entries(config)
+        self._gateways = _config_entries(gateways)
         self._kept: dict[Origin, dict[int, TrustedSource]] = {origin: {} for origin in _KEPT}
         self._tree = ManagementTree()
         self._changing = asyncio.Lock()
@@ -274,7 +278,7 @@ class SourceTrust:
         counted = {
             Origin.MO: dict(enumerate(self._device.mo.whitelist or (), 1)),
             **self._kept,
-            Origin.CONFIG: dict(enumerate(self._config or (), 1)),
+            Origin.CONFIG: dict(enumerate(self._settings_list() if self.in_force else (), 1)),
         }
         return [
             Listed(origin, number, entry)
@@ -446,6 +450,9 @@ class SourceTrust:
         _check_number(listed)
         await self._keep(self._tree, {**self._kept, origin: listed})
 
+    def _settings_list(self) -> tuple[TrustedSource, ...]:
+        return tuple(_once((*(self._config or ()), *self._gateways)))
+
     def _mo_as_written(self) -> PushMO:
         lost = next((one for one in self._device.findings if not one.kept), None)
         if lost is not None:  # written from the model, what does not count would be gone
@@ -507,7 +514,7 @@ class SourceTrust:
             or reading.mo.whitelist is not None
             or any(kept[origin] for origin in _KEPT)
         )
-        entries = [*(self._config or ()), *(reading.mo.whitelist or ())]
+        entries = [*self._settings_list(), *(reading.mo.whitelist or ())]
         for origin in _KEPT:
             entries += kept[origin].values()
         sources = tuple(entry.source(self._country_code) for entry in _once(entries))

@@ -27,6 +27,7 @@ def union_record(
     """Return what is known of a client by its registrations; by none: that nothing is."""
     if not registrations:
         return RegistrationRecord(client_id, AT_PUSH_SERVICES, now, None, None)
+    # Neither Terminal-ID nor address: they are not those of a terminal on a connection.
     newest = max(registrations, key=lambda one: one.refreshed_at)
     headers = (
         *cpi.to_headers(_union([_capabilities(each) for each in (newest, *registrations)])),
@@ -37,12 +38,16 @@ def union_record(
         client_id,
         AT_PUSH_SERVICES,
         newest.refreshed_at,
-        newest.terminal_id,
+        None,
         tag,
         {tag: headers},
         newest.authenticated,
-        newest.address,
     )
+
+
+def told_on_connection(registrations: Iterable[RegistrationRecord]) -> RegistrationRecord | None:
+    """Return the first, which is the newest, that an OTA variant has told; ``None``: none has."""
+    return next((one for one in registrations if one.bearer != AT_PUSH_SERVICES), None)
 
 
 _OF_PROFILES = (cpi.PROFILE, cpi.PROFILE_DIFF)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from omapush.content.message import Header
+from omapush.core.peer_certificate import PeerCertificate
 from omapush.ota.http.accounts import KnownCpi
 from omapush.ota.http.authentication import Login
 
@@ -23,13 +24,15 @@ _SEVERAL = ""
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The passwords between the gateway and one terminal (WAP-235, 7.2.6).
+    """What the gateway and one terminal prove themselves by to each other (WAP-235, 7.2.6).
 
-    :ivar terminal: proves the terminal to the gateway. :ivar gateway: the gateway to the terminal.
+    :ivar terminal: the terminal's password. :ivar gateway: the gateway's towards it.
+    :ivar certificates: of the terminal: SHA-256 fingerprints in lower case, DNS names and URIs.
     """
 
     terminal: str | None = field(default=None, repr=False)
     gateway: str | None = field(default=None, repr=False)
+    certificates: tuple[str, ...] = ()
 
 
 class Accounts:
@@ -69,9 +72,16 @@ class Accounts:
         """Whether some terminal has to prove who it is."""
         return any(each.terminal is not None for each in self._secrets.values())
 
-    def has_password(self, terminal_id: str) -> bool:
-        """Whether the terminal has to prove who it is."""
-        return self.terminal_password(terminal_id) is not None
+    def must_prove(self, terminal_id: str) -> bool:
+        """Whether the terminal has something to prove itself by, so that it has to."""
+        found = self._secrets.get(terminal_id)
+        return found is not None and (found.terminal is not None or bool(found.certificates))
+
+    def is_proof(self, terminal_id: str, certificate: PeerCertificate) -> bool:
+        """Whether the certificate is the terminal's."""
+        found = self._secrets.get(terminal_id)
+        said = {certificate.sha256, *certificate.dns_names, *certificate.uris}
+        return found is not None and not said.isdisjoint(found.certificates)
 
     def terminal_at(self, host: str) -> str | None:
         """Return the terminal that was seen at an address, if it was one only."""

@@ -105,7 +105,7 @@ class Arrivals:
 
     def _registered(self, link: ConnectionLink[HttpPpgRequest], told: RegistrationInd) -> None:
         host = host_of(link.peer)
-        found = self._identification.client_of(told, host)
+        found = self._identification.client_of(told, host, link.peer_certificate)
         known = self._known.get(link)
         if isinstance(found, Stranger):
             self._refuse(link, told, found)

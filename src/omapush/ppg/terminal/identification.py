@@ -1,19 +1,22 @@
 """Whose connection it is: from a Terminal-ID to a client that this gateway serves. Pure.
 
-A terminal that dials in says who it is, and nothing else does. Whoever has a password in the
-settings must have proved that it is he; of a client without one the word counts, unless the
-operator wants proof of everybody. A Terminal-ID that is an IP address has to be the peer's own.
+A terminal that dials in says who it is, and nothing else does. Whoever has a password or a
+certificate in the settings must have proved that it is he; of a client without one the word counts,
+unless the operator wants proof of everybody. A Terminal-ID that is an IP address has to be the
+peer's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from omapush.content import client_id as client_ids
 from omapush.content.client_id import ClientId, ClientIdType
 from omapush.core.errors import DecodeError
 from omapush.core.networks import inner_address, ip_address
+from omapush.core.peer_certificate import PeerCertificate
 from omapush.ota.interface import RegistrationInd
 from omapush.pap import address as addressing
 from omapush.ppg.client import Client
@@ -34,37 +37,55 @@ class Stranger:
     unproved: bool = False
 
 
+class Proofs(Protocol):
+    """By what terminals prove who they are."""
+
+    def must_prove(self, terminal_id: str) -> bool:
+        """Whether there is something by which this terminal can prove it, so that it has to."""
+
+    def is_proof(self, terminal_id: str, certificate: PeerCertificate) -> bool:
+        """Whether the certificate is this terminal's."""
+
+
 class Identification:
     """Tells clients by their terminals.
 
-    :param has_password: whether a terminal has to prove who it is.
+    :param proofs: who has to prove who it is, and by which certificates.
     :param proof_required: every terminal has to.
     """
 
     def __init__(
-        self,
-        recipients: Recipients,
-        has_password: Callable[[str], bool],
-        *,
-        proof_required: bool = False,
+        self, recipients: Recipients, proofs: Proofs, *, proof_required: bool = False
     ) -> None:
         self._recipients = recipients
-        self._has_password = has_password
+        self._proofs = proofs
         self._proof_required = proof_required
 
-    def client_of(self, registration: RegistrationInd, host: str) -> Client | Stranger:
-        """Return the client whose terminal has registered from the IP address ``host``."""
+    def client_of(
+        self, registration: RegistrationInd, host: str, certificate: PeerCertificate | None = None
+    ) -> Client | Stranger:
+        """Return the client whose terminal has registered.
+
+        :param host: the IP address that it has dialled from.
+        :param certificate: that it has shown, and the bearer has verified.
+        """
         terminal_id = registration.terminal_id
         if terminal_id is None:
             return Stranger("the terminal does not say who it is")
         client = self._client(terminal_id, host)
-        wants_proof = self._proof_required or self._has_password(terminal_id)
-        if client is None or (wants_proof and not registration.authenticated):
+        wants_proof = self._proof_required or self._proofs.must_prove(terminal_id)
+        if client is None or (wants_proof and not self._proved(registration, certificate)):
             # In the same words, so that nobody learns which terminals there are.
             return Stranger(
                 "not a terminal of a client that dials in, or not proved", unproved=True
             )
         return client
+
+    def _proved(self, registration: RegistrationInd, certificate: PeerCertificate | None) -> bool:
+        if registration.authenticated:
+            return True
+        terminal_id = registration.terminal_id or ""
+        return certificate is not None and self._proofs.is_proof(terminal_id, certificate)
 
     def _client(self, terminal_id: str, host: str) -> Client | None:
         listed = self._recipients.client_of_terminal(terminal_id)

@@ -24,6 +24,7 @@ from omapush.ppg.client import Client
 from omapush.ppg.contacts import HttpContact
 from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.reach import BackOff, Reach, RegistrationFailedError, request_of
+from omapush.ppg.service_registration.known import told_on_connection
 from omapush.ppg.session_request import ASK_AGAIN_MS, SessionRequests
 from omapush.ppg.store.contract import (
     ClaimedDelivery,
@@ -239,7 +240,7 @@ class TerminalReach:
         await self._store.record([line])
 
     async def _remembered(self) -> RegistrationRecord | None:
-        return next(iter(await self._store.registrations(self._client.client_id)), None)
+        return told_on_connection(await self._store.registrations(self._client.client_id))
 
     async def _remember(self, connection: TerminalConnection) -> None:
         remembered = await self._remembered()

@@ -10,7 +10,11 @@ from omapush.ota.interface import ClientCapabilities
 from omapush.ota.service_registration import RegisteredProfile, ServiceRegistrationRequest
 from omapush.ppg.capabilities import capabilities_of
 from omapush.ppg.profiles import known_capabilities
-from omapush.ppg.service_registration.known import AT_PUSH_SERVICES, union_record
+from omapush.ppg.service_registration.known import (
+    AT_PUSH_SERVICES,
+    told_on_connection,
+    union_record,
+)
 from omapush.ppg.service_registration.services import (
     NoSuchServiceError,
     NothingOfferedError,
@@ -107,7 +111,7 @@ def test_client_takes_what_all_of_its_registrations_say() -> None:
     assert (record.bearer, record.seen_at, record.terminal_id) == (
         AT_PUSH_SERVICES,
         NOW + 2,
-        "4165",
+        None,
     )
 
 
@@ -129,6 +133,8 @@ async def test_what_a_client_says_when_it_connects_stands_before_its_registratio
     at_services = union_record("a", [registration(1, "urn:a", accept="text/html")], NOW)
     headers = cpi.to_headers(ClientCapabilities(accept_app_id=("urn:x",)))
     older = RegistrationRecord("a", "00", Instant(1), "4165", "tag", {"tag": headers})
+    assert told_on_connection([at_services, older]) is older
+    assert told_on_connection([at_services]) is None
     known = await known_capabilities([at_services, older], None)
     assert known is not None
     assert known.accept_app_id == ("urn:x",)

@@ -6,17 +6,20 @@ import ipaddress
 
 import pytest
 
+from omapush.core.peer_certificate import PeerCertificate
 from omapush.ota.interface import ClientCapabilities, RegistrationInd
 from omapush.pap import address as addressing
 from omapush.ppg.client import Client
 from omapush.ppg.contacts import Contact, HttpContact
 from omapush.ppg.recipients import AmbiguousClientsError, Recipients
 from omapush.ppg.subscribers import Range, Subscribers
+from omapush.ppg.terminal.accounts import Accounts, Secrets
 from omapush.ppg.terminal.identification import Identification, Stranger
 
 DIALS_IN = (Contact(HttpContact(dials_in=True)),)
 LISTENS = (Contact(HttpContact("192.0.2.1")),)
 HOST = "10.9.8.7"
+FINGERPRINT = "ab" * 32
 ANNA = Client("anna", (addressing.parse("WAPPUSH=anna/TYPE=USER@ppg"),), DIALS_IN, "00anna_x.net")
 BERTA = Client("berta", (addressing.parse("WAPPUSH=+1555/TYPE=PLMN@ppg"),), DIALS_IN)
 CLARA = Client("clara", (addressing.parse("WAPPUSH=clara/TYPE=USER@ppg"),), LISTENS, "00c_x.net")
@@ -37,6 +40,12 @@ def registered(terminal_id: str | None, *, authenticated: bool = False) -> Regis
     )
 
 
+def accounts(*with_password: str) -> Accounts:
+    by_certificate = Secrets(certificates=(FINGERPRINT, "berta.example.net"))
+    secrets = {terminal: Secrets("secret") for terminal in with_password}
+    return Accounts("ppg", {"4358401234567": by_certificate, **secrets})
+
+
 def found(
     terminal_id: str | None,
     *,
@@ -44,10 +53,12 @@ def found(
     with_password: tuple[str, ...] = (),
     proof_required: bool = False,
     host: str = HOST,
+    certificate: PeerCertificate | None = None,
 ) -> str | None:
     """Return the client's id, or none if the terminal is a stranger."""
-    rules = Identification(RECIPIENTS, with_password.__contains__, proof_required=proof_required)
-    who = rules.client_of(registered(terminal_id, authenticated=authenticated), host)
+    rules = Identification(RECIPIENTS, accounts(*with_password), proof_required=proof_required)
+    told = registered(terminal_id, authenticated=authenticated)
+    who = rules.client_of(told, host, certificate)
     return None if isinstance(who, Stranger) else who.client_id
 
 
@@ -56,7 +67,7 @@ def found(
     [
         ("00anna_x.net", "anna"),
         ("41555", "berta"),
-        ("4358401234567", "PLMN:+358401234567"),
+        ("4358401234568", "PLMN:+358401234568"),
         ("6010009008007", "IPV4:10.9.8.7"),
         ("02WAPPUSH=+358401234567/TYPE=PLMN@carrier.com", "PLMN:+358401234567"),
         # Not somebody who dials in, not the peer's own address, not known, no Client ID, nothing.
@@ -89,7 +100,7 @@ def test_everybody_has_to_prove_it_where_the_operator_wants_it() -> None:
 
 
 def test_unknown_and_unproved_terminals_are_refused_in_the_same_words() -> None:
-    rules = Identification(RECIPIENTS, {"00anna_x.net"}.__contains__)
+    rules = Identification(RECIPIENTS, accounts("00anna_x.net"))
     refusals = [rules.client_of(registered(who), HOST) for who in ("00anna_x.net", "00zoe_x.net")]
     assert refusals[0] == refusals[1]
     assert isinstance(refusals[0], Stranger)
@@ -102,3 +113,18 @@ def test_two_clients_cannot_have_one_terminal() -> None:
     )
     with pytest.raises(AmbiguousClientsError, match="is of both"):
         Recipients([ANNA, twin])
+
+
+@pytest.mark.parametrize(
+    ("certificate", "client_id"),
+    [
+        (None, None),
+        (PeerCertificate("cd" * 32), None),
+        (PeerCertificate(FINGERPRINT), "PLMN:+358401234567"),
+        (PeerCertificate("cd" * 32, ("berta.example.net",)), "PLMN:+358401234567"),
+    ],
+)
+def test_terminal_may_prove_who_it_is_by_its_certificate(
+    certificate: PeerCertificate | None, client_id: str | None
+) -> None:
+    assert found("4358401234567", certificate=certificate) == client_id

@@ -1,0 +1,287 @@
+"""Terminals that dial in: from a nameless connection to a client's, with both real ends."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import pytest
+
+from omapush.content.message import PushMessage
+from omapush.core.instants import SECOND_MS
+from omapush.core.peer_certificate import PeerCertificate
+from omapush.ota.http.authentication import Login, Scheme
+from omapush.ota.http.client import HttpTerminalSession, HttpTerminalSettings
+from omapush.ota.http.contexts import ProvisioningContext
+from omapush.ota.http.ppg import HttpPpgRequest, HttpPpgSession, HttpPpgSettings
+from omapush.ota.interface import (
+    ClientCapabilities,
+    CloseConnection,
+    OutcomeKind,
+    PoConfirmedPushInd,
+    PoConfirmedPushReq,
+    PoConfirmedPushRes,
+    PushSource,
+    SendOctets,
+)
+from omapush.pap import address as addressing
+from omapush.ppg.client import Client
+from omapush.ppg.contacts import Contact, HttpContact
+from omapush.ppg.lockout import Lockout, LockoutSettings
+from omapush.ppg.recipients import Recipients
+from omapush.ppg.terminal.accounts import Accounts, Secrets
+from omapush.ppg.terminal.arrivals import Arrivals
+from omapush.ppg.terminal.directory import Directory, DirectorySettings
+from omapush.ppg.terminal.identification import Identification
+from omapush.ppg.terminal.live import LiveTerminals
+from omapush.testing.memory_store import MemoryStore
+from omapush.testing.virtual_clock import VirtualClock
+
+DIALS_IN = (Contact(HttpContact(dials_in=True)),)
+ANNA, BERTA = "00anna_x.net", "00berta_x.net"
+HOST = "10.0.0.7"
+TAKES = ClientCapabilities(("*/*",), max_message_size=5_000, max_push_requests=2)
+PUSH = PushMessage((("Content-Type", "text/plain"),), b"hello")
+FAILURES = 3
+
+
+class Link:
+    """A connection on which both ends are ours, and every octet arrives at once."""
+
+    peer_certificate: PeerCertificate | None = None
+
+    def __init__(
+        self, world: World, session: HttpPpgSession, terminal: HttpTerminalSession
+    ) -> None:
+        self._world = world
+        self._session = session
+        self._terminal = terminal
+        self.peer = f"{HOST}:{next(world.ports)}"
+        self.is_identified = False
+        self.close_reason: str | None = None
+        self.sent = b""
+        session.connected(world.clock())
+        terminal.connected(world.clock())
+        self.pump()
+
+    def request(self, primitive: HttpPpgRequest) -> None:
+        self._session.request(primitive, self._world.clock())
+        self.pump()
+
+    def identified(self) -> None:
+        self.is_identified = True
+
+    def close(self, reason: str) -> None:
+        if self.close_reason is None:
+            self.close_reason = reason
+            self._session.disconnected(reason, self._world.clock())
+            self._tell()
+            self._world.arrivals.closed(self, reason)
+
+    def pump(self) -> None:
+        now, moved = self._world.clock(), True
+        while moved and self.close_reason is None:
+            moved = False
+            for ours, theirs in ((self._session, self._terminal), (self._terminal, self._session)):
+                for effect in ours.effects():
+                    moved = True
+                    if isinstance(effect, SendOctets):
+                        self.sent += effect.octets if ours is self._session else b""
+                        theirs.receive(effect.octets, now)
+                    elif isinstance(effect, CloseConnection):
+                        self._tell()
+                        self.close(effect.reason)
+            self._take()
+            self._tell()
+
+    def _take(self) -> None:
+        """Let the application take what has come."""
+        for indication in self._terminal.indications():
+            if isinstance(indication, PoConfirmedPushInd):
+                self._world.taken.append(indication.message)
+                answer = PoConfirmedPushRes(indication.reference)
+                self._terminal.request(answer, self._world.clock())
+
+    def _tell(self) -> None:
+        for indication in self._session.indications():
+            self._world.arrivals.indication(self, indication)
+
+
+class World:
+    """A gateway process that terminals dial."""
+
+    def __init__(
+        self, secrets: dict[str, Secrets] | None = None, settings: HttpPpgSettings | None = None
+    ) -> None:
+        self.clock = VirtualClock()
+        self.store = MemoryStore()
+        self.hastened: list[str] = []
+        self.taken: list[PushMessage] = []
+        self.live = LiveTerminals()
+        self.ports = itertools.count(50_000)
+        self.capabilities = TAKES
+        clients = [
+            Client(name, (addressing.parse(f"WAPPUSH={name}/TYPE=USER@ppg"),), DIALS_IN, terminal)
+            for name, terminal in (("anna", ANNA), ("berta", BERTA))
+        ]
+        accounts = Accounts("ppg.example.com", secrets)
+        self.directory = Directory(
+            self.store, "a", self.hastened.append, self.clock, DirectorySettings(gather_ms=0)
+        )
+        self.arrivals = Arrivals(
+            Identification(Recipients(clients), accounts),
+            accounts,
+            self.live,
+            self.directory,
+            settings or HttpPpgSettings(),
+            Lockout(LockoutSettings(FAILURES, locked_ms=SECOND_MS)),
+            map("nonce{}".format, itertools.count()).__next__,
+            self.clock,
+        )
+        self._task = asyncio.create_task(self.directory.run())
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def dial(
+        self,
+        terminal: str | HttpTerminalSettings = ANNA,
+        certificate: PeerCertificate | None = None,
+    ) -> Link:
+        """Let a terminal connect, and register if it may."""
+        settings = HttpTerminalSettings(terminal) if isinstance(terminal, str) else terminal
+        source = PushSource("OTA-HTTP", "TCP/IP", "192.0.2.1")
+        session = HttpTerminalSession(settings, lambda: self.capabilities, source)
+        made = type("Secured", (Link,), {"peer_certificate": certificate})
+        return made(self, self.arrivals.open_session(HOST), session)
+
+    async def rest(self) -> None:
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+
+Make = Callable[..., World]
+
+
+@pytest.fixture
+async def make() -> AsyncIterator[Make]:
+    made: list[World] = []
+
+    def new(
+        secrets: dict[str, Secrets] | None = None, settings: HttpPpgSettings | None = None
+    ) -> World:
+        made.append(World(secrets, settings))
+        return made[-1]
+
+    yield new
+    for world in made:
+        await world.close()
+
+
+async def test_terminal_that_says_who_it_is_is_its_clients_from_then_on(make: Make) -> None:
+    world = make()
+    await world.store.open()
+    link = world.dial()
+    assert link.is_identified
+    connection = world.live.connection_of("anna")
+    assert connection is not None
+    assert connection.how == f"TO-TCP from {link.peer}"
+    outcome = await connection.push(PoConfirmedPushReq("d.0", PUSH))
+    assert outcome.kind is OutcomeKind.DONE
+    assert [message.body for message in world.taken] == [b"hello"]
+    await world.rest()
+    [known] = await world.store.registrations("anna")
+    assert (known.terminal_id, known.address) == (ANNA, link.peer)
+    assert world.hastened == ["anna"]
+    assert len(world.arrivals) == 1
+
+
+async def test_connection_that_ends_is_no_way_any_more(make: Make) -> None:
+    world = make()
+    link = world.dial()
+    link.close("reset")
+    assert world.live.connection_of("anna") is None
+    assert len(world.arrivals) == 0
+
+
+@pytest.mark.parametrize("terminal", ["00zoe_x.net", "4999", "not a client id"])
+async def test_stranger_is_turned_away_and_not_listened_to_when_it_guesses(
+    make: Make, terminal: str
+) -> None:
+    world = make()
+    for _ in range(FAILURES):
+        assert world.arrivals.admits(HOST)
+        link = world.dial(terminal)
+        assert link.close_reason is not None
+        assert not link.is_identified
+    assert not world.arrivals.admits(HOST)
+    world.clock.advance(SECOND_MS)
+    assert world.arrivals.admits(HOST)
+
+
+async def test_terminal_with_a_password_proves_who_it_is(make: Make) -> None:
+    settings = HttpPpgSettings(identity="ppg.example.com", challenge=Scheme.DIGEST)
+    world = make({ANNA: Secrets("theirs")}, settings)
+    proving = ProvisioningContext(ANNA, login=Login(ANNA, "theirs", Scheme.DIGEST))
+    guessing = ProvisioningContext(ANNA, login=Login(ANNA, "guess", Scheme.DIGEST))
+    refused = world.dial(HttpTerminalSettings(ANNA, contexts=(guessing,)))
+    assert refused.close_reason is not None
+    assert world.live.connection_of("anna") is None
+    world.dial(HttpTerminalSettings(ANNA, contexts=(proving,)))
+    connection = world.live.connection_of("anna")
+    assert connection is not None
+    assert connection.registration.authenticated
+
+
+async def test_terminal_is_known_by_its_certificate(make: Make) -> None:
+    world = make({ANNA: Secrets(certificates=("anna.x.net",))})
+    assert world.dial().close_reason is not None
+    link = world.dial(certificate=PeerCertificate("0" * 64, ("anna.x.net",)))
+    assert link.close_reason is None
+
+
+async def test_what_is_known_is_not_asked_for_again(make: Make) -> None:
+    world = make()
+    first = world.dial()
+    assert b"X-Wap-CPITag" not in first.sent
+    first.close("network change")
+    again = world.dial()
+    assert b"X-Wap-CPITag" in again.sent
+    connection = world.live.connection_of("anna")
+    assert connection is not None
+    assert connection.registration.capabilities == TAKES
+
+
+async def test_terminal_at_the_address_of_another_is_not_taken_for_it(make: Make) -> None:
+    world = make()
+    world.dial(ANNA).close("moved")
+    world.capabilities = replace(TAKES, max_message_size=9_000)
+    world.dial(BERTA)
+    berta = world.live.connection_of("berta")
+    assert berta is not None
+    assert berta.registration.capabilities.max_message_size == 9_000
+    assert world.live.connection_of("anna") is None
+
+
+async def test_same_capabilities_at_the_address_of_another_are_asked_for(make: Make) -> None:
+    world = make()
+    world.dial(ANNA).close("moved")
+    world.dial(BERTA)  # its tag is the one that was assumed of the other
+    berta = world.live.connection_of("berta")
+    assert berta is not None
+    assert berta.registration.terminal_id == BERTA
+    assert berta.registration.capabilities == TAKES
+
+
+async def test_terminal_registers_again_when_it_is_asked(make: Make) -> None:
+    world = make()
+    world.dial()
+    connection = world.live.connection_of("anna")
+    assert connection is not None
+    world.capabilities = replace(TAKES, max_message_size=9_000)
+    told = await connection.register_again()
+    assert told.capabilities.max_message_size == 9_000
+    assert connection.registration is told
