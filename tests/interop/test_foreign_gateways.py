@@ -201,7 +201,7 @@ async def test_curl_proves_itself_by_basic(tmp_path: Path, curl: Callable[..., A
         _, said = await curl(*options(url))
         (answer,) = heads(said)
         assert (answer[""], answer["x-wap-push-status"][:3]) == ("401", "300")
-        assert answer["www-authenticate"] == f'Basic realm="{TERMINAL_ID}"'
+        assert answer["www-authenticate"].startswith(f'Basic realm="{TERMINAL_ID}"')
         assert "x-wap-terminal-id" not in answer
         right, wrong = f"{PROXY_ID}:{ITS_PASSWORD}", f"{PROXY_ID}:guess"
         # At once, or after having been asked, on the same connection.
@@ -219,10 +219,10 @@ async def test_curl_proves_itself_by_basic(tmp_path: Path, curl: Callable[..., A
 async def test_curl_knows_no_digest_with_sha_1(tmp_path: Path, curl: Callable[..., Any]) -> None:
     async with listening_client(tmp_path, known("digest", ON_REQUEST)) as client:
         url = f"http://127.0.0.1:{client.port}/wappush"
-        status, said = await curl(*post(url, "--digest", "-u", f"{PROXY_ID}:{ITS_PASSWORD}"))
-        answer = heads(said)[-1]
+        _, said = await curl(*post(url, "--digest", "-u", f"{PROXY_ID}:{ITS_PASSWORD}"))
+        (answer,) = heads(said)  # it does not even try
         assert answer[""] == "401"
-        assert 'algorithm="SHA-1"' in answer["www-authenticate"] or status != 0
+        assert answer["www-authenticate"].endswith("algorithm=SHA-1")
         assert client.events.empty()
 
 
