@@ -86,12 +86,17 @@ PUSHES = {
     "HTTP 200": Case(("200", "Content-Length: 0"), DELIVERED),
     "HTTP 302": Case(("302", "Location: http://127.0.0.1/", "Content-Length: 0"), UNDELIVERABLE),
     "HTTP 400": Case(("400", "Content-Length: 0"), aborted(235)),
+    "HTTP 401": Case(
+        ("401", 'WWW-Authenticate: Basic realm="4155"', "Content-Length: 0"), UNDELIVERABLE
+    ),
+    "HTTP 401 without a challenge": Case(("401", "Content-Length: 0"), UNDELIVERABLE),
     "HTTP 403": Case(("403", "Content-Length: 0"), aborted(235)),
     "HTTP 404": Case(("404", "Content-Length: 0"), aborted(236)),
     "HTTP 405": Case(("405", "Allow: OPTIONS", "Content-Length: 0"), aborted(236)),
     "HTTP 406": Case(("406", "Content-Length: 0"), aborted(238)),
     "HTTP 408": Case(("408", "Content-Length: 0"), aborted(234), sent=2),
     "HTTP 410": Case(("410", "Content-Length: 0"), aborted(236)),
+    "HTTP 412": Case(("412", "Content-Length: 0"), aborted(235)),
     "HTTP 413": Case(("413", "Content-Length: 0"), aborted(237)),
     "HTTP 415": Case(("415", "Content-Length: 0"), aborted(238)),
     "HTTP 418": Case(("418", "Content-Length: 0"), UNDELIVERABLE),
@@ -112,9 +117,13 @@ REGISTRATIONS = {
     "302": Case((), UNDELIVERABLE, options=status(302)),
     "600": Case((), "aborted 5600 unconfirmed", options=status(600)),
     "version 2": Case((), UNDELIVERABLE, options=(*REGISTERED, "X-Wap-Push-OTA-Version: 2.0")),
+    "HTTP 401": Case(
+        (), UNDELIVERABLE, options=("401", 'WWW-Authenticate: Basic realm="1"', "Content-Length: 0")
+    ),
     "HTTP 403": Case((), UNDELIVERABLE, options=("403", "Content-Length: 0")),
     "HTTP 404": Case((), UNDELIVERABLE, options=("404", "Content-Length: 0")),
     "HTTP 405": Case((), UNDELIVERABLE, options=("405", "Content-Length: 0")),
+    "HTTP 412": Case((), UNDELIVERABLE, options=("412", "Content-Length: 0")),
     "HTTP 503": Case((), EXPIRED, options=("503", "Content-Length: 0")),
     "HTTP 505": Case((), "aborted 5600 unconfirmed", options=("505", "Content-Length: 0")),
 }
