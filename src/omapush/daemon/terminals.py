@@ -254,6 +254,8 @@ def _session_settings(settings: PpgSettings, accounts: Accounts) -> HttpPpgSetti
         response_timeout_ms=_ms(settings.delivery.response_timeout_seconds),
         identity=table.name,
         challenge=SCHEMES[table.authenticate] if asks else Scheme.NONE,
+        # Who dials in is asked before it is known of whom a proof is wanted.
+        proof_required=table.authentication_required,
         profile_warning=settings.profiles.fetch,
     )
 

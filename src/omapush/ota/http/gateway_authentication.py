@@ -147,11 +147,12 @@ class Examination:
 
     :param identity: our PROXY-ID, the realm.
     :param new_nonce: returns text that nobody can foresee, for each challenge.
+    :param required: who shows nothing is refused; else he may be one who need not.
     """
 
     __slots__ = (
         "_accounts", "_asked", "_challenge", "_identity", "_new_nonce", "_scheme", "_status",
-        "terminal_id", "wrong",
+        "required", "terminal_id", "wrong",
     )  # fmt: skip
 
     def __init__(
@@ -160,7 +161,10 @@ class Examination:
         identity: str,
         accounts: TerminalAccounts,
         new_nonce: Callable[[], str],
+        *,
+        required: bool = True,
     ) -> None:
+        self.required = required
         self._scheme = scheme
         self._identity = identity
         self._accounts = accounts

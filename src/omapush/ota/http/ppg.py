@@ -85,6 +85,8 @@ class HttpPpgSettings:
     :ivar max_outstanding: unanswered pushes at a time, however many more the terminal allows.
     :ivar identity: our PROXY-ID, the realm in which terminals are challenged.
     :ivar challenge: how terminals have to prove who they are; NONE: they need not.
+    :ivar proof_required: with a challenge: nobody is registered who shows nothing. Else he is, and
+        ``RegistrationInd.authenticated`` says that it is only his word.
     :ivar profile_warning: tell terminals that we read their profiles (WAP-248, 6.3.3).
     """
 
@@ -94,6 +96,7 @@ class HttpPpgSettings:
     max_outstanding: int = 16
     identity: str = ""
     challenge: Scheme = Scheme.NONE
+    proof_required: bool = True
     profile_warning: bool = False
 
 
@@ -282,7 +285,11 @@ class HttpPpgSession:
         settings, examination = self._settings, None
         if settings.challenge is not Scheme.NONE and not self._authenticated:
             examination = Examination(
-                settings.challenge, settings.identity, self._accounts, self._new_nonce
+                settings.challenge,
+                settings.identity,
+                self._accounts,
+                self._new_nonce,
+                required=settings.proof_required,
             )
         assumed = Assumed(
             tag=self._tag,

@@ -102,6 +102,7 @@ class Registration:
         self._rounds = 0
         self._asked_without_tag = False
         self._proved: str | None = None
+        self._is_unproved = False
         self.deadline = deadline
         self.is_outstanding = False
 
@@ -152,22 +153,34 @@ class Registration:
     # -- authentication (WAP-235, 7.2.6.2) --
 
     def _judge(self, examination: Examination, response: Response) -> NotRegistered | bool:
-        """Judge what the terminal shows; return whether it is to be asked again for that alone."""
+        """Judge what the terminal shows; return whether it is to be asked again for that alone.
+
+        One that shows nothing may be one of which nobody wants a proof: unless everybody owes one,
+        it is asked for its name only, and whether that is enough is decided elsewhere.
+        """
         proof = examination.judge(response, "OPTIONS")
         match proof:
             case Proof.PROVED:
                 self._proved, self._examination = examination.terminal_id, None
                 return False
+            case Proof.REFUSED if not self._must_prove(examination):
+                self._examination, self._is_unproved = None, True  # not to be challenged again
+                return True
             case Proof.REFUSED:
                 reason = "the terminal does not want to be authenticated"
                 return NotRegistered(reason, may_retry=False, authentication=examination.wrong > 0)
             case Proof.ABSENT if response.status != 401:
                 # It may have refused for another reason.
-                if not _accepts(push_status(response)[0]):
+                accepted = _accepts(push_status(response)[0])
+                if not accepted or not self._must_prove(examination):
                     return False
                 reason = "the terminal does not show who it is"
                 return NotRegistered(reason, authentication=examination.wrong > 0)
         return self._exhausted(examination) if examination.exhausted else True
+
+    @staticmethod
+    def _must_prove(examination: Examination) -> bool:
+        return examination.required or examination.wrong > 0
 
     def _exhausted(self, examination: Examination) -> NotRegistered:
         wrong = examination.wrong > 0
@@ -181,8 +194,9 @@ class Registration:
 
     def _demanded(self, response: Response) -> NotRegistered | None:
         terminal_id = self._proved or self._assumed.settled or self._assumed.expected
+        is_proved = self._examination is None and not self._is_unproved
         refused = self._credentials.demanded(
-            response, self._shown, terminal_id, terminal_is_proved=self._examination is None
+            response, self._shown, terminal_id, terminal_is_proved=is_proved
         )
         return None if refused is None else not_authenticated(refused)
 
