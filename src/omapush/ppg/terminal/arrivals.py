@@ -99,7 +99,7 @@ class Arrivals:
             return
         client_id, connection = known
         connection.ended(reason)
-        log.info("terminal_disconnected", client=client_id, peer=link.peer, reason=reason)
+        log.debug("terminal_disconnected", client=client_id, peer=link.peer, reason=reason)
         if self._live.remove(client_id, connection):
             self._directory.departed(client_id)
 
@@ -126,7 +126,8 @@ class Arrivals:
         connection = TerminalConnection(f"TO-TCP from {link.peer}", link)
         self._known[link] = client.client_id, connection
         link.identified()
-        log.info("terminal_connected", client=client.client_id, peer=link.peer)
+        # Not for everybody's eyes: a line for each would cost a quarter of what coming in costs.
+        log.debug("terminal_connected", client=client.client_id, peer=link.peer)
         return connection
 
     def _refuse(
