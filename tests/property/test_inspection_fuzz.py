@@ -42,7 +42,16 @@ PAP = (
     b'"http://www.wapforum.org/DTD/pap_2.0.dtd"><pap><push-message push-id="1@x">'
     b'<address address-value="WAPPUSH=+4412/TYPE=PLMN@x"/></push-message></pap>'
 )
-EXAMPLES = (MMS_PUSH, USER_DATA, SEGMENT, DELIVER, SUBMIT, SMPP, WTP, SI, SIR, PAP)
+OTA_HTTP = (
+    b"OPTIONS /wappush HTTP/1.1\r\nHost: \r\nX-Wap-Push-OTA-Version: 1.0\r\n"
+    b"Authorization: Basic cHBnOnNlY3JldA==\r\n\r\n"
+    b"HTTP/1.1 204 No Content\r\nX-Wap-Push-Status: 501\r\nX-Wap-CPITag: 5lEsUg==\r\n"
+    b"X-Wap-Push-MaxMsgSize: 10000\r\n\r\n"
+    b"POST /wappush HTTP/1.1\r\nHost: \r\nContent-Type: application/http\r\n"
+    b"Content-Length: 69\r\n\r\n"
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+)
+EXAMPLES = (MMS_PUSH, USER_DATA, SEGMENT, DELIVER, SUBMIT, SMPP, WTP, SI, SIR, PAP, OTA_HTTP)
 
 
 def assert_documented(error: DecodeError, layer: str | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from pathlib import Path
 
@@ -10,12 +11,20 @@ import pytest
 
 from omapush.client.service_client import ServiceClient
 from omapush.daemon.clock import SystemClock
+from omapush.testing.authority import Authority
 from omapush.testing.daemons import Daemon, clean_environment, free_port, running
 from omapush.testing.dialling_terminal import DiallingTerminal
 
 PATIENCE_SECONDS = 30
 NUMBER, TERMINAL_ID = "+441234567890", "4441234567890"
 DIALS_IN = "ota_http_dials_in = true\n"
+
+
+def free_udp_port() -> int:
+    """Return a UDP port of 127.0.0.1 that nobody uses just now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class System:
@@ -159,3 +168,42 @@ async def test_client_daemon_dials_in_for_an_application_and_gets_its_pushes(
         assert event["content_type"].startswith("text/plain")
         await cai.accept(event["id"])
         await system.until("delivered", "a@pi")
+
+
+async def test_terminal_that_is_away_is_asked_and_both_prove_themselves_by_tls_and_digest(
+    system: System, tmp_path: Path
+) -> None:
+    """No connection, no address to dial: a session request (SIR), then TO-TCP, then the push."""
+    authority = Authority(tmp_path)
+    authority.sign("gateway", "IP:127.0.0.1")
+    certificate, key = tmp_path / "gateway.pem", tmp_path / "gateway.key"
+    secure, udp, udp_from = free_port(), free_udp_port(), free_udp_port()
+    gateway = system.gateway(
+        DIALS_IN
+        + f'ota_wsp_udp = "127.0.0.1:{udp}"\nterminal_id = "{TERMINAL_ID}"\n'
+        + 'terminal_password = "theirs"\ngateway_password = "ours"\n',
+        f'secure_listen = "127.0.0.1:{secure}"\ntls_certificate = "{certificate}"\n'
+        f'tls_key = "{key}"\nname = "ppg.example.com"\n',
+        f'[ota_wsp]\nudp_from = "127.0.0.1:{udp_from}"\n',
+    )
+    client = system.client(
+        f'[ota_wsp]\nudp_listen = "127.0.0.1:{udp}"\n[sia]\ngateways = ["127.0.0.1/32"]\n'
+        f'[[gateways]]\nname = "ppg"\ncontact_points = ["https://127.0.0.1:{secure}"]\n'
+        f'connect = "on_request"\nca_file = "{tmp_path}/ca.pem"\nusername = "ppg.example.com"\n'
+        'scheme = "digest"\npassword = "ours"\nterminal_password = "theirs"\n'
+        "close_after_last = true\n"
+    )
+    request = {"push_application_id": "x-wap-application:wml.ua", "accept": ["*/*"]}
+    async with running(gateway), running(client), ServiceClient(system.cai) as cai:
+        registration = await cai.register(request)
+        await system.push("--push-id", "a@pi", "--confirmed")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            event = await anext(cai.events(registration["id"]))
+        await cai.accept(event["id"])
+        await system.until("delivered", "a@pi")
+        timeline = await system.timeline_of("a@pi")
+    assert "session requested" in timeline
+    assert f"terminal {TERMINAL_ID}, authenticated, TO-TCP from 127.0.0.1" in timeline
+    assert event["trust"]["authenticated"] is False  # of the initiator, who was nobody
+    for secret in ("theirs", "ours"):
+        assert f'"{secret}"' not in gateway.log + client.log

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeGuard
 
 from pydantic import Field, model_validator
 
@@ -29,10 +29,10 @@ class TerminalsTable(_Table):
     contact_point: EndpointSetting | None = Field(
         None,
         description="the address and port that session requests (SIR) give to terminals; default: "
-        "listen, if that is an address that terminals can use",
+        "listen, if that is an address that terminals can use and there is no secure contact point",
     )
     secure_contact_point: EndpointSetting | None = Field(
-        None, description="likewise for TLS; default: secure_listen"
+        None, description="likewise for TLS; default: secure_listen, if there is no contact_point"
     )
     tls_certificate: Path | None = Field(
         None, description="certificate chain in PEM that terminals see"
@@ -59,6 +59,13 @@ class TerminalsTable(_Table):
     )
     registration_timeout_seconds: float = Field(
         20, gt=0, le=240, description="patience for a terminal's answer to OPTIONS"
+    )
+    tcp_keepalive_seconds: int = Field(
+        300,
+        ge=0,
+        le=32_000,
+        description="after so long without traffic TCP asks whether a terminal that has dialled in "
+        "is still there; 0: never",
     )
     max_connections: int = Field(
         20_000, ge=1, le=1_000_000, description="connections of terminals at a time"
@@ -118,18 +125,17 @@ class TerminalsTable(_Table):
 
     def contacts(self) -> tuple[Endpoint, ...]:
         """Return where terminals are told to dial; none: they are not asked to."""
-        points = (
-            _contact(self.contact_point, self.listen),
-            _contact(self.secure_contact_point, self.secure_listen),
-        )
-        return tuple(point for point in points if point is not None)
+        given = (self.contact_point, self.secure_contact_point)
+        if any(given):
+            return tuple(point for point in given if point is not None)
+        # One is enough: terminals connect to each that they are told of.
+        usable = (each for each in (self.secure_listen, self.listen) if _is_usable(each))
+        return tuple(usable)[:1]
 
 
-def _contact(point: Endpoint | None, listened: Endpoint | None) -> Endpoint | None:
-    if point is not None or listened is None:
-        return point
-    address = _ip_address(listened.host)
-    return None if address is None or address.is_unspecified else listened
+def _is_usable(listened: Endpoint | None) -> TypeGuard[Endpoint]:
+    address = None if listened is None else _ip_address(listened.host)
+    return address is not None and not address.is_unspecified
 
 
 def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -5,9 +5,10 @@
 * ``layers``: :func:`~omapush.inspection.layers.inspect` reads octets as a kind and descends through
   everything that they carry; ``joining`` does so with the segments of one message.
 * ``guessing``: :func:`~omapush.inspection.guessing.guess` finds out the kind.
-* ``short_messages``, ``smpp_pdus``, ``session_pdus`` (WSP), ``transactions`` (WTP), ``bodies``
-  (what a push contains) and ``access`` (PAP) read one layer each and say what it carries. A layer
-  calls only those that it can carry.
+* ``short_messages``, ``smpp_pdus``, ``session_pdus`` (WSP), ``transactions`` (WTP), ``ota_http``,
+  ``bodies`` (what a push contains) and ``access`` (PAP) read one layer each and say what it
+  carries. A layer calls only those that it can carry. ``ota_http`` has its messages from
+  ``http_messages`` and their meaning from ``ota_http_words``.
 * ``jsonable``, ``rendering``: the result for programs and for people. ``line_mode``: one input per
   line. ``plain``: single values as JSON has them.
 * ``preview``: the layers of a push that others made, in the order in which they come about;

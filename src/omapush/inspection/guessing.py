@@ -64,6 +64,8 @@ def _begins_like(kind: Kind, octets: bytes) -> bool:
     match kind:
         case Kind.PAP:
             return octets.startswith((b"<?xml", b"<!DOCTYPE", b"POST "))
+        case Kind.OTA_HTTP:
+            return octets.startswith((b"POST /wappush ", b"OPTIONS ", b"HTTP/1."))
         case Kind.SMPP:
             return int.from_bytes(octets[:4], "big") == len(octets)
         case Kind.WBXML:

@@ -14,6 +14,7 @@ from omapush.core.explanation import Field
 from omapush.inspection.access import explain_pap, read_pap
 from omapush.inspection.bodies import read_session_initiation, read_wbxml
 from omapush.inspection.model import Kind, Reader
+from omapush.inspection.ota_http import explain_ota_http, read_ota_http
 from omapush.inspection.session_pdus import explain_wsp, read_wsp
 from omapush.inspection.short_messages import explain_tpdu, read_tpdu, read_user_data
 from omapush.inspection.smpp_pdus import read_smpp
@@ -68,6 +69,7 @@ NOT_YET_KNOWN = (Kind.CBS, Kind.SIP, Kind.MSRP, Kind.ALC)
 KINDS: Mapping[Kind, Decoder] = MappingProxyType(
     {
         Kind.PAP: Decoder("pap", read_pap, explain_pap),
+        Kind.OTA_HTTP: Decoder("ota-http", read_ota_http, explain_ota_http),
         Kind.SMPP: Decoder("smpp", read_smpp, explain_smpp, MAX_PDU),
         Kind.SMS_USER_DATA: Decoder("sms", read_user_data, explain_user_data),
         Kind.WBXML: Decoder("wbxml", read_wbxml, wbxml.explain),

@@ -32,6 +32,7 @@ class Kind(enum.StrEnum):
     ALC = "alc"
     SIR = "sir"
     PAP = "pap"
+    OTA_HTTP = "ota-http"
 
 
 @dataclass(frozen=True, slots=True)

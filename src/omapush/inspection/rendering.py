@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from omapush.core.errors import DecodeError
 from omapush.core.explanation import Field, Scalar
+from omapush.inspection.http_messages import without_secrets
 from omapush.inspection.kinds import KINDS
 from omapush.inspection.layers import explained_so_far
 from omapush.inspection.model import Inspection, Kind, Layer
@@ -61,7 +62,7 @@ def render_refusal(kind: Kind, octets: bytes, error: DecodeError) -> Iterator[st
     yield f"{WARNING}refused at octet {position}: {printable(error.reason)}"
     if kind is Kind.SMPP and may_hold_secrets(octets):
         return
-    left = octets[position : position + _REMAINDER]
+    left = without_secrets(octets)[position : position + _REMAINDER]
     for number, row in enumerate(_rows(left)):
         yield f"{position + number * _OCTETS:6}  {row}"
     if position + len(left) < len(octets):

@@ -50,6 +50,10 @@ class HttpLimitError(HttpError, LimitError):
     """The peer sends more than is taken."""
 
 
+class IncompleteHttpError(HttpError):
+    """The octets end before the message does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A whole request. The length of ``body`` is written by the end that sends it."""
@@ -299,6 +303,43 @@ class HttpServerEnd:
         )
 
 
+def read_request(octets: bytes, max_body: int) -> tuple[Request, int]:
+    """Return the request that ``octets`` begin with, and how many of them it has.
+
+    :raises IncompleteHttpError: they end before it does. :raises HttpError: they are none.
+    """
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+    reading = _RequestReading(connection, max_body)
+    if not reading.feed(octets):
+        raise IncompleteHttpError("the request is not complete")
+    return reading.request(), len(octets) - len(reading.left_over)
+
+
+def read_response(octets: bytes, max_body: int, method: str = "POST") -> tuple[Response, int]:
+    """Return the response that ``octets`` begin with, and how many of them it has.
+
+    Interim responses before it belong to it. One without a length has all octets that there are.
+
+    :param method: of the request that it answers: an answer to HEAD has no body.
+    :raises IncompleteHttpError: they end before it does. :raises HttpError: they are none.
+    """
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+    connection.send(h11.Request(method=method, target="/", headers=[("Host", "")]))
+    connection.send(h11.EndOfMessage())
+    reading = _ResponseReading(connection, max_body)
+    if octets and reading.feed(octets):  # nothing means the end, to h11
+        return reading.response(), len(octets) - len(reading.left_over)
+    if not reading.has_head:
+        raise IncompleteHttpError("the response is not complete")
+    try:
+        ended = reading.feed(b"")
+    except HttpError as error:
+        raise IncompleteHttpError("the response is not complete") from error
+    if not ended:
+        raise IncompleteHttpError("the response is not complete")
+    return reading.response(), len(octets)
+
+
 class _Reading:
     """One message being read."""
 
@@ -308,6 +349,11 @@ class _Reading:
         self._head: h11.Request | h11.Response | None = None
         self._headers: tuple[Header, ...] = ()
         self._body = bytearray()
+
+    @property
+    def has_head(self) -> bool:
+        """Whether the head is complete."""
+        return self._head is not None
 
     @property
     def left_over(self) -> bytes:

@@ -487,6 +487,10 @@ class MemoryStore(MemoryServiceRegistrations):
         final = settlement.state.is_final
         delivery.handed_over = settlement.state is DeliveryState.HANDED_OVER
         due_at = settlement.at if settlement.due_at is None else settlement.due_at
+        node = settlement.owner.partition("/")[0]
+        retries = settlement.state is not DeliveryState.HANDED_OVER
+        if retries and not self._may_take(node, delivery.lane, settlement.at):
+            due_at = settlement.at
         delivery.state = settlement.state
         delivery.owner = None
         delivery.due_at = None if final else min(due_at, delivery.push.expires_at)

@@ -632,6 +632,33 @@ class MovingContract:
         await store.hasten(["a"], at(2))
         assert await store.defer("a", at(500), at(100), "not there", "here") == 1
 
+    async def test_retry_is_due_at_once_for_a_client_that_came_to_another_node(
+        self, store: Store
+    ) -> None:
+        await store.accept([new_push(1, ["a", "b", "c"], expires=900)])
+        there, here, handed = await claim(store, 5, "here/1")
+        await store.attach(
+            [
+                attachment("a", "there", 1, 100),
+                attachment("b", "there", 1, 100),
+                attachment("b", "here", 1, 100, "sip"),
+                attachment("c", "there", 1, 100),
+            ],
+            at(6),
+        )
+        await store.settle(
+            [
+                settled(there, 7, DeliveryState.IN_DOUBT, due=500),
+                settled(here, 7, DeliveryState.QUEUED, due=500),
+                settled(handed, 7, DeliveryState.HANDED_OVER, due=500),
+            ]
+        )
+        times = [each.due_at for each in (await known(store, 1)).deliveries]
+        assert times == [at(7), at(500), at(500)]
+        [again] = await claim(store, 8, "there/1")
+        await store.settle([settled(again, 9, DeliveryState.QUEUED, due=500)])
+        assert (await known(store, 1)).deliveries[0].due_at == at(500)
+
 
 class SharedStoreContract:
     """Rules of a ledger that several gateway processes share.

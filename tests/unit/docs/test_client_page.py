@@ -12,11 +12,11 @@ from omapush.daemon.settings_file import load_settings
 
 ROOT = Path(__file__).parents[3]
 BLOCKS = re.findall(
-    r"^```toml\n(.*?)^```", (ROOT / "docs/client.md").read_text("utf-8"), re.M | re.S
+    r"^```toml\n(.*?)^```", (ROOT / "docs/client.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
 )
 
 
-@pytest.mark.parametrize("name", ["client.toml", "client-that-dials.toml"])
+@pytest.mark.parametrize("name", ["client.toml", "client/behind-a-network.toml"])
 def test_example_stands_on_the_page_and_is_valid(name: str) -> None:
     example = ROOT / "examples" / name
     assert example.read_text("utf-8") in BLOCKS

@@ -4,7 +4,7 @@ Who calls whom::
 
     ppg ──► contract.Store ◄── opening.open_store(url)
                 │
-               sql ──► group_commit.Lane ──► sqlite | postgresql
+    wake_ups ◄─sql ──► group_commit.Lane ──► sqlite | postgresql
                                                   │ one transaction for all who wait
         acceptance · deliveries · notifications · reports · routing · records
                 │                      │              │
@@ -15,6 +15,7 @@ Who calls whom::
 * ``contract``: the :class:`~omapush.ppg.store.contract.Store` protocol and its values.
 * ``opening``: from a URL to a store.
 * ``schema``: the tables, once for every database; ``migrations`` brings a database to them.
+* ``wake_ups``: hints between the gateway processes of one ledger, by NOTIFY.
 * ``service_registration_contract``, ``service_registrations``: its part about who is registered at
   the gateway's push services.
 * ``acceptance``, ``deliveries``, ``notifications``, ``reports``, ``routing``, ``records``: the

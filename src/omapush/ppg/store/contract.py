@@ -300,6 +300,9 @@ class Settlement:
     have reached the client and so counts. With ``HANDED_OVER`` it becomes due at ``due_at`` if no
     report has ended it by then.
 
+    If the client has come to another node meanwhile, and only there, what waits for a retry is due
+    at once: that node has brought back what it found, and could not see this.
+
     Reports that have come before are applied in the same commit, and may end the delivery although
     ``state`` does not, or otherwise than ``state`` does, if that does not tell how it went.
 

@@ -48,7 +48,7 @@ from omapush.ppg.store.reported import (
     settled_event,
 )
 from omapush.ppg.store.reports import carry, parts_of
-from omapush.ppg.store.routing import elsewhere
+from omapush.ppg.store.routing import elsewhere, held_elsewhere
 from omapush.ppg.store.statements import LARGEST, Insert, Lookup, Sized, Statement, filled_up
 from omapush.ppg.store.values import control_from, event_row, headers_from, readable
 
@@ -104,6 +104,7 @@ _owned = Lookup(
         select(
             _D.push_key,
             _D.position,
+            _D.client_id,
             _D.owner,
             _D.attempt,
             _D.sent_attempts,
@@ -281,6 +282,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bo
         held, events = _with_reports(connection, held)
     else:
         events = [settled_event(s) for s, _ in held]
+    held = _at_once_elsewhere(connection, held)
     _release.run_many(connection, [_released(s, row) for s, row in held])
     ended = [(s, row.part_of) for s, row in held if s.state.is_final]
     announce(connection, [(s.key, s.at) for s, part_of in ended if s.notify and part_of is None])
@@ -308,6 +310,22 @@ def _with_reports(connection: Connection, held: _Held) -> tuple[_Held, list[Time
         after.append((reported, row))
         events += lines
     return after, events
+
+
+def _at_once_elsewhere(connection: Connection, held: _Held) -> _Held:
+    """Let a retry be due at once if its client has come to another node."""
+    seekers = {
+        (s.key, s.attempt): (row.client_id, s.owner.partition("/")[0], s.at)
+        for s, row in held
+        if s.state in (DeliveryState.QUEUED, DeliveryState.IN_DOUBT)
+    }
+    found = held_elsewhere(connection, set(seekers.values())) if seekers else set()
+    if not found:
+        return held
+    return [
+        (replace(s, due_at=None) if seekers.get((s.key, s.attempt)) in found else s, row)
+        for s, row in held
+    ]
 
 
 def recover(connection: Connection, node: str, incarnation: str, now: Instant) -> int:

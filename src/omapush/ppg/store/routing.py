@@ -7,13 +7,15 @@ needs no one to clean up after it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Row,
     Text,
     and_,
     bindparam,
@@ -77,6 +79,9 @@ _standing = Lookup(
 _detach = Statement(
     delete(schema.attachment).where(_A.client_id == bindparam("client"), _A.kind == bindparam("of"))
 )
+_holders = Lookup(
+    (_A.client_id,), lambda those: select(_A.client_id, _A.node, _A.until).where(those)
+)
 _detach_node = Statement(delete(schema.attachment).where(_A.node == bindparam("node")))
 _live = Statement(
     select(schema.attachment)
@@ -89,6 +94,8 @@ _live = Statement(
 
 Renewal = tuple[Attachment, Instant]
 """An attachment, and the present instant."""
+Seeker = tuple[str, str, Instant]
+"""A client, a node that would have it, and the present instant."""
 _Key = tuple[str, str]
 
 
@@ -126,6 +133,19 @@ def detach(connection: Connection, attachments: Sequence[Attachment]) -> list[bo
         answers.append(holds)
     _detach.run_many(connection, ended)
     return answers
+
+
+def held_elsewhere(connection: Connection, seekers: Collection[Seeker]) -> set[Seeker]:
+    """Return those of ``seekers`` whose client is held live by other nodes only."""
+    holders: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+    for row in _holders.run(connection, {(client_id,) for client_id, _, _ in seekers}):
+        holders[row.client_id].append(row)
+    found = set()
+    for client_id, node, now in seekers:
+        live = {row.node for row in holders[client_id] if row.until > now}
+        if live and node not in live:
+            found.add((client_id, node, now))
+    return found
 
 
 def detach_node(connection: Connection, node: str) -> None:
