@@ -9,11 +9,13 @@ import asyncio
 import contextlib
 import itertools
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from omapush.testing.authority import Authority
 from omapush.testing.calling_terminal import CallingTerminal, GatewayRequest
 from omapush.testing.daemons import free_port
 from omapush.testing.plain_terminal import REGISTERED
@@ -35,9 +37,11 @@ class Ground:
         self.port = port
         self._callers: list[CallingTerminal] = []
 
-    async def call(self, terminal: CallingTerminal) -> CallingTerminal:
+    async def call(
+        self, terminal: CallingTerminal, port: int | None = None, tls: ssl.SSLContext | None = None
+    ) -> CallingTerminal:
         self._callers.append(terminal)
-        await terminal.dial(self.port)
+        await terminal.dial(port or self.port, tls)
         return terminal
 
     async def is_refused(self, terminal: CallingTerminal, reason: str) -> None:
@@ -149,6 +153,42 @@ async def test_crowd_that_says_nothing_is_bounded_and_given_up(
         await here.gateway.delivers(BERT)
         assert (anna.hung_up, bert.taken) == (False, [b"hello"])
         assert await here.gateway.is_ready()
+
+
+async def test_crowd_that_begins_no_tls_is_given_up(tmp_path: Path) -> None:
+    authority = await asyncio.to_thread(Authority, tmp_path)
+    await asyncio.to_thread(authority.sign, "gateway", "IP:127.0.0.1")
+    secure = free_port()
+    settings = (
+        f'secure_listen = "127.0.0.1:{secure}"\ntls_certificate = "{tmp_path}/gateway.pem"\n'
+        f'tls_key = "{tmp_path}/gateway.key"\nhandshake_timeout_seconds = 2\n'
+    )
+    tls = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    async with ground(tmp_path, BOTH, settings) as here:
+        anna = await here.call(CallingTerminal(ANNAS), secure, tls)
+        await here.gateway.delivers(ANNA)
+        daemon = here.gateway.daemon
+        resident_before, files_before = daemon.resident_kib, daemon.open_files
+
+        def come_and_go() -> None:
+            with crowd(secure, CROWD // 2, addresses()) as silent:
+                for number, each in enumerate(silent):
+                    with contextlib.suppress(ConnectionError):
+                        if number % 2:
+                            each.sendall(b"GET / HTTP/1.1\r\nHost: plain\r\n\r\n")
+                        while each.recv(4_096):
+                            pass
+
+        coming, most_files = asyncio.create_task(asyncio.to_thread(come_and_go)), 0
+        while not coming.done():
+            most_files = max(most_files, daemon.open_files)
+            await here.gateway.delivers(ANNA)
+        await coming
+        assert most_files - files_before <= MAX_ANONYMOUS + BACKLOG
+        assert daemon.resident_kib - resident_before < ENOUGH_KIB
+        bert = await here.call(CallingTerminal(BERTS), secure, tls)
+        await here.gateway.delivers(BERT)
+        assert (anna.hung_up, bert.taken) == (False, [b"hello"])
 
 
 # -- what is no registration --
