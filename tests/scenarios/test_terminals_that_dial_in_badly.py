@@ -387,3 +387,39 @@ async def test_replayed_digest_is_refused(tmp_path: Path) -> None:
         assert len(set(nonces)) == len(nonces) > 1
         await here.call(bert)
         assert (await here.gateway.ended(waiting)).code == 1000
+
+
+@pytest.mark.parametrize("with_others", [False, True])
+async def test_stranger_is_not_told_the_password_of_the_gateway(
+    tmp_path: Path, *, with_others: bool
+) -> None:
+    """A realm is only a word: whoever dials in may name any, and ask for Basic."""
+    table = listed("anna", ANNA, ANNAS) + client_table(
+        "bert", BERT, ota_http_dials_in=True, terminal_id=BERTS, gateway_password=PASSWORD
+    )
+    if with_others:
+        table += listed("carl", address_of(3), "4300", "another")
+    async with ground(tmp_path, table) as here:
+        bert = await here.call(CallingTerminal(BERTS, source="127.0.0.8"))
+        await here.gateway.delivers(BERT)  # it is known by that address
+        await bert.hang_up()
+        waiting = await here.gateway.push(BERT)
+        for source in ("127.0.0.8", "127.0.0.9"):
+            thief = CallingTerminal(BERTS, source=source)
+            challenge = f'WWW-Authenticate: Basic realm="{BERTS}"'
+            lines = ("HTTP/1.1 401 ", "X-Wap-Push-Status: 300", "Content-Length: 0", challenge)
+            thief.answer = lambda _request: "\r\n".join((*lines, "", "")).encode()
+            await here.call(thief)
+            await thief.until(lambda thief=thief: thief.hung_up)  # type: ignore[misc]
+            assert all("authorization" not in request.headers for request in thief.requests)
+            # Nor when it has registered first, and asks for it with a push.
+            patient = CallingTerminal(BERTS, source=source)
+            patient.answer = lambda request, patient=patient: (  # type: ignore[misc]
+                thief.answer(request) if request.method == "POST" else patient.good_answer(request)
+            )
+            if source == "127.0.0.8":
+                await here.call(patient)
+                ended = await here.gateway.ended(waiting)
+                assert (ended.message_state.value, ended.code) == ("undeliverable", 4000)
+                assert all("authorization" not in asked.headers for asked in patient.requests)
+                await patient.hang_up()
