@@ -172,6 +172,35 @@ async def test_curl_is_refused_what_push_does_not_allow(
         assert client.events.empty()
 
 
+AMBIGUOUS = {
+    "two lengths": b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+    "the same length twice": b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+    "a length and chunks": b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a signed length": b"Content-Length: +5\r\n\r\nhello",
+    "another coding": b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "white space before a colon": b"Content-Length : 5\r\n\r\nhello",
+    "a line without carriage return": b"Content-Length: 5\nX: y\r\n\r\nhello",
+    "a line that goes on": b"X: y\r\n Content-Length: 5\r\n\r\nhello",
+    "a zero octet": b"X: a\0b\r\nContent-Length: 5\r\n\r\nhello",
+    "a carriage return alone": b"X: a\rY: b\r\nContent-Length: 5\r\n\r\nhello",
+}
+
+
+async def test_requests_that_could_be_read_in_two_ways_are_refused(tmp_path: Path) -> None:
+    """RFC 9112, 11.2: what one reader takes for the end another may take for more."""
+    start = b"POST /wappush HTTP/1.1\r\nHost:\r\nContent-Type: text/plain\r\n"
+    async with listening_client(tmp_path) as client:
+        for name, rest in AMBIGUOUS.items():
+            reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+            writer.write(start + rest)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                answer = await reader.read()  # to the end: the connection is closed
+            assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501")), (name, answer)
+            assert answer.count(b"HTTP/1.1") == 1, name
+            writer.close()
+        assert client.events.empty()
+
+
 # -- curl has to say who it is --
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import secrets
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from omapush.testing.plain_terminal import REGISTERED, Terminal
@@ -86,6 +87,29 @@ def repeats(octets: bytes, before: bytes = b"") -> Behaviour:
     return act
 
 
+def says_anew(header: bytes) -> Behaviour:
+    """Say something else each time."""
+
+    async def act(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 204 \r\n" + header + secrets.token_hex(4).encode() + b"\r\n\r\n")
+
+    return act
+
+
+def challenges_anew(header: bytes, realm: bytes) -> Behaviour:
+    """Want a proof, whatever was shown."""
+
+    async def act(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonce = secrets.token_hex(8).encode()
+        challenge = b'Digest realm="%s", nonce="%s", algorithm=SHA-1' % (realm, nonce)
+        writer.write(
+            b"HTTP/1.1 401 \r\nContent-Length: 0\r\n" + header
+            + b"WWW-Authenticate: " + challenge + b"\r\n\r\n"
+        )  # fmt: skip
+
+    return act
+
+
 silence = says()
 
 
@@ -97,14 +121,14 @@ class Bad:
     :ivar to_options: what it does when it is to be registered.
     :ivar to_push: what it does with a push.
     :ivar at_once: what it says before it is asked.
-    :ivar expected: the Terminal-ID that is in the settings.
+    :ivar settings: what else the gateway knows of the client.
     """
 
     says: str
     to_options: Behaviour = says(REGISTERED)
     to_push: Behaviour = says(b"HTTP/1.1 204 \r\nX-Wap-Push-Status: 400\r\n\r\n")
     at_once: bytes = b""
-    expected: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 OK = b"HTTP/1.1 200 OK\r\nX-Wap-Push-Status: 400\r\n"
@@ -183,7 +207,7 @@ WRONG: Mapping[str, Bad] = {
     "answers before it is asked": Bad(
         "terminal None answered",
         at_once=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-        expected="4003",
+        settings={"terminal_id": "4003"},
     ),
     "asks instead of answering": Bad(NOT_HTTP, to_push=says(b"GET / HTTP/1.1\r\nHost:\r\n\r\n")),
     "upgrades": Bad(
@@ -243,12 +267,41 @@ WRONG: Mapping[str, Bad] = {
     "somebody else's Terminal-ID": Bad(
         "terminal '4000' answered",
         to_options=says(REGISTERED.replace(b"Id: 4155", b"Id: 4000")),
-        expected="4001",
+        settings={"terminal_id": "4001"},
     ),
     "no Terminal-ID": Bad(
         "terminal None answered",
         to_options=says(REGISTERED.replace(b"X-Wap-Terminal-Id: 4155\r\n", b"")),
-        expected="4002",
+        settings={"terminal_id": "4002"},
+    ),
+    # What would never end
+    "a new tag for every push": Bad(
+        "aborted: X-Wap-Push-Status 256",
+        to_push=says_anew(b"X-Wap-Push-Status: 256\r\nX-Wap-CPITag: "),
+    ),
+    "a new challenge for every answer": Bad(
+        "our credentials were refused",
+        to_options=challenges_anew(b"X-Wap-Push-Status: 300\r\n", b"4004"),
+        settings={"terminal_id": "4004", "gateway_password": "s3cret"},
+    ),
+    "a challenge for every push": Bad(
+        "our credentials were refused",
+        to_options=says(REGISTERED.replace(b"Id: 4155", b"Id: 4005")),
+        to_push=challenges_anew(b"", b"4005"),
+        settings={"terminal_id": "4005", "gateway_password": "s3cret"},
+    ),
+    "a challenge of another realm": Bad(
+        "there are no credentials for its challenge",
+        to_options=challenges_anew(b"X-Wap-Push-Status: 300\r\n", b"another"),
+        settings={"terminal_id": "4006", "gateway_password": "s3cret"},
+    ),
+    "a challenge that cannot be read": Bad(
+        "a challenge that cannot be read",
+        to_options=says(
+            b"HTTP/1.1 401 \r\nX-Wap-Push-Status: 300\r\nContent-Length: 0\r\n"
+            b'WWW-Authenticate: Digest realm="\r\n\r\n'
+        ),
+        settings={"terminal_id": "4007", "gateway_password": "s3cret"},
     ),
 }
 """Terminals that say what cannot be."""
@@ -300,8 +353,7 @@ class BadTerminals:
                 await stack.enter_async_context(server)
                 at = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
                 name, address = f"bad-{number}", address_of(number)
-                expected = {"terminal_id": bad.expected} if bad.expected else {}
-                tables.append(client_table(name, address, ota_http=at, **expected))
+                tables.append(client_table(name, address, ota_http=at, **bad.settings))
             try:
                 yield "".join(tables)
             finally:
@@ -363,6 +415,7 @@ async def meet(folder: Path, table: Mapping[str, Bad]) -> dict[str, str]:
             assert await gateway.is_ready()
             assert gateway.daemon.resident_kib - before < ENOUGH_KIB
     await good.stop()
+    assert "s3cret" not in gateway.daemon.log
     return wrong
 
 

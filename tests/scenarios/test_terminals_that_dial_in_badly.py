@@ -9,11 +9,13 @@ import asyncio
 import contextlib
 import itertools
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from omapush.testing.authority import Authority
 from omapush.testing.calling_terminal import CallingTerminal, GatewayRequest
 from omapush.testing.daemons import free_port
 from omapush.testing.plain_terminal import REGISTERED
@@ -35,9 +37,11 @@ class Ground:
         self.port = port
         self._callers: list[CallingTerminal] = []
 
-    async def call(self, terminal: CallingTerminal) -> CallingTerminal:
+    async def call(
+        self, terminal: CallingTerminal, port: int | None = None, tls: ssl.SSLContext | None = None
+    ) -> CallingTerminal:
         self._callers.append(terminal)
-        await terminal.dial(self.port)
+        await terminal.dial(port or self.port, tls)
         return terminal
 
     async def is_refused(self, terminal: CallingTerminal, reason: str) -> None:
@@ -149,6 +153,42 @@ async def test_crowd_that_says_nothing_is_bounded_and_given_up(
         await here.gateway.delivers(BERT)
         assert (anna.hung_up, bert.taken) == (False, [b"hello"])
         assert await here.gateway.is_ready()
+
+
+async def test_crowd_that_begins_no_tls_is_given_up(tmp_path: Path) -> None:
+    authority = await asyncio.to_thread(Authority, tmp_path)
+    await asyncio.to_thread(authority.sign, "gateway", "IP:127.0.0.1")
+    secure = free_port()
+    settings = (
+        f'secure_listen = "127.0.0.1:{secure}"\ntls_certificate = "{tmp_path}/gateway.pem"\n'
+        f'tls_key = "{tmp_path}/gateway.key"\nhandshake_timeout_seconds = 2\n'
+    )
+    tls = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    async with ground(tmp_path, BOTH, settings) as here:
+        anna = await here.call(CallingTerminal(ANNAS), secure, tls)
+        await here.gateway.delivers(ANNA)
+        daemon = here.gateway.daemon
+        resident_before, files_before = daemon.resident_kib, daemon.open_files
+
+        def come_and_go() -> None:
+            with crowd(secure, CROWD // 2, addresses()) as silent:
+                for number, each in enumerate(silent):
+                    with contextlib.suppress(ConnectionError):
+                        if number % 2:
+                            each.sendall(b"GET / HTTP/1.1\r\nHost: plain\r\n\r\n")
+                        while each.recv(4_096):
+                            pass
+
+        coming, most_files = asyncio.create_task(asyncio.to_thread(come_and_go)), 0
+        while not coming.done():
+            most_files = max(most_files, daemon.open_files)
+            await here.gateway.delivers(ANNA)
+        await coming
+        assert most_files - files_before <= MAX_ANONYMOUS + BACKLOG
+        assert daemon.resident_kib - resident_before < ENOUGH_KIB
+        bert = await here.call(CallingTerminal(BERTS), secure, tls)
+        await here.gateway.delivers(BERT)
+        assert (anna.hung_up, bert.taken) == (False, [b"hello"])
 
 
 # -- what is no registration --
@@ -347,3 +387,39 @@ async def test_replayed_digest_is_refused(tmp_path: Path) -> None:
         assert len(set(nonces)) == len(nonces) > 1
         await here.call(bert)
         assert (await here.gateway.ended(waiting)).code == 1000
+
+
+@pytest.mark.parametrize("with_others", [False, True])
+async def test_stranger_is_not_told_the_password_of_the_gateway(
+    tmp_path: Path, *, with_others: bool
+) -> None:
+    """A realm is only a word: whoever dials in may name any, and ask for Basic."""
+    table = listed("anna", ANNA, ANNAS) + client_table(
+        "bert", BERT, ota_http_dials_in=True, terminal_id=BERTS, gateway_password=PASSWORD
+    )
+    if with_others:
+        table += listed("carl", address_of(3), "4300", "another")
+    async with ground(tmp_path, table) as here:
+        bert = await here.call(CallingTerminal(BERTS, source="127.0.0.8"))
+        await here.gateway.delivers(BERT)  # it is known by that address
+        await bert.hang_up()
+        waiting = await here.gateway.push(BERT)
+        for source in ("127.0.0.8", "127.0.0.9"):
+            thief = CallingTerminal(BERTS, source=source)
+            challenge = f'WWW-Authenticate: Basic realm="{BERTS}"'
+            lines = ("HTTP/1.1 401 ", "X-Wap-Push-Status: 300", "Content-Length: 0", challenge)
+            thief.answer = lambda _request: "\r\n".join((*lines, "", "")).encode()
+            await here.call(thief)
+            await thief.until(lambda thief=thief: thief.hung_up)  # type: ignore[misc]
+            assert all("authorization" not in request.headers for request in thief.requests)
+            # Nor when it has registered first, and asks for it with a push.
+            patient = CallingTerminal(BERTS, source=source)
+            patient.answer = lambda request, patient=patient: (  # type: ignore[misc]
+                thief.answer(request) if request.method == "POST" else patient.good_answer(request)
+            )
+            if source == "127.0.0.8":
+                await here.call(patient)
+                ended = await here.gateway.ended(waiting)
+                assert (ended.message_state.value, ended.code) == ("undeliverable", 4000)
+                assert all("authorization" not in asked.headers for asked in patient.requests)
+                await patient.hang_up()

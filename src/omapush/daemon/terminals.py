@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -126,7 +126,7 @@ async def terminal_ways(
         accounts,
         live,
         directory,
-        session,
+        replace(session, dialled=False),
         Lockout(LockoutSettings(table.lockout_failures, locked_ms=_ms(table.lockout_seconds))),
         _new_nonce,
         clock,

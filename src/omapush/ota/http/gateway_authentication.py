@@ -76,7 +76,7 @@ class GatewayCredentials:
         :param shown: what the request showed that is answered so.
         :param terminal_id: which terminal we believe to talk to. To any other the password is not
             sent as it is: who answers can name any realm.
-        :param terminal_is_proved: false while the terminal owes us a proof. Until then only a login
+        :param terminal_is_proved: it is the terminal that we believe to talk to. Else only a login
             that may go unasked is sent as it is.
         """
         try:

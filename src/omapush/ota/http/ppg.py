@@ -87,6 +87,8 @@ class HttpPpgSettings:
     :ivar challenge: how terminals have to prove who they are; NONE: they need not.
     :ivar proof_required: with a challenge: nobody is registered who shows nothing. Else he is, and
         ``RegistrationInd.authenticated`` says that it is only his word.
+    :ivar dialled: we dialled the terminal where it is said to be. Else it has dialled us, may be
+        anybody, and is shown no password of ours, by Basic, before it has proved who it is.
     :ivar profile_warning: tell terminals that we read their profiles (WAP-248, 6.3.3).
     """
 
@@ -97,6 +99,7 @@ class HttpPpgSettings:
     identity: str = ""
     challenge: Scheme = Scheme.NONE
     proof_required: bool = True
+    dialled: bool = True
     profile_warning: bool = False
 
 
@@ -298,6 +301,7 @@ class HttpPpgSession:
             settled=self._terminal_id,
             prov_url=self._prov_url,
             profile_warning=settings.profile_warning,
+            trusted=self._authenticated or settings.dialled,
         )
         deadline = later(now, settings.registration_timeout_ms)
         return Registration(assumed, self._accounts, self._credentials, examination, deadline)
@@ -415,7 +419,12 @@ class HttpPpgSession:
     def _demanded(self, push: _Push, response: Response) -> None:
         """Send a push again with what the terminal demands, if we have it (RFC 2617, 1.2)."""
         terminal_id = self._terminal_id or self._assumed_terminal_id
-        refused = self._credentials.demanded(response, push.shown, terminal_id)
+        refused = self._credentials.demanded(
+            response,
+            push.shown,
+            terminal_id,
+            terminal_is_proved=self._authenticated or self._settings.dialled,
+        )
         if refused is None:
             self._again.append(push)
             return

@@ -43,6 +43,8 @@ class Assumed:
     :ivar prov_url: which provisioning context the terminal is to use (WAP-235, 7.2.5.4); an empty
         one says something too.
     :ivar profile_warning: say that we read profiles (WAP-248, 6.3.3).
+    :ivar trusted: it has proved who it is, or we dialled it where it is said to be. Whoever dialled
+        us may be anybody: the name that he gives himself is no reason to tell him a password.
     """
 
     tag: str | None = None
@@ -51,6 +53,7 @@ class Assumed:
     settled: str | None = None
     prov_url: str | None = None
     profile_warning: bool = False
+    trusted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,8 @@ class Registration:
         self._rounds = 0
         self._asked_without_tag = False
         self._proved: str | None = None
-        self._is_unproved = False
+        self._is_asked = examination is not None
+        self._is_required = examination is not None and examination.required
         self.deadline = deadline
         self.is_outstanding = False
 
@@ -164,7 +168,7 @@ class Registration:
                 self._proved, self._examination = examination.terminal_id, None
                 return False
             case Proof.REFUSED if not self._must_prove(examination):
-                self._examination, self._is_unproved = None, True  # not to be challenged again
+                self._examination = None  # SIN-101: it must not be challenged again
                 return True
             case Proof.REFUSED:
                 reason = "the terminal does not want to be authenticated"
@@ -194,11 +198,22 @@ class Registration:
 
     def _demanded(self, response: Response) -> NotRegistered | None:
         terminal_id = self._proved or self._assumed.settled or self._assumed.expected
-        is_proved = self._examination is None and not self._is_unproved
         refused = self._credentials.demanded(
-            response, self._shown, terminal_id, terminal_is_proved=is_proved
+            response,
+            self._shown,
+            terminal_id,
+            terminal_is_proved=self._is_trusted(terminal_id),
         )
         return None if refused is None else not_authenticated(refused)
+
+    def _is_trusted(self, terminal_id: str | None) -> bool:
+        """Whether the terminal may see a password of ours: it is whom we mean, and owes nothing."""
+        if self._proved is not None or not self._assumed.trusted:
+            return self._proved is not None
+        if not self._is_asked:
+            return True
+        owes = self._accounts.terminal_password(terminal_id) is not None if terminal_id else True
+        return not (owes or self._is_required)
 
     # -- what the terminal answers in the end (WAP-235, 7.2.5.1) --
 
