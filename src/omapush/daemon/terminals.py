@@ -253,6 +253,7 @@ def _session_settings(settings: PpgSettings, accounts: Accounts) -> HttpPpgSetti
         response_timeout_ms=_ms(settings.delivery.response_timeout_seconds),
         identity=table.name,
         challenge=SCHEMES[table.authenticate] if asks else Scheme.NONE,
+        proof_required=table.authentication_required,
         profile_warning=settings.profiles.fetch,
     )
 

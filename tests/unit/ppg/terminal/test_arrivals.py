@@ -285,3 +285,37 @@ async def test_terminal_registers_again_when_it_is_asked(make: Make) -> None:
     told = await connection.register_again()
     assert told.capabilities.max_message_size == 9_000
     assert connection.registration is told
+
+
+ASKED = HttpPpgSettings(identity="ppg.example.com", challenge=Scheme.DIGEST, proof_required=False)
+
+
+async def test_terminal_without_a_password_is_let_in_beside_one_that_has_to_prove_itself(
+    make: Make,
+) -> None:
+    world = make({ANNA: Secrets("theirs")}, ASKED)
+    assert world.dial(BERTA).close_reason is None
+    connection = world.live.connection_of("berta")
+    assert connection is not None
+    assert not connection.registration.authenticated
+    told = await connection.register_again()
+    assert told.terminal_id == BERTA
+    assert world.dial(ANNA).close_reason is not None
+    assert world.live.connection_of("anna") is None
+
+
+async def test_wrong_password_is_refused_though_no_proof_is_required(make: Make) -> None:
+    world = make({ANNA: Secrets("theirs")}, ASKED)
+    for terminal in (ANNA, BERTA):
+        guessing = ProvisioningContext(terminal, login=Login(terminal, "guess", Scheme.DIGEST))
+        link = world.dial(HttpTerminalSettings(terminal, contexts=(guessing,)))
+        assert link.close_reason is not None
+    assert len(world.live) == 0
+
+
+async def test_terminal_that_is_known_by_its_certificate_need_not_have_a_password(
+    make: Make,
+) -> None:
+    world = make({ANNA: Secrets("theirs"), BERTA: Secrets(certificates=("berta.x.net",))}, ASKED)
+    link = world.dial(BERTA, certificate=PeerCertificate("0" * 64, ("berta.x.net",)))
+    assert link.close_reason is None
