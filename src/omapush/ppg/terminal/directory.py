@@ -68,7 +68,8 @@ class Directory:
         self._settings = settings or DirectorySettings()
         self._is_shared = store.is_shared
         self._held: dict[str, Attachment] = {}
-        self._arrived: dict[str, None] = {}
+        # By client: the latest of what it told, so that news that come meanwhile are not lost.
+        self._arrived: dict[str, RegistrationRecord] = {}
         self._departed: dict[str, Attachment] = {}
         self._registrations: dict[tuple[str, str], RegistrationRecord] = {}
         self._renewed_at = clock()
@@ -81,7 +82,7 @@ class Directory:
         """
         client_id, now = registration.client_id, self._clock()
         self._registrations[client_id, registration.bearer] = registration
-        self._arrived[client_id] = None
+        self._arrived[client_id] = registration
         if self._is_shared and (connected or client_id not in self._held):
             self._departed.pop(client_id, None)
             self._held[client_id] = Attachment(
@@ -131,12 +132,14 @@ class Directory:
 
     async def _tell(self) -> None:
         await self._detach()
-        while self._arrived or self._registrations:
-            clients = list(islice(self._arrived, AT_ONCE))
-            await self._attach(clients)
+        # Not until nobody is left: where some come all the time, others must be renewed.
+        for _ in range(-(-max(len(self._arrived), len(self._registrations)) // AT_ONCE)):
+            arrived = dict(islice(self._arrived.items(), AT_ONCE))
+            await self._attach(arrived)
             await self._remember()
-            for client_id in clients:
-                self._arrived.pop(client_id, None)
+            for client_id, registration in arrived.items():
+                if self._arrived.get(client_id) is registration:
+                    del self._arrived[client_id]
                 self._hasten(client_id)
 
     async def _remember(self) -> None:
