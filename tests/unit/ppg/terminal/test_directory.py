@@ -225,3 +225,29 @@ async def test_what_is_held_is_renewed_though_others_come_all_the_time(slow: Wor
     assert next(numbers) >= 50
     assert len(store.of_anna) > 2
     assert all(late - early < LEASE_MS for early, late in itertools.pairwise(store.of_anna))
+
+
+async def test_new_connection_stands_before_that_of_a_gateway_whose_clock_is_ahead(
+    world: World,
+) -> None:
+    now = world.clock()
+    ahead = Attachment("anna", KIND, "c", now + 2_000, Instant(now + LEASE_MS))
+    await world.store.attach([ahead], now)
+    world.clock.advance(1)
+    await world.arrive("anna")
+    assert await world.holders("anna") == ["b"]
+    world.directory.departed("anna")
+    await world.rest()
+    assert await world.holders("anna") == []
+
+
+async def test_terminal_that_went_to_a_gateway_whose_clock_is_ahead_is_left_there(
+    world: World,
+) -> None:
+    await world.arrive("anna")
+    world.clock.advance(LEASE_MS // 2)
+    now = world.clock()
+    ahead = Attachment("anna", KIND, "c", now + 2_000, Instant(now + LEASE_MS))
+    await world.store.attach([ahead], now)
+    await world.arrive("berta")  # whatever wakes it: what is held is renewed
+    assert await world.holders("anna") == ["c"]
