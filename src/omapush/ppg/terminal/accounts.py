@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from omapush.content.message import Header
 from omapush.core.peer_certificate import PeerCertificate
 from omapush.ota.http.accounts import KnownCpi
-from omapush.ota.http.authentication import Login
+from omapush.ota.http.authentication import Login, Scheme
 
 CAPACITY = 100_000
 """Terminals whose CPI is remembered, and addresses."""
@@ -100,6 +100,29 @@ class Accounts:
         other = self._at.get(host)
         self._at[host] = terminal_id if other in (None, terminal_id) else _SEVERAL
         _make_room(self._at, host, self._capacity)
+
+
+class AccountsForStrangers:
+    """The same, towards somebody who has dialled in and is asked for no proof of who he is.
+
+    He can name any realm. So the gateway's password is proved to him, and never sent.
+    """
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    def terminal_password(self, terminal_id: str) -> str | None:
+        """Return what the terminal has to know."""
+        return self._accounts.terminal_password(terminal_id)
+
+    def login_at(self, terminal_id: str | None) -> Login | None:
+        """Return what the gateway proves to the terminal."""
+        login = self._accounts.login_at(terminal_id)
+        return None if login is None else replace(login, scheme=Scheme.DIGEST)
+
+    def known_cpi(self, terminal_id: str) -> KnownCpi | None:
+        """Return what the terminal takes, as it said last."""
+        return self._accounts.known_cpi(terminal_id)
 
 
 def _make_room(
