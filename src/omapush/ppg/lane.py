@@ -187,8 +187,13 @@ class Lane:
         routes: Sequence[Route],
         claimed: ClaimedDelivery,
         message: PushMessage,
+        *,
+        again: bool = False,
     ) -> Settlement:
-        """Push over the first of ``routes`` that leads there and whose terminal takes it."""
+        """Push over the first of ``routes`` that leads there and whose terminal takes it.
+
+        :param again: all were tried a moment ago.
+        """
         unfit: Unfit | None = None
         reasons: list[str] = []
         failure: BearerUnavailable | RegistrationFailedError | None = None
@@ -213,6 +218,9 @@ class Lane:
             if told is not None:
                 reasons.append(told)
                 break
+        if not again and any(reach.is_open for reach in reaches):
+            # It came while others were tried, or while it was asked: nothing else would wake this.
+            return await self._over(client, routes, claimed, message, again=True)
         return await self._unreachable(claimed, "; ".join(reasons), failure, reaches)
 
     def _marked(self, claimed: ClaimedDelivery, route: Route) -> ClaimedDelivery:

@@ -94,22 +94,23 @@ class TerminalConnection:
 
     async def push(self, request: PpgRequest) -> PushOutcome:
         """Send one push and wait for its end; the session bounds the wait."""
-        if self._failure is not None or self._link is None:
-            reason = "the connection closed before the push was sent"
-            return PushOutcome(request.delivery_id, OutcomeKind.LATER, reason)
         if self._outcomes is None:
             self._outcomes = {}
         outcome = self._outcomes.get(request.delivery_id)
         if outcome is not None:
             # Under way already: its lease ran out meanwhile. Both get the one end.
             return await asyncio.shield(outcome)
+        if self._failure is not None or self._retired or self._link is None:
+            # Octets that go to a closing connection are lost, and would count as sent.
+            reason = "the connection closed before the push was sent"
+            return PushOutcome(request.delivery_id, OutcomeKind.LATER, reason)
         outcome = self._outcomes[request.delivery_id] = asyncio.get_running_loop().create_future()
         try:
             self._link.request(request)
-            return await outcome
-        finally:
-            self._outcomes.pop(request.delivery_id, None)
-            self._close_if_retired()
+        except BaseException:
+            self._outcomes.pop(request.delivery_id, None)  # nobody will end it
+            raise
+        return await asyncio.shield(outcome)
 
     def retire(self, reason: str) -> None:
         """Take no more pushes; close when those under way have ended."""
@@ -124,18 +125,19 @@ class TerminalConnection:
                 if self._waiting is not None and not self._waiting.done():
                     self._waiting.set_result(indication)
             case PushOutcome(delivery_id=delivery_id):
-                outcome = (self._outcomes or {}).get(delivery_id)
-                if outcome is not None and not outcome.done():
+                outcome = (self._outcomes or {}).pop(delivery_id, None)
+                if outcome is not None:
                     outcome.set_result(indication)
+                    self._close_if_retired()
             case SessionFailedInd(reason=reason, may_retry=may_retry, status=status):
                 self._fail(RegistrationFailedError(reason, may_retry=may_retry, status=status))
 
     def ended(self, reason: str) -> None:
         """Take the end of the connection; what was under way is in doubt."""
         self._fail(BearerUnavailable(reason))
-        for delivery_id, outcome in (self._outcomes or {}).items():
-            if not outcome.done():
-                outcome.set_result(PushOutcome(delivery_id, OutcomeKind.IN_DOUBT, reason))
+        outcomes, self._outcomes = self._outcomes or {}, None
+        for delivery_id, outcome in outcomes.items():
+            outcome.set_result(PushOutcome(delivery_id, OutcomeKind.IN_DOUBT, reason))
 
     def _next_registration(self) -> asyncio.Future[RegistrationInd]:
         if self._failure is not None:

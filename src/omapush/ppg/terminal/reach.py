@@ -23,7 +23,7 @@ from omapush.ota.interface import BearerUnavailable, PpgRequest, PushOutcome
 from omapush.ppg.client import Client
 from omapush.ppg.contacts import HttpContact
 from omapush.ppg.lifecycle import RetryPolicy
-from omapush.ppg.reach import BackOff, Reach, RegistrationFailedError, request_of
+from omapush.ppg.reach import BackOff, Reach, RegistrationFailedError, note, request_of
 from omapush.ppg.service_registration.known import told_on_connection
 from omapush.ppg.session_request import ASK_AGAIN_MS, SessionRequests
 from omapush.ppg.store.contract import (
@@ -31,7 +31,7 @@ from omapush.ppg.store.contract import (
     DeliveryKey,
     RegistrationRecord,
     Store,
-    TimelineEvent,
+    StoreUnavailable,
 )
 from omapush.ppg.terminal.connection import TerminalConnection
 from omapush.ppg.terminal.dialling import Terminals
@@ -104,6 +104,11 @@ class TerminalReach:
         return self._back_off.not_before if self._where.host else self._requests.not_before
 
     @property
+    def is_open(self) -> bool:
+        """Whether there is a connection, whoever made it."""
+        return self._connection() is not None
+
+    @property
     def worth_keeping(self) -> bool:
         """Whether there is a connection that was dialled, or a growing wait."""
         return self._dialled is not None or self.not_before > 0
@@ -172,7 +177,7 @@ class TerminalReach:
         registration = connection.registration
         outcome = await connection.push(request)
         if connection.registration is not registration:
-            await self._remember(connection)
+            await self._remember(connection)  # which must not lose the outcome
         return outcome
 
     def _connection(self) -> TerminalConnection | None:
@@ -202,7 +207,11 @@ class TerminalReach:
             connection = await self._dial(key)
         except (BearerUnavailable, RegistrationFailedError) as error:
             self._wait_after(error)
-            raise
+            came = self._connection()
+            if came is None:
+                raise
+            await self._note_use(came, key)  # meanwhile, by itself
+            return came
         self._back_off.succeeded()
         return connection
 
@@ -236,22 +245,28 @@ class TerminalReach:
             f"{', '.join(capabilities.accept_app_id[:4])} up to {capabilities.max_message_size} "
             "octets"
         )
-        line = TimelineEvent(key.push_key, key.position, self._clock(), "registered", detail)
-        await self._store.record([line])
+        await note(self._store, key, self._clock(), "registered", detail)
 
     async def _remembered(self) -> RegistrationRecord | None:
         return told_on_connection(await self._store.registrations(self._client.client_id))
 
     async def _remember(self, connection: TerminalConnection) -> None:
-        remembered = await self._remembered()
-        record = to_record(
-            self._client.client_id,
-            connection.registration,
-            remembered.cpi if remembered is not None else {},
-            str(self._where) or connection.how,
-            self._clock(),
-        )
-        await self._store.remember_registrations([record])
+        """Keep what a terminal told that was dialled; what others told is kept as they tell it."""
+        if connection is not self._dialled:
+            return
+        try:
+            remembered = await self._remembered()
+            record = to_record(
+                self._client.client_id,
+                connection.registration,
+                remembered.cpi if remembered is not None else {},
+                str(self._where),
+                self._clock(),
+            )
+            await self._store.remember_registrations([record])
+        except StoreUnavailable as error:
+            # It will be told again; the push goes on.
+            log.warning("ledger_unavailable", reason=error.reason)
 
 
 @dataclass(frozen=True, slots=True)
