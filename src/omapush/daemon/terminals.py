@@ -22,9 +22,10 @@ from omapush.daemon.tls import serving_context, verifying_context
 from omapush.ota.http.authentication import Scheme
 from omapush.ota.http.ppg import HttpPpgSettings
 from omapush.ota.interface import (
+    ConnectionLink,
+    SecurityFailure,
     SessionIndication,
     SessionRequest,
-    StreamLink,
     StreamSession,
 )
 from omapush.ppg.contacts import HttpContact
@@ -138,6 +139,7 @@ async def terminal_ways(
         _ms(settings.delivery.connect_timeout_seconds),
         _secure_dialling(table, bearer),
         accounts,
+        accounts,
     )
     listeners = await _listen(table, bearer, arrivals)
     try:
@@ -216,21 +218,27 @@ class SecureBearer:
         on_indication: Callable[[SessionIndication], None],
         on_closed: Callable[[str], None],
         timeout_ms: int,
-    ) -> StreamLink[SessionRequest]:
+    ) -> ConnectionLink[SessionRequest]:
         """Open a connection and start ``session`` on it, when TLS has succeeded.
 
-        :raises BearerUnavailable: as ``TcpBearer.connect``.
+        :raises BearerUnavailable: as ``TcpBearer.connect``. :raises SecurityFailure: likewise; it
+            says who was to be what, as a terminal that takes the same role is heard of no further.
         """
-        return await self._bearer.connect(
-            host,
-            port,
-            session,
-            on_indication,
-            on_closed,
-            timeout_ms,
-            self._tls,
-            tls_server=self._tls_server,
-        )
+        try:
+            return await self._bearer.connect(
+                host,
+                port,
+                session,
+                on_indication,
+                on_closed,
+                timeout_ms,
+                self._tls,
+                tls_server=self._tls_server,
+            )
+        except SecurityFailure as failure:
+            role = f"the gateway is the TLS {'server' if self._tls_server else 'client'} there"
+            reason = f"{failure.reason}; {role} (ota_http.po_tcp_tls_roles)"
+            raise SecurityFailure(reason) from failure
 
 
 def _secure_dialling(table: TerminalsTable, bearer: TcpBearer) -> SecureBearer | None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 
 from omapush.core.instants import Instant
+from omapush.core.peer_certificate import PeerCertificate
 from omapush.ota.http.ppg import HttpPpgRequest
 from omapush.ota.interface import (
     BearerUnavailable,
+    ConnectionLink,
     OutcomeKind,
     PomRegisterReq,
     PpgIndication,
@@ -19,7 +21,6 @@ from omapush.ota.interface import (
     PushOutcome,
     RegistrationInd,
     SessionFailedInd,
-    StreamLink,
 )
 from omapush.ppg.reach import RegistrationFailedError
 
@@ -42,7 +43,7 @@ class TerminalConnection:
         "registered_at",
     )
 
-    def __init__(self, how: str, link: StreamLink[HttpPpgRequest] | None = None) -> None:
+    def __init__(self, how: str, link: ConnectionLink[HttpPpgRequest] | None = None) -> None:
         self.how = how
         self.registered_at = Instant(0)
         self._link = link
@@ -70,7 +71,12 @@ class TerminalConnection:
             raise RuntimeError("the terminal has not registered yet")
         return self._registration
 
-    async def opened(self, link: StreamLink[HttpPpgRequest]) -> RegistrationInd:
+    @property
+    def peer_certificate(self) -> PeerCertificate | None:
+        """What the verified certificate of the terminal says; ``None``: there is none."""
+        return None if self._link is None else self._link.peer_certificate
+
+    async def opened(self, link: ConnectionLink[HttpPpgRequest]) -> RegistrationInd:
         """Use a link that was just dialled, and wait until the terminal has registered on it.
 
         :raises BearerUnavailable: the connection ended before.

@@ -29,6 +29,7 @@ class Link:
     """Notes what is asked of it."""
 
     peer = "192.0.2.1:50000"
+    peer_certificate = None
 
     def __init__(self) -> None:
         self.asked: list[HttpPpgRequest] = []
@@ -36,6 +37,9 @@ class Link:
 
     def request(self, primitive: HttpPpgRequest) -> None:
         self.asked.append(primitive)
+
+    def identified(self) -> None:
+        raise AssertionError
 
     def close(self, reason: str) -> None:
         self.close_reason = reason

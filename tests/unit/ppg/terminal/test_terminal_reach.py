@@ -11,6 +11,7 @@ import pytest
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.core.instants import HOUR_MS, SECOND_MS, Instant
+from omapush.core.peer_certificate import PeerCertificate
 from omapush.ota.http.ppg import HttpPpgRequest, HttpPpgSettings
 from omapush.ota.interface import (
     BearerUnavailable,
@@ -36,6 +37,7 @@ from omapush.ppg.store.contract import (
     NewPush,
     RegistrationRecord,
 )
+from omapush.ppg.terminal.accounts import Accounts, Secrets
 from omapush.ppg.terminal.connection import TerminalConnection
 from omapush.ppg.terminal.dialling import Dialling, Terminals
 from omapush.ppg.terminal.live import LiveTerminals
@@ -70,6 +72,10 @@ class Link:
         self._world = world
         self.tell = tell
         self.close_reason: str | None = None
+        self.peer_certificate = world.certificate
+
+    def identified(self) -> None:
+        raise AssertionError
 
     def request(self, primitive: HttpPpgRequest) -> None:
         if isinstance(primitive, PomRegisterReq):
@@ -101,6 +107,8 @@ class World:
         self.when_sent: Callable[[Callable[[Any], None]], object] = lambda _tell: None
         self.requests: list[tuple[ApplicationId, bytes | None]] = []
         self.other = Other()
+        self.accounts = Accounts("ppg")
+        self.certificate: PeerCertificate | None = None
         self.client = Client("anna", (), (), "4155")
 
     # the bearer
@@ -122,7 +130,10 @@ class World:
         return self.links[-1]
 
     def terminals(self) -> Terminals:
-        return Terminals(Dialling(self, HttpPpgSettings(), lambda: "nonce"), self.clock)
+        dialling = Dialling(
+            self, HttpPpgSettings(), lambda: "nonce", accounts=self.accounts, proofs=self.accounts
+        )
+        return Terminals(dialling, self.clock)
 
     def settings(self) -> TerminalReachSettings:
         return TerminalReachSettings(RETRY, request=self._request)
@@ -290,6 +301,21 @@ async def test_another_terminal_at_the_address_gets_nothing(world: World) -> Non
         await world.reach(LISTENS).passage(await world.claim(), MESSAGE)
     assert world.links[0].close_reason is not None
     assert world.sent == []
+
+
+@pytest.mark.parametrize("secrets", [Secrets("theirs"), Secrets(certificates=("anna.x.net",))])
+async def test_terminal_that_is_dialled_proves_who_it_is_where_it_has_to(
+    world: World, secrets: Secrets
+) -> None:
+    world.accounts = Accounts("ppg", {"4155": secrets})
+    claimed = await world.claim()
+    with pytest.raises(RegistrationFailedError, match="'4155' has not proved who it is"):
+        await world.reach(LISTENS).passage(claimed, MESSAGE)
+    if secrets.terminal is None:
+        world.certificate = PeerCertificate("0" * 64, ("anna.x.net",))
+    else:
+        world.told = replace(TOLD, authenticated=True)
+    await passage_of(world.reach(LISTENS), claimed)
 
 
 async def test_terminal_that_nobody_can_dial_is_asked_with_its_tag(world: World) -> None:
