@@ -141,8 +141,9 @@ async def terminal_ways(
         accounts,
         accounts,
     )
-    listeners = await _listen(table, bearer, arrivals)
+    listeners: list[TcpListener] = []
     try:
+        await _listen(table, bearer, arrivals, listeners)
         yield TerminalWays(
             Terminals(dialling, clock, profiles),
             live,
@@ -158,8 +159,9 @@ async def terminal_ways(
 
 
 async def _listen(
-    table: TerminalsTable, bearer: TcpBearer, arrivals: Arrivals
-) -> list[TcpListener]:
+    table: TerminalsTable, bearer: TcpBearer, arrivals: Arrivals, listeners: list[TcpListener]
+) -> None:
+    """Open the ports, and add each to ``listeners``, which the caller closes."""
     limits = ListenLimits(
         table.max_connections,
         table.max_connections,
@@ -168,7 +170,6 @@ async def _listen(
         table.handshake_timeout_seconds,
         table.keep_alive_seconds,
     )
-    listeners: list[TcpListener] = []
     for endpoint, tls in ((table.listen, None), (table.secure_listen, _server(table))):
         if endpoint is None:
             continue
@@ -184,7 +185,6 @@ async def _listen(
                 admits=arrivals.admits,
             )
         )
-    return listeners
 
 
 def _server(table: TerminalsTable) -> ssl.SSLContext | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ from omapush.daemon.terminals import (
 )
 from omapush.daemon.tls import serving_context
 from omapush.ota.http.ppg import HttpPpgSession, HttpPpgSettings
-from omapush.ota.interface import SecurityFailure
+from omapush.ota.interface import BearerUnavailable, SecurityFailure
 from omapush.ppg.recipients import Recipients
 from omapush.testing.authority import Authority
 from omapush.testing.memory_store import MemoryStore
@@ -221,3 +222,21 @@ async def test_ports_are_opened_and_closed() -> None:
     async with nowhere as opened:
         assert list(opened.health()) == []
         assert opened.request is None
+
+
+async def test_port_that_is_taken_leaves_no_other_one_open(authority: Authority) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        table = {
+            "listen": f"127.0.0.1:{port}",
+            "secure_listen": f"127.0.0.1:{taken.getsockname()[1]}",
+            "tls_certificate": str(authority.folder / "gateway.pem"),
+            "tls_key": str(authority.folder / "gateway.key"),
+        }
+        settings = settings_of(table)
+        ways = terminal_ways(settings, Recipients(()), MemoryStore(), None, print, now)
+        with pytest.raises(BearerUnavailable, match="cannot listen on"):
+            await ways.__aenter__()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)

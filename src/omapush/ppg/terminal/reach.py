@@ -42,6 +42,8 @@ from omapush.ppg.transform import Unfit, fit
 log = structlog.get_logger(__name__)
 
 MAX_OUTSTANDING = 64
+MOST_TOLD = 200
+"""Characters of a terminal's own words that stand in a timeline."""
 
 ConnectionRequest = Callable[[ApplicationId, bytes | None], PushMessage]
 """Makes the request to connect, for an application; with the four octets of the terminal's CPITag,
@@ -242,13 +244,18 @@ class TerminalReach:
         proved = ", authenticated" if registration.authenticated else ""
         detail = (
             f"terminal {registration.terminal_id}{proved}, {connection.how}; takes "
-            f"{', '.join(capabilities.accept_app_id[:4])} up to {capabilities.max_message_size} "
-            "octets"
+            f"{', '.join(capabilities.accept_app_id[:4])[:MOST_TOLD]} up to "
+            f"{capabilities.max_message_size} octets"
         )
         await note(self._store, key, self._clock(), "registered", detail)
 
     async def _remembered(self) -> RegistrationRecord | None:
-        return told_on_connection(await self._store.registrations(self._client.client_id))
+        try:
+            return told_on_connection(await self._store.registrations(self._client.client_id))
+        except StoreUnavailable as error:
+            # The terminal tells what it takes, as if it had never been here.
+            log.warning("ledger_unavailable", reason=error.reason)
+            return None
 
     async def _remember(self, connection: TerminalConnection) -> None:
         """Keep what a terminal told that was dialled; what others told is kept as they tell it."""

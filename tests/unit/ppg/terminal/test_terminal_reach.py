@@ -434,11 +434,9 @@ async def test_ledger_that_is_away_neither_stops_a_push_nor_loses_its_outcome(
     world.store.unavailable = "away"
     passage = await passage_of(reach, claimed)
     assert (await passage.push()).kind is OutcomeKind.DONE
-    world.store.unavailable = None
     reach = world.reach(LISTENS)
     passage = await passage_of(reach, claimed)
     world.when_sent = lambda tell: tell(replace(TOLD, cpi_tag="bmV3"))
-    world.store.unavailable = "away"
     assert (await passage.push()).kind is OutcomeKind.DONE
 
 
