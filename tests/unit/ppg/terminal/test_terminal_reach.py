@@ -449,21 +449,51 @@ async def test_version_that_the_terminal_refuses_is_told(world: World) -> None:
     assert reach.not_before == 0
 
 
+def lane_of(world: World, *wheres: HttpContact) -> Lane:
+    """Return a lane of the client, whose ways note what is done."""
+    world.client = replace(world.client, contacts=tuple(map(Contact, wheres)))
+    ways = Ways(world.store, world.terminals(), world.clock, world.settings(), live=world.live)
+    lane = Lane("anna", world.client, world.store, ways, print, world.clock, LaneSettings(RETRY))
+    lane._reaches.update({Contact(each): world.reach(each) for each in wheres})
+    return lane
+
+
 @pytest.mark.parametrize("meanwhile", ["while_dialling", "when_asked"])
 async def test_push_goes_at_once_to_a_terminal_that_came_while_others_were_tried(
     world: World, meanwhile: str
 ) -> None:
     world.away = True
-    setattr(world if meanwhile == "while_dialling" else world.other, meanwhile, world.arrive)
-    contacts = (DIALS_IN, LISTENS) if meanwhile == "while_dialling" else (DIALS_IN,)
-    world.client = replace(world.client, contacts=tuple(map(Contact, contacts)))
     claimed = await world.claim()
-    ways = Ways(world.store, world.terminals(), world.clock, world.settings(), live=world.live)
-    lane = Lane("anna", world.client, world.store, ways, print, world.clock, LaneSettings(RETRY))
-    reaches = {Contact(each): world.reach(each) for each in contacts}
-    lane._reaches.update(reaches)
+    if meanwhile == "while_dialling":
+        world.while_dialling = world.arrive
+        lane = lane_of(world, DIALS_IN, LISTENS)
+    else:
+        world.other.when_asked = world.arrive
+        lane = lane_of(world, DIALS_IN)
     settlement = await lane.attempt(claimed)
     assert settlement is not None
     assert settlement.state is DeliveryState.DELIVERED
     assert [request.delivery_id for request in world.sent] == [str(claimed.key)]
     assert isinstance(world.sent[0], PoConfirmedPushReq)
+
+
+@pytest.mark.parametrize(
+    ("life_ms", "lease_ms", "state"),
+    [
+        (10_000, 300_000, DeliveryState.EXPIRED),
+        (HOUR_MS, 65_000, DeliveryState.QUEUED),
+    ],
+)
+async def test_nothing_is_sent_when_reaching_the_terminal_took_too_long(
+    world: World, life_ms: int, lease_ms: int, state: DeliveryState
+) -> None:
+    world.while_dialling = lambda: world.clock.advance(70_000)
+    claimed = replace(
+        await world.claim(),
+        expires_at=Instant(START + life_ms),
+        lease_until=Instant(START + lease_ms),
+    )
+    settlement = await lane_of(world, LISTENS).attempt(claimed)
+    assert settlement is not None
+    assert (settlement.state, settlement.sent) == (state, False)
+    assert world.sent == []
