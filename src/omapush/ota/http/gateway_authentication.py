@@ -76,7 +76,7 @@ class GatewayCredentials:
         :param shown: what the request showed that is answered so.
         :param terminal_id: which terminal we believe to talk to. To any other the password is not
             sent as it is: who answers can name any realm.
-        :param terminal_is_proved: it is the terminal that we believe to talk to. Else only a login
+        :param terminal_is_proved: false while the terminal owes us a proof. Until then only a login
             that may go unasked is sent as it is.
         """
         try:
@@ -147,12 +147,12 @@ class Examination:
 
     :param identity: our PROXY-ID, the realm.
     :param new_nonce: returns text that nobody can foresee, for each challenge.
-    :param required: who shows nothing is refused; else he may be one who need not.
+    :param required: a terminal that shows nothing has failed.
     """
 
     __slots__ = (
-        "_accounts", "_asked", "_challenge", "_identity", "_new_nonce", "_scheme", "_status",
-        "required", "terminal_id", "wrong",
+        "_accounts", "_asked", "_challenge", "_identity", "_new_nonce", "_required", "_scheme",
+        "_status", "terminal_id", "wrong",
     )  # fmt: skip
 
     def __init__(
@@ -164,7 +164,7 @@ class Examination:
         *,
         required: bool = True,
     ) -> None:
-        self.required = required
+        self._required = required
         self._scheme = scheme
         self._identity = identity
         self._accounts = accounts
@@ -179,6 +179,11 @@ class Examination:
     def exhausted(self) -> bool:
         """Whether the terminal had its chances."""
         return self.wrong >= MAX_WRONG or self._asked >= MAX_CHALLENGES
+
+    @property
+    def may_be_left(self) -> bool:
+        """Whether it may end without a proof: none is required, and nothing wrong was shown."""
+        return not self._required and not self.wrong
 
     def challenge(self) -> Header:
         """Return a challenge for the next request, after a wrong answer with that said (SIN-101).

@@ -84,11 +84,9 @@ class HttpPpgSettings:
     :ivar max_waiting: pushes that may wait for registration or for their turn.
     :ivar max_outstanding: unanswered pushes at a time, however many more the terminal allows.
     :ivar identity: our PROXY-ID, the realm in which terminals are challenged.
-    :ivar challenge: how terminals have to prove who they are; NONE: they need not.
-    :ivar proof_required: with a challenge: nobody is registered who shows nothing. Else he is, and
-        ``RegistrationInd.authenticated`` says that it is only his word.
-    :ivar dialled: we dialled the terminal where it is said to be. Else it has dialled us, may be
-        anybody, and is shown no password of ours, by Basic, before it has proved who it is.
+    :ivar challenge: how terminals prove who they are; NONE: they are not asked to.
+    :ivar proof_required: a terminal that shows nothing is not registered. Otherwise it is, as not
+        authenticated, and whoever uses the session judges; wrong credentials never do.
     :ivar profile_warning: tell terminals that we read their profiles (WAP-248, 6.3.3).
     """
 
@@ -99,7 +97,6 @@ class HttpPpgSettings:
     identity: str = ""
     challenge: Scheme = Scheme.NONE
     proof_required: bool = True
-    dialled: bool = True
     profile_warning: bool = False
 
 
@@ -286,7 +283,9 @@ class HttpPpgSession:
 
     def _new_registration(self, now: Instant) -> Registration:
         settings, examination = self._settings, None
-        if settings.challenge is not Scheme.NONE and not self._authenticated:
+        # Who was registered without a proof has none to show, and can be nobody else by now.
+        settled = self._terminal_id is not None and not settings.proof_required
+        if settings.challenge is not Scheme.NONE and not (self._authenticated or settled):
             examination = Examination(
                 settings.challenge,
                 settings.identity,
@@ -301,7 +300,6 @@ class HttpPpgSession:
             settled=self._terminal_id,
             prov_url=self._prov_url,
             profile_warning=settings.profile_warning,
-            trusted=self._authenticated or settings.dialled,
         )
         deadline = later(now, settings.registration_timeout_ms)
         return Registration(assumed, self._accounts, self._credentials, examination, deadline)
@@ -423,7 +421,7 @@ class HttpPpgSession:
             response,
             push.shown,
             terminal_id,
-            terminal_is_proved=self._authenticated or self._settings.dialled,
+            terminal_is_proved=self._authenticated or self._settings.challenge is Scheme.NONE,
         )
         if refused is None:
             self._again.append(push)

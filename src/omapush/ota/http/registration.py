@@ -6,7 +6,7 @@ says that we know its capabilities but we do not (WAP-235, 7.2.5 and 7.2.6).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omapush.core.errors import DecodeError
 from omapush.core.instants import Instant
@@ -43,8 +43,6 @@ class Assumed:
     :ivar prov_url: which provisioning context the terminal is to use (WAP-235, 7.2.5.4); an empty
         one says something too.
     :ivar profile_warning: say that we read profiles (WAP-248, 6.3.3).
-    :ivar trusted: it has proved who it is, or we dialled it where it is said to be. Whoever dialled
-        us may be anybody: the name that he gives himself is no reason to tell him a password.
     """
 
     tag: str | None = None
@@ -53,7 +51,6 @@ class Assumed:
     settled: str | None = None
     prov_url: str | None = None
     profile_warning: bool = False
-    trusted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,8 @@ class NotRegistered:
 class Registration:
     """One registration.
 
-    :param examination: asks the terminal who it is; ``None``: need not be asked, or not again.
+    :param examination: asks the terminal who it is; ``None``: need not be asked, or not again. One
+        that may be left without a proof ends in a registration that is not authenticated.
     :param deadline: until when all rounds together have to be over.
     """
 
@@ -105,8 +103,7 @@ class Registration:
         self._rounds = 0
         self._asked_without_tag = False
         self._proved: str | None = None
-        self._is_asked = examination is not None
-        self._is_required = examination is not None and examination.required
+        self._left = False  # examined without coming to a proof
         self.deadline = deadline
         self.is_outstanding = False
 
@@ -157,34 +154,33 @@ class Registration:
     # -- authentication (WAP-235, 7.2.6.2) --
 
     def _judge(self, examination: Examination, response: Response) -> NotRegistered | bool:
-        """Judge what the terminal shows; return whether it is to be asked again for that alone.
-
-        One that shows nothing may be one of which nobody wants a proof: unless everybody owes one,
-        it is asked for its name only, and whether that is enough is decided elsewhere.
-        """
+        """Judge what the terminal shows; return whether it is to be asked again for that alone."""
         proof = examination.judge(response, "OPTIONS")
-        match proof:
-            case Proof.PROVED:
-                self._proved, self._examination = examination.terminal_id, None
-                return False
-            case Proof.REFUSED if not self._must_prove(examination):
-                self._examination = None  # SIN-101: it must not be challenged again
-                return True
-            case Proof.REFUSED:
-                reason = "the terminal does not want to be authenticated"
-                return NotRegistered(reason, may_retry=False, authentication=examination.wrong > 0)
-            case Proof.ABSENT if response.status != 401:
-                # It may have refused for another reason.
-                accepted = _accepts(push_status(response)[0])
-                if not accepted or not self._must_prove(examination):
-                    return False
-                reason = "the terminal does not show who it is"
-                return NotRegistered(reason, authentication=examination.wrong > 0)
-        return self._exhausted(examination) if examination.exhausted else True
+        if proof is Proof.PROVED:
+            self._proved, self._examination = examination.terminal_id, None
+            return False
+        if proof is Proof.ABSENT and response.status != 401:
+            # It may have refused for another reason.
+            return _accepts(push_status(response)[0]) and self._unproved(
+                examination, response, NotRegistered("the terminal does not show who it is")
+            )
+        if proof is Proof.REFUSED:
+            reason = "the terminal does not want to be authenticated"
+            refused = NotRegistered(reason, may_retry=False)
+            return self._unproved(examination, response, refused)
+        if examination.exhausted:
+            return self._unproved(examination, response, self._exhausted(examination))
+        return True
 
-    @staticmethod
-    def _must_prove(examination: Examination) -> bool:
-        return examination.required or examination.wrong > 0
+    def _unproved(
+        self, examination: Examination, response: Response, failure: NotRegistered
+    ) -> NotRegistered | bool:
+        """Fail, or go on without a proof where none is required."""
+        if not examination.may_be_left:
+            return replace(failure, authentication=examination.wrong > 0)
+        self._examination, self._left = None, True
+        # Asked for a proof it need not say its name beside it (WAP-235, 7.2.5.1).
+        return response.get(headers.TERMINAL_ID) is None or not _accepts(push_status(response)[0])
 
     def _exhausted(self, examination: Examination) -> NotRegistered:
         wrong = examination.wrong > 0
@@ -202,18 +198,9 @@ class Registration:
             response,
             self._shown,
             terminal_id,
-            terminal_is_proved=self._is_trusted(terminal_id),
+            terminal_is_proved=self._examination is None and not self._left,
         )
         return None if refused is None else not_authenticated(refused)
-
-    def _is_trusted(self, terminal_id: str | None) -> bool:
-        """Whether the terminal may see a password of ours: it is whom we mean, and owes nothing."""
-        if self._proved is not None or not self._assumed.trusted:
-            return self._proved is not None
-        if not self._is_asked:
-            return True
-        owes = self._accounts.terminal_password(terminal_id) is not None if terminal_id else True
-        return not (owes or self._is_required)
 
     # -- what the terminal answers in the end (WAP-235, 7.2.5.1) --
 
