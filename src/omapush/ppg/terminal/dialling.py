@@ -126,7 +126,7 @@ class Terminals:
         )
 
     def _session_settings(self, client: Client) -> HttpPpgSettings:
-        """Return how to talk to the client's terminal: a proof that nobody owes is not asked for."""
+        """Return how to talk to the terminal: a proof that it does not owe is not asked for."""
         settings, proofs = self._dialling.session, self._dialling.proofs
         terminal_id = client.terminal_id
         owes = terminal_id is not None and proofs is not None and proofs.must_prove(terminal_id)
