@@ -12,11 +12,25 @@ from omapush.core.instants import Instant
 from omapush.daemon.settings_table import Endpoint
 from omapush.daemon.terminals import connection_request
 from omapush.ota.http.accounts import KnownCpi, TerminalAccounts
-from omapush.ota.http.authentication import Login, Scheme
+from omapush.ota.http.admission import MAX_FAILURES
+from omapush.ota.http.authentication import (
+    X_WAP_AUTHORIZATION,
+    Login,
+    Scheme,
+    basic,
+    format_credentials,
+)
 from omapush.ota.http.client import HttpTerminalSession, HttpTerminalSettings
 from omapush.ota.http.contexts import ProvisioningContext
 from omapush.ota.http.cpi import tag_octets
-from omapush.ota.http.ppg import HttpPpgSession, HttpPpgSettings
+from omapush.ota.http.gateway_authentication import MAX_WRONG
+from omapush.ota.http.ppg import (
+    MAX_ANSWER_BODY,
+    MAX_RENEWALS,
+    MAX_TAGS,
+    HttpPpgSession,
+    HttpPpgSettings,
+)
 from omapush.ota.http.status import push_status
 from omapush.ota.interface import (
     ClientCapabilities,
@@ -29,7 +43,9 @@ from omapush.ota.interface import (
     RegistrationInd,
     SendOctets,
 )
-from omapush.ppg.transform import Unfit, fit, for_the_air
+from omapush.ppg.terminal.accounts import CAPACITY
+from omapush.ppg.terminal.live import MOST_OF_ONE
+from omapush.ppg.transform import LEAST_DEFLATED, MOST_DEFLATED, Unfit, fit, for_the_air
 from omapush.protocols.http import Response
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/ota-http.md"
@@ -216,6 +232,29 @@ def test_table_of_http_statuses_is_what_the_gateway_goes_by() -> None:
     assert {200, 413, 500, 505} <= told.keys()
     for number, status in told.items():
         assert push_status(Response(number, ()))[0] == status
+
+
+def test_page_shows_how_basic_looks() -> None:
+    value = format_credentials(basic(Login(TERMINAL, "secret")), mirrored=True)
+    assert f"`{X_WAP_AUTHORIZATION}: {value}`" in TEXT
+
+
+def test_numbers_of_the_page_are_those_of_the_code() -> None:
+    flat = " ".join(TEXT.split())
+    settings = HttpPpgSettings()
+    assert (MOST_OF_ONE, MAX_WRONG, MAX_FAILURES, MAX_RENEWALS, MAX_TAGS) == (4, 2, 3, 2, 8)
+    for words in (
+        f"from {LEAST_DEFLATED} to {MOST_DEFLATED:,} octets",
+        f"up to {settings.max_outstanding} are sent",
+        f"{CAPACITY:,} at most",
+        f"{MAX_ANSWER_BODY:,} octets",
+        "more than four are not kept",
+        "two on a connection",
+        "after the third in a row",
+        "eight tags of each terminal",
+        "twice at most",
+    ):
+        assert words in flat
 
 
 def block(octets: str) -> str:
