@@ -24,6 +24,7 @@ with atheris.instrument_imports():
 NOW = Instant(1_700_000_000_000)
 MESSAGE = PushMessage((("Content-Type", "text/plain"),), b"hello")
 SECRET = "a password that is in no input"
+BASIC = b"uthorization: Basic"
 SOURCE = PushSource("OTA-HTTP", "TCP/IP", "192.0.2.1")
 ENTITY = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nhello"
 DIGEST = (
@@ -82,7 +83,12 @@ def one_input(octets: bytes) -> None:
 
 
 def _gateway(data: atheris.FuzzedDataProvider) -> None:
-    settings = HttpPpgSettings(identity="ppg", challenge=Scheme.DIGEST)
+    settings = HttpPpgSettings(
+        identity="ppg",
+        challenge=Scheme.DIGEST if data.ConsumeBool() else Scheme.NONE,
+        proof_required=data.ConsumeBool(),
+        dialled=False,
+    )
     session = HttpPpgSession(
         settings, assumed_cpi_tag="t", known_cpi={"t": ()}, accounts=Accounts(), prov_url="p"
     )
@@ -91,7 +97,7 @@ def _gateway(data: atheris.FuzzedDataProvider) -> None:
     while data.remaining_bytes():
         session.receive(message(data, ANSWERS, b""), NOW)
         for effect in session.effects():
-            assert not isinstance(effect, SendOctets) or SECRET.encode() not in effect.octets
+            assert not isinstance(effect, SendOctets) or BASIC not in effect.octets
     session.disconnected("over", NOW)
     told = session.indications()
     assert not any(isinstance(one, RegistrationInd) and one.authenticated for one in told)
@@ -114,7 +120,7 @@ def _terminal(data: atheris.FuzzedDataProvider) -> None:
     while data.remaining_bytes():
         session.receive(message(data, REQUESTS, ENTITY if data.ConsumeBool() else b""), NOW)
         for effect in session.effects():
-            assert not isinstance(effect, SendOctets) or SECRET.encode() not in effect.octets
+            assert not isinstance(effect, SendOctets) or BASIC not in effect.octets
         assert session.indications() == []
     session.disconnected("over", NOW)
 

@@ -325,11 +325,17 @@ def guarded_client(port: int, password: str, **more: bool) -> str:
 
 
 NAMED = f'name = "{PROXY_ID}"\n'
+OTHERS = client_table(
+    "bert", address_of(2), ota_http="127.0.0.1:9", terminal_id="4200", terminal_password="another"
+)
+"""Whose terminal has to prove who it is, as nginx has not."""
 
 
-async def test_nginx_knows_gateway_by_its_password(tmp_path: Path) -> None:
+@pytest.mark.parametrize("others", ["", OTHERS], ids=["alone", "beside others"])
+async def test_nginx_knows_gateway_by_its_password(tmp_path: Path, others: str) -> None:
     async with guarded(tmp_path) as (port, origin):
-        gateway = RunningGateway(tmp_path, guarded_client(port, PASSWORD), ota_http=NAMED)
+        table = guarded_client(port, PASSWORD) + others
+        gateway = RunningGateway(tmp_path, table, ota_http=NAMED)
         async with gateway.running():
             for _ in range(3):
                 await gateway.delivers(ANNA)

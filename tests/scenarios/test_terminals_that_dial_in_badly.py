@@ -389,37 +389,38 @@ async def test_replayed_digest_is_refused(tmp_path: Path) -> None:
         assert (await here.gateway.ended(waiting)).code == 1000
 
 
-@pytest.mark.parametrize("with_others", [False, True])
+def wants_basic(_request: GatewayRequest) -> bytes:
+    """Ask for the password that the gateway has at Bert's terminal."""
+    challenge = f'WWW-Authenticate: Basic realm="{BERTS}"'
+    lines = ("HTTP/1.1 401 ", "X-Wap-Push-Status: 300", "Content-Length: 0", challenge)
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+@pytest.mark.parametrize("others", ["", listed("carl", address_of(3), "4300", "another")])
 async def test_stranger_is_not_told_the_password_of_the_gateway(
-    tmp_path: Path, *, with_others: bool
+    tmp_path: Path, others: str
 ) -> None:
     """A realm is only a word: whoever dials in may name any, and ask for Basic."""
-    table = listed("anna", ANNA, ANNAS) + client_table(
+    berts = client_table(
         "bert", BERT, ota_http_dials_in=True, terminal_id=BERTS, gateway_password=PASSWORD
     )
-    if with_others:
-        table += listed("carl", address_of(3), "4300", "another")
-    async with ground(tmp_path, table) as here:
+    async with ground(tmp_path, berts + others) as here:
         bert = await here.call(CallingTerminal(BERTS, source="127.0.0.8"))
-        await here.gateway.delivers(BERT)  # it is known by that address
+        await here.gateway.delivers(BERT)
         await bert.hang_up()
-        waiting = await here.gateway.push(BERT)
-        for source in ("127.0.0.8", "127.0.0.9"):
-            thief = CallingTerminal(BERTS, source=source)
-            challenge = f'WWW-Authenticate: Basic realm="{BERTS}"'
-            lines = ("HTTP/1.1 401 ", "X-Wap-Push-Status: 300", "Content-Length: 0", challenge)
-            thief.answer = lambda _request: "\r\n".join((*lines, "", "")).encode()
+        # Not even where Bert was seen.
+        thieves = [CallingTerminal(BERTS, source=f"127.0.0.{number}") for number in (8, 9)]
+        for thief in thieves:
+            thief.answer = wants_basic
             await here.call(thief)
             await thief.until(lambda thief=thief: thief.hung_up)  # type: ignore[misc]
-            assert all("authorization" not in request.headers for request in thief.requests)
-            # Nor when it has registered first, and asks for it with a push.
-            patient = CallingTerminal(BERTS, source=source)
-            patient.answer = lambda request, patient=patient: (  # type: ignore[misc]
-                thief.answer(request) if request.method == "POST" else patient.good_answer(request)
-            )
-            if source == "127.0.0.8":
-                await here.call(patient)
-                ended = await here.gateway.ended(waiting)
-                assert (ended.message_state.value, ended.code) == ("undeliverable", 4000)
-                assert all("authorization" not in asked.headers for asked in patient.requests)
-                await patient.hang_up()
+        # Nor with a push, when it has registered under the name.
+        liar = CallingTerminal(BERTS, source="127.0.0.9")
+        liar.answer = lambda asked: (
+            wants_basic(asked) if asked.method == "POST" else liar.good_answer(asked)
+        )
+        await here.call(liar)
+        ended = await here.gateway.ended(await here.gateway.push(BERT))
+        assert (ended.message_state.value, ended.code) == ("undeliverable", 4000)
+        for asked in (*thieves[0].requests, *thieves[1].requests, *liar.requests):
+            assert "authorization" not in asked.headers
