@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.ota.http.ppg import (
@@ -11,14 +11,15 @@ from omapush.ota.http.ppg import (
     HttpPpgRequest,
     HttpPpgSession,
     HttpPpgSettings,
+    Scheme,
     TerminalAccounts,
 )
 from omapush.ota.interface import (
     BearerUnavailable,
     ClientCapabilities,
+    ConnectionLink,
     RegistrationInd,
     StreamBearer,
-    StreamLink,
 )
 from omapush.ppg.client import Client
 from omapush.ppg.contacts import HttpContact
@@ -26,6 +27,7 @@ from omapush.ppg.profiles import Profiles
 from omapush.ppg.reach import RegistrationFailedError
 from omapush.ppg.store.contract import RegistrationRecord
 from omapush.ppg.terminal.connection import TerminalConnection
+from omapush.ppg.terminal.identification import Proofs, is_proved
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Dialling:
     """What dialling needs.
 
     :ivar secure: dials by TLS; ``None``: this gateway does not.
+    :ivar proofs: who has to prove who it is, and by which certificates; ``None``: nobody.
     """
 
     bearer: StreamBearer
@@ -41,6 +44,7 @@ class Dialling:
     connect_timeout_ms: int = 10 * SECOND_MS
     secure: StreamBearer | None = None
     accounts: TerminalAccounts = NO_ACCOUNTS
+    proofs: Proofs | None = None
 
 
 class Terminals:
@@ -98,13 +102,13 @@ class Terminals:
         where: HttpContact,
         remembered: RegistrationRecord | None,
         connection: TerminalConnection,
-    ) -> StreamLink[HttpPpgRequest]:
+    ) -> ConnectionLink[HttpPpgRequest]:
         dialling = self._dialling
         bearer = dialling.secure if where.secure else dialling.bearer
         if bearer is None or where.host is None:
             raise BearerUnavailable("no TLS is set up for dialling terminals")
         session = HttpPpgSession(
-            dialling.session,
+            self._session_settings(client),
             assumed_cpi_tag=remembered.cpi_tag if remembered else None,
             known_cpi=remembered.cpi if remembered else {},
             assumed_terminal_id=client.terminal_id,
@@ -121,6 +125,15 @@ class Terminals:
             dialling.connect_timeout_ms,
         )
 
+    def _session_settings(self, client: Client) -> HttpPpgSettings:
+        """Return how to talk to the terminal: a proof that it does not owe is not asked for."""
+        settings, proofs = self._dialling.session, self._dialling.proofs
+        terminal_id = client.terminal_id
+        owes = terminal_id is not None and proofs is not None and proofs.must_prove(terminal_id)
+        if owes or settings.proof_required:
+            return settings
+        return replace(settings, challenge=Scheme.NONE)
+
     def _check_terminal(
         self, client: Client, registration: RegistrationInd, connection: TerminalConnection
     ) -> None:
@@ -131,11 +144,14 @@ class Terminals:
         if registration.terminal_id != expected:
             # Addresses move between terminals: what answers there may be somebody else's.
             reason = f"terminal {registration.terminal_id!r} answered, {expected!r} was expected"
-        elif self._must_prove(expected) and not registration.authenticated:
+        elif not self._is_proved(registration, connection):
             reason = f"terminal {expected!r} has not proved who it is"
         if reason is not None:
             connection.retire("another terminal answered, perhaps")
             raise RegistrationFailedError(reason, may_retry=True, status=None)
 
-    def _must_prove(self, terminal_id: str) -> bool:
-        return self._dialling.accounts.terminal_password(terminal_id) is not None
+    def _is_proved(self, registration: RegistrationInd, connection: TerminalConnection) -> bool:
+        proofs, terminal_id = self._dialling.proofs, registration.terminal_id or ""
+        if proofs is None or not proofs.must_prove(terminal_id):
+            return True
+        return is_proved(proofs, registration, connection.peer_certificate)

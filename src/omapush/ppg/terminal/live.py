@@ -33,7 +33,8 @@ class LiveTerminals:
         """Keep a connection, as the one that came last."""
         connections = [*self._of(client_id), connection]
         if len(connections) > MOST_OF_ONE:
-            oldest = next((each for each in connections if each.is_idle), connections[0])
+            older = connections[:-1]
+            oldest = next((each for each in older if each.is_idle), older[0])
             connections.remove(oldest)
             oldest.retire("the terminal has newer connections")
         self._put(client_id, connections)

@@ -23,7 +23,7 @@ from omapush.ota.interface import BearerUnavailable, PpgRequest, PushOutcome
 from omapush.ppg.client import Client
 from omapush.ppg.contacts import HttpContact
 from omapush.ppg.lifecycle import RetryPolicy
-from omapush.ppg.reach import BackOff, Reach, RegistrationFailedError, request_of
+from omapush.ppg.reach import BackOff, Reach, RegistrationFailedError, note, request_of
 from omapush.ppg.service_registration.known import told_on_connection
 from omapush.ppg.session_request import ASK_AGAIN_MS, SessionRequests
 from omapush.ppg.store.contract import (
@@ -31,7 +31,7 @@ from omapush.ppg.store.contract import (
     DeliveryKey,
     RegistrationRecord,
     Store,
-    TimelineEvent,
+    StoreUnavailable,
 )
 from omapush.ppg.terminal.connection import TerminalConnection
 from omapush.ppg.terminal.dialling import Terminals
@@ -42,6 +42,8 @@ from omapush.ppg.transform import Unfit, fit
 log = structlog.get_logger(__name__)
 
 MAX_OUTSTANDING = 64
+MOST_TOLD = 200
+"""Characters of a terminal's own words that stand in a timeline."""
 
 ConnectionRequest = Callable[[ApplicationId, bytes | None], PushMessage]
 """Makes the request to connect, for an application; with the four octets of the terminal's CPITag,
@@ -102,6 +104,11 @@ class TerminalReach:
     def not_before(self) -> Instant:
         """The terminal is not dialled before, or not asked again if nobody can dial it."""
         return self._back_off.not_before if self._where.host else self._requests.not_before
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection, whoever made it."""
+        return self._connection() is not None
 
     @property
     def worth_keeping(self) -> bool:
@@ -172,7 +179,7 @@ class TerminalReach:
         registration = connection.registration
         outcome = await connection.push(request)
         if connection.registration is not registration:
-            await self._remember(connection)
+            await self._remember(connection)  # which must not lose the outcome
         return outcome
 
     def _connection(self) -> TerminalConnection | None:
@@ -202,7 +209,11 @@ class TerminalReach:
             connection = await self._dial(key)
         except (BearerUnavailable, RegistrationFailedError) as error:
             self._wait_after(error)
-            raise
+            came = self._connection()
+            if came is None:
+                raise
+            await self._note_use(came, key)  # meanwhile, by itself
+            return came
         self._back_off.succeeded()
         return connection
 
@@ -233,25 +244,36 @@ class TerminalReach:
         proved = ", authenticated" if registration.authenticated else ""
         detail = (
             f"terminal {registration.terminal_id}{proved}, {connection.how}; takes "
-            f"{', '.join(capabilities.accept_app_id[:4])} up to {capabilities.max_message_size} "
-            "octets"
+            f"{', '.join(capabilities.accept_app_id[:4])[:MOST_TOLD]} up to "
+            f"{capabilities.max_message_size} octets"
         )
-        line = TimelineEvent(key.push_key, key.position, self._clock(), "registered", detail)
-        await self._store.record([line])
+        await note(self._store, key, self._clock(), "registered", detail)
 
     async def _remembered(self) -> RegistrationRecord | None:
-        return told_on_connection(await self._store.registrations(self._client.client_id))
+        try:
+            return told_on_connection(await self._store.registrations(self._client.client_id))
+        except StoreUnavailable as error:
+            # The terminal tells what it takes, as if it had never been here.
+            log.warning("ledger_unavailable", reason=error.reason)
+            return None
 
     async def _remember(self, connection: TerminalConnection) -> None:
-        remembered = await self._remembered()
-        record = to_record(
-            self._client.client_id,
-            connection.registration,
-            remembered.cpi if remembered is not None else {},
-            str(self._where) or connection.how,
-            self._clock(),
-        )
-        await self._store.remember_registrations([record])
+        """Keep what a terminal told that was dialled; what others told is kept as they tell it."""
+        if connection is not self._dialled:
+            return
+        try:
+            remembered = await self._remembered()
+            record = to_record(
+                self._client.client_id,
+                connection.registration,
+                remembered.cpi if remembered is not None else {},
+                str(self._where),
+                self._clock(),
+            )
+            await self._store.remember_registrations([record])
+        except StoreUnavailable as error:
+            # It will be told again; the push goes on.
+            log.warning("ledger_unavailable", reason=error.reason)
 
 
 @dataclass(frozen=True, slots=True)
