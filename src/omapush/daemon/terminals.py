@@ -15,6 +15,7 @@ from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.content.session_initiation import OTA_HTTP, OTA_HTTP_CPI_TAG, SessionInitiation
 from omapush.core.instants import SECOND_MS, Instant
+from omapush.daemon.open_files import allow_files
 from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_table import Endpoint, SettingsError
 from omapush.daemon.terminal_settings import SCHEMES, TerminalsTable
@@ -47,6 +48,8 @@ from omapush.protocols.wdp import AddressType
 log = structlog.get_logger(__name__)
 
 NONCE_OCTETS = 16
+SPARE_FILES = 256
+"""Open files beside the connections of terminals: initiators, the ledger, what is dialled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +161,20 @@ async def terminal_ways(
         await directory.close()
 
 
+def _allow_connections(table: TerminalsTable) -> None:
+    """Have the system allow as many as the settings, or tell that it does not."""
+    ports = sum(endpoint is not None for endpoint in (table.listen, table.secure_listen))
+    needed = ports * table.max_connections + SPARE_FILES
+    allowed = allow_files(needed) if ports else needed
+    if allowed < needed:
+        log.warning("open_files_limited", needed=needed, allowed=allowed)
+
+
 async def _listen(
     table: TerminalsTable, bearer: TcpBearer, arrivals: Arrivals, listeners: list[TcpListener]
 ) -> None:
     """Open the ports, and add each to ``listeners``, which the caller closes."""
+    _allow_connections(table)
     limits = ListenLimits(
         table.max_connections,
         table.max_connections,
