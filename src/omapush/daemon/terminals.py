@@ -143,6 +143,7 @@ async def terminal_ways(
         _secure_dialling(table, bearer),
         accounts,
         accounts,
+        table.authentication_required,
     )
     listeners: list[TcpListener] = []
     try:
@@ -275,7 +276,8 @@ def _session_settings(settings: PpgSettings, accounts: Accounts) -> HttpPpgSetti
         response_timeout_ms=_ms(settings.delivery.response_timeout_seconds),
         identity=table.name,
         challenge=SCHEMES[table.authenticate] if asks else Scheme.NONE,
-        proof_required=table.authentication_required,
+        # It may have shown a certificate instead, of which the session does not know.
+        proof_required=False,
         profile_warning=settings.profiles.fetch,
     )
 

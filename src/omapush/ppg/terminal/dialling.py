@@ -36,6 +36,7 @@ class Dialling:
 
     :ivar secure: dials by TLS; ``None``: this gateway does not.
     :ivar proofs: who has to prove who it is, and by which certificates; ``None``: nobody.
+    :ivar proof_required: every terminal has to.
     """
 
     bearer: StreamBearer
@@ -45,6 +46,7 @@ class Dialling:
     secure: StreamBearer | None = None
     accounts: TerminalAccounts = NO_ACCOUNTS
     proofs: Proofs | None = None
+    proof_required: bool = False
 
 
 class Terminals:
@@ -137,21 +139,25 @@ class Terminals:
     def _check_terminal(
         self, client: Client, registration: RegistrationInd, connection: TerminalConnection
     ) -> None:
-        expected = client.terminal_id
-        if expected is None:
-            return
+        expected, answered = client.terminal_id, registration.terminal_id
         reason = None
-        if registration.terminal_id != expected:
+        if expected not in (None, answered):
             # Addresses move between terminals: what answers there may be somebody else's.
-            reason = f"terminal {registration.terminal_id!r} answered, {expected!r} was expected"
-        elif not self._is_proved(registration, connection):
-            reason = f"terminal {expected!r} has not proved who it is"
+            reason = f"terminal {answered!r} answered, {expected!r} was expected"
+        elif self._wants_proof(expected) and not self._is_proved(registration, connection):
+            reason = f"terminal {answered!r} has not proved who it is"
         if reason is not None:
             connection.retire("another terminal answered, perhaps")
             raise RegistrationFailedError(reason, may_retry=True, status=None)
 
-    def _is_proved(self, registration: RegistrationInd, connection: TerminalConnection) -> bool:
-        proofs, terminal_id = self._dialling.proofs, registration.terminal_id or ""
-        if proofs is None or not proofs.must_prove(terminal_id):
+    def _wants_proof(self, terminal_id: str | None) -> bool:
+        proofs = self._dialling.proofs
+        if self._dialling.proof_required:
             return True
+        return terminal_id is not None and proofs is not None and proofs.must_prove(terminal_id)
+
+    def _is_proved(self, registration: RegistrationInd, connection: TerminalConnection) -> bool:
+        proofs = self._dialling.proofs
+        if proofs is None:
+            return registration.authenticated
         return is_proved(proofs, registration, connection.peer_certificate)

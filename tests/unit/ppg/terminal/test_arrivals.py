@@ -113,7 +113,11 @@ class World:
     """A gateway process that terminals dial."""
 
     def __init__(
-        self, secrets: dict[str, Secrets] | None = None, settings: HttpPpgSettings | None = None
+        self,
+        secrets: dict[str, Secrets] | None = None,
+        settings: HttpPpgSettings | None = None,
+        *,
+        proof_required: bool = False,
     ) -> None:
         self.clock = VirtualClock()
         self.store = MemoryStore()
@@ -131,7 +135,7 @@ class World:
             self.store, "a", self.hastened.append, self.clock, DirectorySettings(gather_ms=0)
         )
         self.arrivals = Arrivals(
-            Identification(Recipients(clients), accounts),
+            Identification(Recipients(clients), accounts, proof_required=proof_required),
             accounts,
             self.live,
             self.directory,
@@ -171,9 +175,12 @@ async def make() -> AsyncIterator[Make]:
     made: list[World] = []
 
     def new(
-        secrets: dict[str, Secrets] | None = None, settings: HttpPpgSettings | None = None
+        secrets: dict[str, Secrets] | None = None,
+        settings: HttpPpgSettings | None = None,
+        *,
+        proof_required: bool = False,
     ) -> World:
-        made.append(World(secrets, settings))
+        made.append(World(secrets, settings, proof_required=proof_required))
         return made[-1]
 
     yield new
@@ -313,10 +320,13 @@ async def test_wrong_password_is_refused_though_no_proof_is_required(make: Make)
     assert len(world.live) == 0
 
 
+@pytest.mark.parametrize("required", [False, True])
 async def test_terminal_that_is_known_by_its_certificate_need_not_have_a_password(
-    make: Make,
+    make: Make, *, required: bool
 ) -> None:
-    world = make({ANNA: Secrets("theirs"), BERTA: Secrets(certificates=("berta.x.net",))}, ASKED)
+    secrets = {ANNA: Secrets("theirs"), BERTA: Secrets(certificates=("berta.x.net",))}
+    world = make(secrets, ASKED, proof_required=required)
+    assert world.dial(BERTA).close_reason is not None
     link = world.dial(BERTA, certificate=PeerCertificate("0" * 64, ("berta.x.net",)))
     assert link.close_reason is None
 

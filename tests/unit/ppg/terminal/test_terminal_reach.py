@@ -108,6 +108,7 @@ class World:
         self.requests: list[tuple[ApplicationId, bytes | None]] = []
         self.other = Other()
         self.accounts = Accounts("ppg")
+        self.proof_required = False
         self.certificate: PeerCertificate | None = None
         self.client = Client("anna", (), (), "4155")
 
@@ -131,7 +132,12 @@ class World:
 
     def terminals(self) -> Terminals:
         dialling = Dialling(
-            self, HttpPpgSettings(), lambda: "nonce", accounts=self.accounts, proofs=self.accounts
+            self,
+            HttpPpgSettings(),
+            lambda: "nonce",
+            accounts=self.accounts,
+            proofs=self.accounts,
+            proof_required=self.proof_required,
         )
         return Terminals(dialling, self.clock)
 
@@ -315,6 +321,19 @@ async def test_terminal_that_is_dialled_proves_who_it_is_where_it_has_to(
         world.certificate = PeerCertificate("0" * 64, ("anna.x.net",))
     else:
         world.told = replace(TOLD, authenticated=True)
+    await passage_of(world.reach(LISTENS), claimed)
+
+
+@pytest.mark.parametrize("terminal_id", ["4155", None])
+async def test_every_terminal_that_is_dialled_proves_who_it_is_where_all_have_to(
+    world: World, terminal_id: str | None
+) -> None:
+    world.client = replace(world.client, terminal_id=terminal_id)
+    world.proof_required = True
+    claimed = await world.claim()
+    with pytest.raises(RegistrationFailedError, match="'4155' has not proved who it is"):
+        await world.reach(LISTENS).passage(claimed, MESSAGE)
+    world.told = replace(TOLD, authenticated=True)
     await passage_of(world.reach(LISTENS), claimed)
 
 
