@@ -381,8 +381,8 @@ def _dialled_pushes(found: Any) -> list[str]:
         f"Confirmed pushes to {pushes.terminals:,} connected terminals in turn, one each, by a durable "
         "SQLite ledger, 32 submitting connections: from the first submission until the last terminal "
         "has its push. The waits are those of pushes at a third of that pace, from the submission, in "
-        "ms: median / 99 of 100 below. Those who submit and those who take use the CPU of the last "
-        "column but two.",
+        "ms: median / 99 of 100 below. The generators, those who submit and those who take, are not the "
+        "slower end.",
         "",
         "| pushes/s | gateway CPU-s per 1,000 | generators' CPU-s per 1,000 | at pushes/s "
         "| accepted | at the terminal |",
