@@ -47,6 +47,7 @@ from omapush.ppg.service_registration.listing import listing_route
 from omapush.ppg.store.contract import PLACED_AT_ONCE, NewPush, Store, StoreUnavailable
 from omapush.ppg.store.opening import StoreUrlError, open_store
 from omapush.ppg.submission import SubmissionLimits
+from omapush.ppg.terminal.metrics import TerminalMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -124,7 +125,14 @@ async def _run(
 
     reports = Reports(store, metrics, notifications.wake)
     async with open_ways(
-        settings, rules.recipients, store, profiles, reports, reachable, clock
+        settings,
+        rules.recipients,
+        store,
+        profiles,
+        reports,
+        reachable,
+        clock,
+        TerminalMetrics(metrics.registry),
     ) as opened:
         deliveries = DeliveryLoop(
             store,

@@ -17,6 +17,7 @@ from omapush.ppg.profiles import Profiles
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.reports import Reports
 from omapush.ppg.store.contract import Store
+from omapush.ppg.terminal.metrics import TerminalMetrics
 from omapush.ppg.terminal.reach import TerminalReachSettings
 from omapush.ppg.ways import Ways
 
@@ -46,6 +47,7 @@ async def open_ways(
     reports: Reports,
     wake: Callable[[], None],
     clock: SystemClock,
+    metrics: TerminalMetrics,
 ) -> AsyncIterator[OpenWays]:
     """Open the bearers' ports.
 
@@ -59,7 +61,7 @@ async def open_ways(
         datagrams(settings, clock) as udp,
         short_messages(settings, clock, reports) as sms,
         push_sessions(settings.push_sessions, recipients, store, profiles, wake, clock) as sessions,
-        terminal_ways(settings, recipients, store, profiles, wake, clock) as http,
+        terminal_ways(settings, recipients, store, profiles, wake, clock, metrics) as http,
     ):
         reach = TerminalReachSettings(
             retry_policy(settings),

@@ -95,7 +95,7 @@ class TerminalReach:
         self._back_off = BackOff(settings.retry, clock, client.client_id)
         self._requests = SessionRequests(
             client.client_id, "a connection", other, store, settings.retry, clock,
-            settings.ask_again_ms,
+            settings.ask_again_ms, self._asked,
         )  # fmt: skip
 
     @property
@@ -171,9 +171,13 @@ class TerminalReach:
         """Send one push and wait for its end; what the terminal tells by the way is kept."""
         registration = connection.registration
         outcome = await connection.push(request)
+        self._terminals.metrics.pushed(connection.method, outcome.kind)
         if connection.registration is not registration:
             await self._remember(connection)
         return outcome
+
+    def _asked(self, sent: bool) -> None:  # noqa: FBT001 - it is what is told
+        self._terminals.metrics.session_requested(sent=sent)
 
     def _connection(self) -> TerminalConnection | None:
         live = self._live.connection_of(self._client.client_id) if self._where.dials_in else None
