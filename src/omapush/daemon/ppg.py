@@ -192,7 +192,10 @@ async def _serve(
     )
     admin = HttpServer(
         admin_application(
-            store, ground.metrics, ground.opened.health, [listing_route(store, clock)]
+            store,
+            ground.metrics,
+            ground.opened.health,
+            [listing_route(store, clock), *ground.opened.pages],
         ),
         [listening_socket(settings.admin.listen)],
     )

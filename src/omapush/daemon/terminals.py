@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
 import structlog
+from starlette.routing import Route
 
 from omapush.bearers.driving import OnTrace
 from omapush.bearers.tcp import NOT_ADMITTED, ListenLimits, TcpBearer, TcpListener
@@ -42,6 +43,7 @@ from omapush.ppg.terminal.connection import Method
 from omapush.ppg.terminal.dialling import Dialling, Terminals
 from omapush.ppg.terminal.directory import Directory, DirectorySettings
 from omapush.ppg.terminal.identification import Identification
+from omapush.ppg.terminal.listing import TerminalListing
 from omapush.ppg.terminal.live import LiveTerminals
 from omapush.ppg.terminal.metrics import Refusal, TerminalMetrics
 from omapush.ppg.terminal.reach import ConnectionRequest
@@ -58,6 +60,7 @@ class TerminalWays:
 
     :ivar request: asks those that dial in for a connection; ``None``: nobody is asked.
     :ivar directory: to be run as long as terminals may come and go.
+    :ivar listing: the operator's page.
     """
 
     terminals: Terminals
@@ -65,6 +68,7 @@ class TerminalWays:
     request: ConnectionRequest | None
     directory: Callable[[], Coroutine[object, object, None]]
     health: Callable[[], Sequence[str]]
+    listing: Route
 
 
 def terminal_secrets(settings: PpgSettings) -> dict[str, Secrets]:
@@ -158,6 +162,9 @@ async def terminal_ways(
             connection_request(table.contacts()),
             directory.run,
             arrivals.health if listeners else tuple,
+            TerminalListing(
+                (live, terminals.dialled), recipients, store, settings.gateway.node, clock
+            ).route(),
         )
     finally:
         for listener in listeners:

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
+from starlette.routing import Route
+
 from omapush.core.instants import SECOND_MS
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.push_sessions import push_sessions
@@ -27,11 +29,13 @@ class OpenWays:
     """The ways to clients, and what keeps them open.
 
     :ivar loops: to be run as long as the ways are used, each by its name.
+    :ivar pages: the operator's, about who is reached by them.
     """
 
     ways: Ways
     loops: Mapping[str, Callable[[], Coroutine[object, object, None]]]
     terminals_health: Callable[[], Sequence[str]]
+    pages: Sequence[Route]
 
     def health(self) -> Sequence[str]:
         """Return lines for people about what carries pushes."""
@@ -70,7 +74,8 @@ async def open_ways(
             _ms(settings.ota_http.ask_again_seconds),
         )
         ways = Ways(store, http.terminals, clock, reach, udp, sms, sessions, http.live)
-        yield OpenWays(ways, {"directory of terminals": http.directory}, http.health)
+        loops = {"directory of terminals": http.directory}
+        yield OpenWays(ways, loops, http.health, (http.listing,))
 
 
 def retry_policy(settings: PpgSettings) -> RetryPolicy:
