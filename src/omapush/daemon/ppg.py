@@ -14,6 +14,7 @@ from omapush.core.instants import HOUR_MS, SECOND_MS, Instant, later
 from omapush.daemon.client_settings import RouteTable
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.garbage_collection import calm_garbage_collection
+from omapush.daemon.open_files import open_files_allowed, raise_open_files
 from omapush.daemon.policies import Policies, policies
 from omapush.daemon.ppg_service_registration import (
     check_service_registration,
@@ -24,6 +25,7 @@ from omapush.daemon.serving import HttpServer, listening_socket
 from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
+from omapush.daemon.terminal_findings import terminal_findings
 from omapush.daemon.terminals import check_terminals
 from omapush.daemon.tls import tls_options
 from omapush.daemon.ways import OpenWays, open_ways, retry_policy
@@ -56,14 +58,20 @@ PURGE_EVERY_SECONDS = 60
 PURGE_AT_A_TIME = 1_000
 
 
-def check_ppg_settings(settings: PpgSettings) -> None:
-    """Check what only composition can see. :raises SettingsError: something does not fit."""
-    policies(settings, SystemClock())
+def check_ppg_settings(settings: PpgSettings) -> list[str]:
+    """Check what only composition can see, and return what is good but hardly meant.
+
+    :raises SettingsError: something does not fit.
+    """
+    clock = SystemClock()
+    recipients = policies(settings, clock).recipients
     tls_options(settings.pap)
     smsc_accounts(settings)
     check_service_registration(settings)
     check_terminals(settings)
     _ledger(settings)
+    clients = recipients.clients.values()
+    return list(terminal_findings(settings, clients, clock(), open_files_allowed()))
 
 
 def _ledger(settings: PpgSettings) -> Store:
@@ -80,6 +88,9 @@ async def run_ppg(settings: PpgSettings) -> None:
     """
     clock = SystemClock()
     rules = policies(settings, clock)
+    clients = rules.recipients.clients.values()
+    for finding in terminal_findings(settings, clients, clock(), raise_open_files()):
+        log.warning("settings_doubtful", finding=finding)
     store = _ledger(settings)
     await store.open()
     sender = _sender(settings, rules)
