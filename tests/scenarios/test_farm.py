@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from omapush.initiator import PushInitiator
 from omapush.pap import address
 from omapush.pap.model import DeliveryMethod
@@ -68,8 +70,11 @@ async def farm(folder: Path, *arguments: str) -> AsyncIterator[Farm]:
             await process.wait()
 
 
-def gateway(folder: Path, clients: Path) -> tuple[Daemon, str]:
-    """Return a gateway for the clients that the farm wrote, and its URL for initiators."""
+def gateway(folder: Path, clients: Path, dialled: int) -> tuple[Daemon, str]:
+    """Return a gateway for the clients that the farm wrote, and its URL for initiators.
+
+    :param dialled: the port that clients dial, if they do.
+    """
     pap = free_port()
     path = folder / "gateway.toml"
     path.write_text(
@@ -77,7 +82,8 @@ def gateway(folder: Path, clients: Path) -> tuple[Daemon, str]:
         f'[admin]\nlisten = "127.0.0.1:{free_port()}"\n'
         f'[store]\nurl = "sqlite:///{folder}/omapush.db"\n'
         f"[delivery]\nretry_first_seconds = 0.1\nretry_longest_seconds = 0.3\n"
-        f"max_sent_attempts = {ATTEMPTS}\n" + clients.read_text()
+        f"max_sent_attempts = {ATTEMPTS}\n"
+        f'[ota_http]\nlisten = "127.0.0.1:{dialled}"\n' + clients.read_text()
     )
     return Daemon("ppg", path, port=pap), f"http://127.0.0.1:{pap}/pap"
 
@@ -117,7 +123,10 @@ async def ends(folder: Path) -> dict[str, DeliveryRecord]:
     return found
 
 
-async def test_outcomes_of_the_gateway_agree_with_the_counts_of_the_farm(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["--listen", "--connect"])
+async def test_outcomes_of_the_gateway_agree_with_the_counts_of_the_farm(
+    tmp_path: Path, way: str
+) -> None:
     groups, clients = tmp_path / "groups.toml", tmp_path / "clients.toml"
     groups.write_text(
         "".join(
@@ -125,13 +134,15 @@ async def test_outcomes_of_the_gateway_agree_with_the_counts_of_the_farm(tmp_pat
             for kind, (count, script) in GROUPS.items()
         )
     )
+    dialled = free_port()
+    where = f"127.1.0.1:{free_port()}" if way == "--listen" else f"127.0.0.1:{dialled}"
     arguments = (
-        "--groups", str(groups), "--listen", f"127.1.0.1:{free_port()}", "--seed", "4",
+        "--groups", str(groups), way, where, "--seed", "4",
         "--write-clients", str(clients), "--every", "3600",
     )  # fmt: skip
     async with farm(tmp_path, *arguments) as clients_running:
         assert (await clients_running.line())["clients"] == len(ids()) == 50
-        daemon, url = gateway(tmp_path, clients)
+        daemon, url = gateway(tmp_path, clients, dialled)
         async with running(daemon):
             await push_to_each(url)
             deliveries = await ends(tmp_path)

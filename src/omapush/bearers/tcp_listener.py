@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from omapush.bearers.driving import Clock, OnTrace
+from omapush.bearers.keep_alive import keep_alive
 from omapush.bearers.tcp_link import TcpLink, peer_name
 from omapush.bearers.tls_engine import TlsEngine
 from omapush.bearers.tls_sessions import OnSession
@@ -44,6 +45,8 @@ class ListenLimits:
     :ivar max_anonymous: how many of them may be anonymous; ``None``: as many as may be open.
     :ivar max_anonymous_per_address: the same, of those from one address.
     :ivar handshake_seconds: how long a handshake of TLS may take.
+    :ivar keep_alive_seconds: see ``bearers.keep_alive``: by it places of peers that are gone become
+        free; 0: TCP does not ask.
     """
 
     connections: int = 64
@@ -51,6 +54,7 @@ class ListenLimits:
     max_anonymous: int | None = None
     max_anonymous_per_address: int | None = None
     handshake_seconds: float = 10.0
+    keep_alive_seconds: int = 0
 
 
 class TcpListener:
@@ -224,6 +228,7 @@ class Entrance(Generic[RequestT, IndicationT]):
             transport.abort()
             return
         place = self.gate.enter(address, transport)
+        keep_alive(transport, self.limits.keep_alive_seconds)
         if self.tls_end is None:
             self._begin(place)
         else:

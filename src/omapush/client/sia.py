@@ -213,9 +213,16 @@ class SessionInitiations:
         """Return the gateways of the variant to be used: one only (WAP-235, 7.4)."""
         wsp = [ContactPoint(address) for address in request.wsp_contact_points]
         offers = {Variant.OTA_WSP: wsp, Variant.OTA_HTTP: request.ota_http_contact_points()}
-        for variant in self._variants:
-            if offers[variant]:
-                return [(point, variant) for point in offers[variant]]
+        possible = [variant for variant in self._variants if offers[variant]]
+        # One that leads nowhere is not preferred to one that leads somewhere.
+        useful = (
+            variant
+            for variant in possible
+            if any(self._is_possible(point, variant) for point in offers[variant])
+        )
+        chosen = next(useful, possible[0] if possible else None)
+        if chosen is not None:
+            return [(point, chosen) for point in offers[chosen]]
         named = " or ".join(variant.value for variant, points in offers.items() if points)
         return Refusal(PushStatus.USERRFS, f"this client opens no {named or 'such'} session")
 
@@ -271,6 +278,9 @@ class SessionInitiations:
         if port in _SECURE_PORTS:
             return f"{address}: port {port} needs WTLS, which this client does not have"
         return GatewayAddress(variant, str(address), int(port))
+
+    def _is_possible(self, point: ContactPoint, variant: Variant) -> bool:
+        return not isinstance(self._gateway(point.address, variant), str)
 
     def _may_contact(self, address: IpAddress, variant: Variant) -> bool:
         if any(address in network for network in self._settings.gateways):

@@ -11,7 +11,8 @@
 * ``modem_client``, ``session_initiation``: the client's short messages, and the sessions that it is
   asked to open.
 * ``client_binders``: the ways over which a client's registrations get their pushes;
-  ``http_listeners`` and ``wsp_client`` open those that all share.
+  ``http_listeners`` and ``wsp_client`` open those that all share, ``gateway_connections`` those
+  that it dials: as whom says ``terminal_identity``, over which network ``network_watch``.
 * ``ppg``, ``client``: the two daemons. ``farm``: many simulated clients, by the plan and the groups
   of ``farm_settings``, over the ways of ``farm_ways``.
 

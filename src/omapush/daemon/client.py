@@ -96,7 +96,9 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
         async with _trust(settings, store, clock) as trust:
             binders = ClientBinders(settings, clock, profiles=trust.default_profiles)
             wsp_opener = WspSessionOpener()
-            opener = session_openers(settings.sia, wsp_opener, binders.connections)
+            connections = binders.connections
+            opener = session_openers(settings.sia, wsp_opener, connections)
+            may_ask = connections.knows if settings.gateways else None
             limits = _limits(settings)
 
             applications = applications_on_dbus(settings.dbus)
@@ -116,7 +118,7 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
                 default_profiles=trust.profiles,
                 own=[
                     SessionInitiationApplication(
-                        sia_settings(settings.sia, binders.connections), opener, clock, registered
+                        sia_settings(settings.sia, may_ask), opener, clock, registered
                     )
                 ],
             )

@@ -86,17 +86,19 @@ class ClientBinders:
         self._settings = settings
         self._clock = clock
         self._receiver = ReceiverToCome()
-        self._listeners = HttpListeners(settings, clock, self._receiver, spread)
         self._http_bearers = SharedBearers(
             Protocol.OTA_HTTP.value,
             [TCP_IP, *(one.name for one in settings.bearers)],
         )
-        self._http_bearers.announce_to(self._listeners.announce)
         if dials_on_request(settings.sia) and not settings.ota_http.po_tcp:
             self._http_bearers.up(TCP_IP, WHEN_ASKED, way="SIR")
         self._dialled = GatewayConnections(
             settings, clock, self._receiver, self._http_bearers, spread, profiles
         )
+        self._listeners = HttpListeners(
+            settings, clock, self._receiver, spread, addresses=self._dialled.addresses
+        )
+        self._http_bearers.announce_to(self._listeners.announce)
         addresses = {one.name: one.address for one in settings.bearers}
         places = HttpPlaces(settings.ota_http.listen.port, addresses)
         self.http = OtaHttpBinder(

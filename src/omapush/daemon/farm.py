@@ -156,7 +156,10 @@ class _Running:
         path = self._plan.clients_file
         if path is None:
             return
-        text = clients_tables(self._clients, self._listen, self._udp, self._plan.ppg)
+        plan = self._plan
+        text = clients_tables(
+            self._clients, self._listen, self._udp, plan.ppg, dials_in=plan.connect is not None
+        )
         try:
             path.write_text(text, encoding="utf-8")
         except OSError as error:

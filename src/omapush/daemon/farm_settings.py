@@ -127,8 +127,6 @@ class FarmPlan:
             raise FarmError("clients either listen or connect, not both")
         if self.listen is None and self.connect is None and self.udp is None:
             raise FarmError("the clients need a way: listen, connect or udp")
-        if self.clients_file is not None and self.listen is None and self.udp is None:
-            raise FarmError("a gateway's settings have no clients that dial; do not write them")
 
 
 def spread(first: Endpoint, count: int, *, by_port: bool) -> list[Endpoint]:
@@ -158,8 +156,13 @@ def clients_tables(
     listen: Iterable[Endpoint] | None,
     udp: Iterable[Endpoint] | None,
     ppg: str,
+    *,
+    dials_in: bool = False,
 ) -> str:
-    """Return ``[[clients]]`` in TOML, by which a gateway reaches the clients."""
+    """Return ``[[clients]]`` in TOML, by which a gateway reaches the clients.
+
+    :param dials_in: they dial it (TO-TCP), and it tells them by their terminal ids.
+    """
     ways = [
         (key, iter(where))
         for key, where in (("ota_http", listen), ("ota_wsp_udp", udp))
@@ -172,5 +175,7 @@ def clients_tables(
         addresses = json.dumps([address.user(client.client_id, ppg)])
         lines += ["", "[[clients]]", f"id = {name}", f"addresses = {addresses}"]
         lines += [f'{key} = "{next(where)}"' for key, where in ways]
+        if dials_in:
+            lines.append("ota_http_dials_in = true")
         lines.append(f"terminal_id = {name}")
     return "\n".join(lines) + "\n"

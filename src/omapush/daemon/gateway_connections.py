@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omapush.bearers.tcp import TcpBearer
 from omapush.client.binding.push_receiver import PushReceiver
@@ -24,13 +24,17 @@ from omapush.client.push_mo.model import DefaultProfile
 from omapush.client.trust.host_names import HostNames
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.core.networks import ip_address
-from omapush.daemon.gateway_settings import GatewayEntryTable
+from omapush.daemon.gateway_settings import KEEP_ALIVE_SECONDS, GatewayEntryTable
 from omapush.daemon.http_listeners import wait
 from omapush.daemon.network_watch import route_to, watching
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.terminal_identity import Provisioned, terminal_to
 from omapush.daemon.tls import verifying_context
-from omapush.ota.http.client import HttpClientRequest, HttpTerminalSession
+from omapush.ota.http.client import (
+    HttpClientRequest,
+    HttpTerminalSession,
+    HttpTerminalSettings,
+)
 from omapush.ota.interface import ClientIndication, StreamLink
 
 
@@ -43,7 +47,7 @@ class _Way:
 
     tls: ssl.SSLContext
     timeout_ms: int
-    keep_alive_seconds: int = 0
+    keep_alive_seconds: int = KEEP_ALIVE_SECONDS
 
 
 class GatewayConnections:
@@ -65,23 +69,28 @@ class GatewayConnections:
         profiles: Callable[[], Sequence[DefaultProfile]] = tuple,
     ) -> None:
         self._names = HostNames(clock)
+        gateways = [gateway_of(one, settings) for one in settings.gateways]
+        provisioned = Provisioned(settings, profiles)
+
+        def terminal_for(to: Destination) -> HttpTerminalSettings:
+            return terminal_at(to, gateways) or provisioned.terminal_for(to)
+
         ports = DialPorts(
             dial_by_tcp(settings, clock),
             wait,
             clock,
             spread,
-            Provisioned(settings, profiles).terminal_for,
+            terminal_for,
             receiver,
             route=route_to,
         )
-        gateways = [gateway_of(one, settings) for one in settings.gateways]
         self._hosts = {
             to.contact.host
             for gateway in gateways
             for to in gateway.destinations
             if ip_address(to.contact.host) is None
         }
-        self.connections = TerminalConnections(ports, gateways, bearers, self._addresses)
+        self.connections = TerminalConnections(ports, gateways, bearers, self.addresses)
         self._learning: asyncio.Task[bool] | None = None
 
     @contextlib.asynccontextmanager
@@ -104,9 +113,24 @@ class GatewayConnections:
         if self._hosts and (self._learning is None or self._learning.done()):
             self._learning = asyncio.create_task(self._names.learn(self._hosts))
 
-    def _addresses(self, name: str) -> frozenset[str]:
+    def addresses(self, name: str) -> frozenset[str]:
         """Return which addresses a gateway's name is known to have."""
         return frozenset(str(one) for one in self._names.known().get(name, ()))
+
+
+def terminal_at(to: Destination, gateways: Sequence[Gateway]) -> HttpTerminalSettings | None:
+    """Return who the terminal is to a gateway of the settings that is dialled for an application.
+
+    A connection of an application's own is not the gateway's, but leads to it all the same, and
+    the gateway asks there for the same credentials. ``None``: no gateway of the settings is there.
+    """
+    place = (to.contact.host, to.port, to.contact.tls)
+    for gateway in gateways:
+        known = ((one.contact.host, one.port, one.contact.tls) for one in gateway.destinations)
+        if place in known:
+            # Whether it is used any more is the application's to say.
+            return replace(gateway.terminal_over(to), close_after_last=False)
+    return None
 
 
 def gateway_of(table: GatewayEntryTable, settings: ClientSettings) -> Gateway:

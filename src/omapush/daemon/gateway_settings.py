@@ -14,6 +14,9 @@ from omapush.core.networks import ip_address
 from omapush.daemon.settings_table import Table, first_line, parse_endpoint
 from omapush.ota.http.ports import PUSH_PORT, SECURE_PUSH_PORT
 
+KEEP_ALIVE_SECONDS = 240
+"""Less than translators of addresses keep a connection in mind on which nothing happens."""
+
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 
 
@@ -125,7 +128,7 @@ class GatewayEntryTable(Table):
         20, gt=0, le=120, description="patience for each address of a contact point"
     )
     tcp_keepalive_seconds: int = Field(
-        240,
+        KEEP_ALIVE_SECONDS,
         ge=0,
         le=32_000,
         description="after so long without traffic TCP asks whether the gateway is still there, "
@@ -144,7 +147,7 @@ class GatewayEntryTable(Table):
         "`on_request`, where it is the default",
     )
     reconnect_first_seconds: float = Field(
-        2,
+        5,
         gt=0,
         le=3_600,
         description="wait after the first failure; it doubles with each further one, and of each "

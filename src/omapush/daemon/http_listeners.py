@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 
 import structlog
 
@@ -38,7 +38,8 @@ from omapush.ota.interface import (
 
 log = structlog.get_logger(__name__)
 
-SECURE = "TLS"
+SECURE = "TCP/IP by TLS"
+"""In place of a bearer's name; none can have it."""
 LOOK_MS = 10 * SECOND_MS
 """How often is looked whether a bearer's address is still there."""
 
@@ -63,6 +64,7 @@ class HttpListeners:
     """Listens, and puts the terminal's sessions on what comes.
 
     :param spread: gives a number from 0 to 1; a wait is cut by up to half of it.
+    :param addresses: returns which addresses the name of a gateway is known to have.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class HttpListeners:
         spread: Callable[[], float],
         wait: Wait = wait,
         has_address: Callable[[str], bool] = has_address,
+        addresses: Callable[[str], Collection[str]] = lambda _name: (),
     ) -> None:
         self._settings = settings
         self._tcp = TcpBearer(clock)
@@ -80,6 +83,7 @@ class HttpListeners:
         self._spread = spread
         self._wait = wait
         self._has_address = has_address
+        self._addresses = addresses
         self._listeners: dict[str, TcpListener] = {}
 
     def announce(self) -> None:
@@ -165,7 +169,7 @@ class HttpListeners:
             await self._listeners.pop(table.name).close("the bearer is gone")
 
     async def _listen(self, bearer: str, at: Endpoint) -> TcpListener:
-        callers = Callers(self._settings, by_tls=False)
+        callers = Callers(self._settings, self._addresses, by_tls=False)
 
         def session(peer: str) -> HttpTerminalSession:
             source = PushSource(Protocol.OTA_HTTP.value, bearer, peer)
@@ -182,7 +186,7 @@ class HttpListeners:
 
         :raises SettingsError: a file with certificates cannot be used.
         """
-        callers = Callers(self._settings, by_tls=True)
+        callers = Callers(self._settings, self._addresses, by_tls=True)
         as_server = self._settings.ota_http.po_tcp_tls_roles == "tcp"
 
         def session(peer: str, certificate: PeerCertificate | None) -> HttpTerminalSession:
@@ -190,7 +194,7 @@ class HttpListeners:
             if identity is None and not as_server:
                 raise SecurityFailure("the certificate is of no gateway that is known")
             source = PushSource(Protocol.OTA_HTTP.value, TCP_IP, peer, identity)
-            terminal = callers.settings_for(peer, *([identity] if identity else []))
+            terminal = callers.settings_for(peer, identity)
             return HttpTerminalSession(terminal, self._receiver.capabilities, source)
 
         return await self._tcp.listen_secure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from omapush.client.binding.push_sessions import ClientPushSessions
@@ -15,13 +15,17 @@ from omapush.daemon.modem_settings import SiaTable
 from omapush.ota.datagrams import Peer
 
 
-def sia_settings(table: SiaTable, connections: TerminalConnections) -> SiaSettings:
-    """Return what session initiation requests may lead to."""
+def sia_settings(table: SiaTable, is_known: Callable[[str], bool] | None = None) -> SiaSettings:
+    """Return what session initiation requests may lead to.
+
+    :param is_known: whether a gateway that the client dials is at an address; ``None``: it dials
+        none.
+    """
     return SiaSettings(
         gateways=tuple(ipaddress.ip_network(text, strict=False) for text in table.gateways),
         lockout_ms=round(table.lockout_seconds * SECOND_MS),
         hide_applications=table.hide_applications,
-        is_known=connections.knows if connections.has_gateways else None,
+        is_known=is_known,
     )
 
 

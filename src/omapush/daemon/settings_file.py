@@ -69,15 +69,15 @@ def kind_of(content: Mapping[str, object]) -> type[PpgSettings | ClientSettings]
     return ClientSettings if strange[ClientSettings] < strange[PpgSettings] else PpgSettings
 
 
-def _strange_keys(kind: type[BaseModel], content: Mapping[str, object]) -> int:
-    """Count the tables that ``kind`` does not have, and the keys in those that it has."""
-    count = 0
+def _strange_keys(kind: type[BaseModel], content: Mapping[str, object]) -> tuple[int, int]:
+    """Count the tables that ``kind`` does not have, and the strange keys in those that it has."""
+    tables = keys = 0
     for name, table in content.items():
         if name not in kind.model_fields:
-            count += 1
+            tables += 1
         elif isinstance(table, dict):
-            count += len(set(table) - _keys_at(kind, [name]))
-    return count
+            keys += len(set(table) - _keys_at(kind, [name]))
+    return tables, keys
 
 
 def _faults(kind: type[BaseModel], path: Path | None, error: ValidationError) -> SettingsError:

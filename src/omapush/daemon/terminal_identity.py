@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -89,45 +89,69 @@ def _leads_to(profile: DefaultProfile, to: Destination) -> bool:
     return place is not None and (place.host, place.port or to.port) == (to.contact.host, to.port)
 
 
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """:ivar hosts: where it is. :ivar names: of which its certificate has to be (WAP-183 5.6.1)."""
+
+    hosts: tuple[str, ...]
+    names: tuple[str, ...]
+    context: ProvisioningContext | None
+
+
 class Callers:
     """Who the terminal is to gateways that dial it (PO-TCP), and which of the settings they are.
 
+    :param addresses: returns which addresses the name of a gateway is known to have.
     :param by_tls: the connections are secure.
     :raises SettingsError: a secret cannot be had, or no header can hold it.
     """
 
-    def __init__(self, settings: ClientSettings, *, by_tls: bool) -> None:
+    def __init__(
+        self,
+        settings: ClientSettings,
+        addresses: Callable[[str], Collection[str]],
+        *,
+        by_tls: bool,
+    ) -> None:
         self._settings = terminal_settings(settings)
-        self._gateways = tuple(
-            (_names(one), context_of(one, settings, by_tls=by_tls)) for one in settings.gateways
-        )
+        self._addresses = addresses
+        self._callers = tuple(_caller(one, settings, by_tls=by_tls) for one in settings.gateways)
 
-    def settings_for(self, *names: str) -> HttpTerminalSettings:
-        """Return who the terminal is to whoever is called so.
+    def settings_for(self, address: str, identity: str | None = None) -> HttpTerminalSettings:
+        """Return who the terminal is to whoever dials from an address.
 
         A gateway of the settings meets its own provisioning context first, and anybody else one
         without credentials; by its name (X-Wap-Push-ProvURL) each can be chosen.
+
+        :param identity: which name its certificate has proved.
         """
-        first = [context for known, context in self._gateways if context and known & {*names}]
-        others = [context for _, context in self._gateways if context and context not in first]
-        if not first and not others:
+        known = [one for one in self._callers if one.context is not None]
+        first = [one for one in known if self._is(one, address, identity)]
+        if not known:
             return self._settings
-        chosen = first or [ProvisioningContext(self._settings.terminal_id)]
-        return replace(self._settings, contexts=(*chosen, *others))
+        chosen = [one.context for one in (*first, *(one for one in known if one not in first))]
+        stranger = () if first else (ProvisioningContext(self._settings.terminal_id),)
+        contexts = (*stranger, *(one for one in chosen if one is not None))
+        return replace(self._settings, contexts=contexts)
 
     def identity(self, certificate: PeerCertificate, address: str) -> str | None:
         """Return which of the known names a certificate was given to; ``None``: to none of them.
 
         Known are the gateways of the settings, and in any case the address that was dialled from.
         """
-        every = [name for known, _ in self._gateways for name in sorted(known)]
+        every = [name for one in self._callers for name in one.names]
         return next((name for name in (*every, address) if certificate.is_of(name)), None)
 
+    def _is(self, caller: _Caller, address: str, identity: str | None) -> bool:
+        if identity is not None and identity in caller.names:
+            return True
+        return any(host == address or address in self._addresses(host) for host in caller.hosts)
 
-def _names(gateway: GatewayEntryTable) -> frozenset[str]:
-    """Return by which names a gateway may prove who it is (WAP-183 5.6.1), or be known."""
-    named = [gateway.server_name] if gateway.server_name else [one.host for one in gateway.places]
-    return frozenset(named)
+
+def _caller(gateway: GatewayEntryTable, settings: ClientSettings, *, by_tls: bool) -> _Caller:
+    hosts = tuple(dict.fromkeys(one.host for one in gateway.places))
+    names = (gateway.server_name,) if gateway.server_name else hosts
+    return _Caller(hosts, names, context_of(gateway, settings, by_tls=by_tls))
 
 
 def context_of(

@@ -60,6 +60,13 @@ class TerminalsTable(_Table):
     registration_timeout_seconds: float = Field(
         20, gt=0, le=240, description="patience for a terminal's answer to OPTIONS"
     )
+    tcp_keepalive_seconds: int = Field(
+        300,
+        ge=0,
+        le=32_000,
+        description="after so long without traffic TCP asks whether a terminal that has dialled in "
+        "is still there; 0: never",
+    )
     max_connections: int = Field(
         20_000, ge=1, le=1_000_000, description="connections of terminals at a time"
     )

@@ -196,6 +196,7 @@ async def _listen(
         table.max_anonymous,
         table.max_anonymous_per_address,
         table.handshake_timeout_seconds,
+        table.tcp_keepalive_seconds,
     )
     listeners: list[TcpListener] = []
     for endpoint, tls in ((table.listen, None), (table.secure_listen, _server(table))):

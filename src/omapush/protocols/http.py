@@ -327,7 +327,7 @@ def read_response(octets: bytes, max_body: int, method: str = "POST") -> tuple[R
     connection.send(h11.Request(method=method, target="/", headers=[("Host", "")]))
     connection.send(h11.EndOfMessage())
     reading = _ResponseReading(connection, max_body)
-    if reading.feed(octets):
+    if octets and reading.feed(octets):  # nothing means the end, to h11
         return reading.response(), len(octets) - len(reading.left_over)
     if not reading.has_head:
         raise IncompleteHttpError("the response is not complete")

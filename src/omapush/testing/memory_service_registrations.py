@@ -10,6 +10,7 @@ from omapush.ppg.store.service_registration_contract import (
     ServiceRegistrationOutcome,
     ServiceRegistrationRecord,
 )
+from omapush.ppg.store.service_registrations import FORGOTTEN_TOGETHER
 
 
 class MemoryServiceRegistrations:
@@ -26,6 +27,7 @@ class MemoryServiceRegistrations:
     ) -> ServiceRegistrationOutcome:
         self._check()
         now = record.refreshed_at
+        self._forget(now, FORGOTTEN_TOGETHER)
         if record.registration_id in self._service_registrations:
             return ServiceRegistrationOutcome.KEPT
         holding = [one for one in self._service_registrations.values() if one.expires_at > now]
@@ -74,6 +76,9 @@ class MemoryServiceRegistrations:
 
     async def forget_service_registrations(self, expired_before: Instant, limit: int) -> int:
         self._check()
+        return self._forget(expired_before, limit)
+
+    def _forget(self, expired_before: Instant, limit: int) -> int:
         old = [
             key
             for key, one in self._service_registrations.items()

@@ -342,7 +342,7 @@ async def test_two_readers_get_one_event_once(application: ServiceClient, link: 
 
 async def test_registration_can_be_awaited(application: ServiceClient, client: PushClient) -> None:
     """T-01 over the socket."""
-    client.bearers._bearers["tcp/ip"].is_up = None
+    client.bearers._bearers["tcp/ip"].known = False
     registration = await application.register(REQUEST, wait_seconds=0)
     assert registration["state"] == "pending"
     waiting = asyncio.ensure_future(application.registration(registration["id"], 30))

@@ -152,7 +152,7 @@ async def test_registration_is_answered_in_one_go(socket_path: Path) -> None:
 async def test_caller_that_hangs_up_before_it_has_its_token_leaves_no_registration(
     socket_path: Path, client: PushClient
 ) -> None:
-    client.bearers._bearers["tcp/ip"].is_up = None
+    client.bearers._bearers["tcp/ip"].known = False
     _, writer = await asyncio.open_unix_connection(socket_path)
     body = b'{"push_application_id": "2"}'
     writer.write(

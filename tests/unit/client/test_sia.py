@@ -129,6 +129,15 @@ def test_one_variant_only_is_used_the_preferred_one() -> None:
     assert contacted(decided(deciding(variants=both), VERSION_0)) == ["OTA-WSP 10.1.2.3:9201"]
 
 
+def test_preferred_variant_that_leads_nowhere_gives_way_to_the_other() -> None:
+    both = (Variant.OTA_HTTP, Variant.OTA_WSP)
+    wsp_only = SiaSettings(gateways=(ipaddress.ip_network("10.1.2.3/32"),))
+    assert contacted(decided(deciding(wsp_only, both), BOTH)) == ["OTA-WSP 10.1.2.3:9201"]
+    refusal = decided(deciding(SiaSettings(), both), BOTH)
+    assert isinstance(refusal, Refusal)
+    assert "10.1.2.4" in refusal.reason
+
+
 def test_nothing_is_done_where_only_another_variant_is_offered() -> None:
     refusal = decided(deciding(), HTTP_ONLY)
     assert isinstance(refusal, Refusal)

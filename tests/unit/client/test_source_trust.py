@@ -469,3 +469,24 @@ async def test_file_that_was_tampered_with_is_not_read(new_trust: NewTrust, tmp_
     await trust._file.run(tamper)
     with pytest.raises(TrustError):
         await new_trust()
+
+
+async def test_gateways_that_the_device_dials_are_on_every_list_that_is_in_force(
+    new_trust: NewTrust,
+) -> None:
+    gateways = [WhitelistEntry("192.0.2.10"), WhitelistEntry("ppg.example.com")]
+    trust = await new_trust(gateways=gateways)
+    assert (trust.in_force, trust.entries()) == (False, [])
+    assert await is_taken(trust, "198.51.100.1")
+    await trust.add(Origin.USER, TrustedSource(TrustedKind.PPG, "203.0.113.9"))
+    assert not await is_taken(trust, "198.51.100.1")
+    assert await is_taken(trust, "192.0.2.10")
+    assert await is_taken(trust, PushSource("OTA-HTTP", "TCP/IP", "10.0.0.1", "ppg.example.com"))
+    listed = [(one.origin, one.entry.addr) for one in trust.entries()]
+    assert listed == [
+        (Origin.CONFIG, "192.0.2.10"),
+        (Origin.CONFIG, "ppg.example.com"),
+        (Origin.USER, "203.0.113.9"),
+    ]
+    with_list = await new_trust(config=[WhitelistEntry("192.0.2.10")], gateways=gateways)
+    assert len([one for one in with_list.entries() if one.origin is Origin.CONFIG]) == 2

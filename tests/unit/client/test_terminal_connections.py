@@ -138,6 +138,7 @@ class World:
         self.ways = Ways()
         self.away: set[str] = set()
         self.insecure: set[str] = set()
+        self.faults = 0
         self.dialled: list[Destination] = []
         self.links: list[Link] = []
         self.waits: list[int] = []
@@ -201,6 +202,9 @@ class World:
         self.dialled.append(to)
         made = session(to.contact.host)
         await asyncio.sleep(0)
+        if self.faults:
+            self.faults -= 1
+            raise RuntimeError("a bug")
         if to.contact.host in self.insecure:
             raise SecurityFailure("TLS: certificate has expired")
         if to.contact.host in self.away:
@@ -343,6 +347,18 @@ async def test_certificate_that_is_not_believed_is_told(world: World) -> None:
     world.start(gateway(port=SECURE_PORT))
     await world.waiting(1)
     assert world.status().ended == "TLS: certificate has expired"
+
+
+async def test_fault_of_our_own_does_not_keep_a_gateway_from_being_dialled_again(
+    world: World,
+) -> None:
+    world.faults = 1
+    with structlog.testing.capture_logs() as logs:
+        world.start(gateway())
+        await world.waiting(1)
+    assert "contact_point_fault" in [one["event"] for one in logs]
+    world.wake()
+    await world.up(1)
 
 
 async def test_identity_differs_where_passwords_are_safe(world: World) -> None:

@@ -140,12 +140,26 @@ def test_clients_written_are_a_gateway_s_clients(tmp_path: Path) -> None:
     ]
 
 
+def test_clients_that_dial_are_written_as_such(tmp_path: Path) -> None:
+    farm = Farm(seeded_chance(1), lambda *_: None, lambda *_: None)  # type: ignore[arg-type, return-value]
+    clients = farm.clients([group(2)])
+    path = tmp_path / "gateway.toml"
+    udp = spread(Endpoint("127.1.0.1", 2948), 2, by_port=False)
+    text = clients_tables(clients, None, udp, "ppg.example.com", dials_in=True)
+    path.write_text(text, encoding="utf-8")
+    last = load_settings(PpgSettings, path).clients[-1]
+    assert last.terminal_id == last.id == "farm-002"
+    assert [contact.where for contact in last.ways()] == [
+        HttpContact(dials_in=True),
+        UdpContact("127.1.0.2", 2948),
+    ]
+
+
 @pytest.mark.parametrize(
     ("plan", "reason"),
     [
         (FarmPlan((group(1),)), "need a way"),
         (FarmPlan((group(1),), listen=FIRST, connect=FIRST), "not both"),
-        (FarmPlan((group(1),), connect=FIRST, clients_file=Path("x")), "do not write them"),
     ],
 )
 def test_plan_that_contradicts_itself_is_refused(plan: FarmPlan, reason: str) -> None:

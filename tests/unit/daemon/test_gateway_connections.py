@@ -18,7 +18,7 @@ from omapush.client.sia import GatewayAddress, SessionWish, Variant
 from omapush.content.message import PushMessage
 from omapush.daemon.client_binders import ClientBinders
 from omapush.daemon.clock import SystemClock
-from omapush.daemon.session_initiation import WspSessionOpener, session_openers, sia_settings
+from omapush.daemon.session_initiation import WspSessionOpener, session_openers
 from omapush.daemon.settings import ClientSettings
 from omapush.ota.http.accounts import KnownCpi
 from omapush.ota.http.authentication import Login, Scheme
@@ -278,12 +278,14 @@ async def test_gateway_that_dials_names_its_provisioning_context() -> None:
         await stranger.until(lambda: bool(stranger.failures))
 
 
-async def test_gateway_that_dials_from_its_contact_point_has_to_prove_itself() -> None:
-    table = {"name": "home", "contact_points": [f"{LOOPBACK}:{free_port()}"],
+@pytest.mark.parametrize("host", [LOOPBACK, "localhost"])
+async def test_gateway_that_dials_from_its_contact_point_has_to_prove_itself(host: str) -> None:
+    table = {"name": "home", "contact_points": [f"{host}:{free_port()}"], "server_name": PROXY,
              "connect": "on_request", "scheme": "digest", "username": PROXY,
              "password": "its"}  # fmt: skip
     settings = settings_of(table)
-    async with opened(settings) as (_binders, agent):
+    async with opened(settings) as (binders, agent):
+        await until(lambda: binders.connections.knows(LOOPBACK))
         known = DialledGateway(SystemClock(), None, Accounts())
         await known.dial(*settings.ota_http.listen)
         await known.registered()
@@ -380,7 +382,7 @@ def test_tls_settings_that_are_not_complete_are_refused(given: dict[str, Any], s
 async def test_session_initiation_request_leads_to_a_connection(gateway: DialledGateway) -> None:
     settings = settings_of(entry(gateway, connect="on_request"), sia={"gateways": ["127.0.0.2"]})
     async with opened(settings) as (binders, _agent):
-        assert sia_settings(settings.sia, binders.connections).is_known is not None
+        assert binders.connections.knows(LOOPBACK)
         openers = session_openers(settings.sia, WspSessionOpener(), binders.connections)
         assert openers.variants == (Variant.OTA_HTTP, Variant.OTA_WSP)
         asking = GatewayAddress(Variant.OTA_HTTP, LOOPBACK, gateway.port)

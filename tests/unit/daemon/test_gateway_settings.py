@@ -13,12 +13,13 @@ from omapush.client.connections.dialling import Destination
 from omapush.client.push_mo.model import DefaultProfile
 from omapush.daemon.client import gateway_entries
 from omapush.daemon.clock import SystemClock
-from omapush.daemon.gateway_connections import dial_by_tcp, gateway_of
+from omapush.daemon.gateway_connections import dial_by_tcp, gateway_of, terminal_at
 from omapush.daemon.gateway_settings import GatewayEntryTable, contact_point
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.terminal_identity import Provisioned
 from omapush.ota.http.authentication import Login, Scheme
+from omapush.ota.http.client import HttpTerminalSettings
 from omapush.ota.http.contexts import ProvisioningContext
 
 HOME = {"name": "home", "contact_points": ["ppg.example.com:4035"]}
@@ -185,6 +186,30 @@ def test_gateways_of_the_settings_are_on_the_list() -> None:
         name="x", contact_points=["ppg.example.com:1", "ppg.example.com:2", "192.0.2.1"]
     )
     assert [one.addr for one in gateway_entries([table])] == ["ppg.example.com", "192.0.2.1"]
+
+
+def test_application_that_dials_a_gateway_of_the_settings_is_the_same_terminal() -> None:
+    table = {
+        **HOME,
+        "contact_points": ["192.0.2.1", "https://192.0.2.2"],
+        "connect": "on_request",
+        "terminal_password": "ours",
+    }
+    settings = settings_of(table)
+    gateways = [gateway_of(settings.gateways[0], settings)]
+
+    def terminal(text: str) -> HttpTerminalSettings | None:
+        place = contact_point(text)
+        return terminal_at(Destination(place, place.port or 0, scope="its own"), gateways)
+
+    plain, by_tls = terminal("192.0.2.1"), terminal("https://192.0.2.2:4036")
+    assert plain is not None
+    assert by_tls is not None
+    for found, scheme in ((plain, Scheme.DIGEST), (by_tls, Scheme.NONE)):
+        [context] = found.contexts
+        assert context.login == Login("60000000000000", "ours", scheme)
+        assert not found.close_after_last
+    assert terminal("192.0.2.1:1") is None
 
 
 def test_profile_of_the_management_object_brings_credentials() -> None:

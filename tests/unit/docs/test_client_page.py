@@ -16,7 +16,7 @@ BLOCKS = re.findall(
 )
 
 
-@pytest.mark.parametrize("name", ["client.toml", "client-that-dials.toml"])
+@pytest.mark.parametrize("name", ["client.toml", "client/behind-a-network.toml"])
 def test_example_stands_on_the_page_and_is_valid(name: str) -> None:
     example = ROOT / "examples" / name
     assert example.read_text("utf-8") in BLOCKS

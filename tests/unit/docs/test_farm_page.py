@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs/farm.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)```(?:\n\n```text\n(.*?)```)?$", PAGE, re.MULTILINE | re.DOTALL)
 FARMS = [(command, shown) for command, shown in BLOCKS if command.startswith("omapush farm")]
-LAB, GROUPS = re.findall(r"^```toml\n(.*?)```$", PAGE, re.MULTILINE | re.DOTALL)
+LAB, GROUPS, DIALLED = re.findall(r"^```toml\n(.*?)```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -66,6 +66,16 @@ def test_gateway_of_the_page_knows_the_clients_that_were_written(folder: Path) -
     assert settings.clients[0].addresses[0] in push
     script = runpy.run_path(str(ROOT / "scripts/recipes_page.py"))
     assert "1001" in script["run"](push.replace(" --wait", ""))
+
+
+def test_gateway_of_the_page_takes_the_clients_that_dial(folder: Path) -> None:
+    (command,) = [one for one, _ in FARMS if "--connect" in one and "--write-clients" in one]
+    run(command)
+    path = folder / "gateway.toml"
+    path.write_text(DIALLED + (folder / "clients.toml").read_text(), encoding="utf-8")
+    settings = load_settings(PpgSettings, path)
+    assert len(settings.clients) == 1_000
+    assert all(client.ota_http_dials_in for client in settings.clients)
 
 
 def test_groups_of_the_page_are_read(folder: Path) -> None:

@@ -6,7 +6,7 @@ hear from them how these fare::
     agent ──► choice_of_binders (pure: which binders a request asks for)
       ├─────► bindings (what follows from them for the registration's state)
       │         ├──► http_binder ──► shared_binder (listeners: who runs them reports up and down)
-      │         │         └────────► dialled (TO-TCP: dials a contact_point, and after waits again)
+      │         │         └────────► dialled (TO-TCP: a contact_point) ──► client.connections
       │         └──► wsp_binder ───► shared_binder (UDP, short messages, push_sessions)
       │                   └────────► own_ports (a UDP port for one application)
       └─────► withdrawal (ends at servers what these keep)

@@ -233,7 +233,7 @@ class KeptConnection:
         if was is None or route(connection.address, connection.to.local_address) == was:
             return
         if connection.is_idle or route(connection.address, was) is None:
-            connection.close(NETWORK_CHANGED)
+            connection.abandon(NETWORK_CHANGED)
 
     # -- how it stands --
 
@@ -276,6 +276,9 @@ class KeptConnection:
                 self._lost(Reason.SECURITY_FAILURE, error.reason)
             except BearerUnavailable as error:
                 self._lost(Reason.NETWORK_ERROR, error.reason)
+            except Exception:  # the next try may do better
+                log.exception("contact_point_fault", gateway=self.gateway.name)
+                self._lost(Reason.INTERNAL_ERROR, "a fault of the client")
             else:
                 if self._goes_on_after(reason):
                     continue
@@ -431,7 +434,4 @@ class KeptConnection:
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("contact_point_fault", gateway=self.gateway.name, exc_info=error)
-            for holder in list(self._holders):
-                holder.lost(Reason.INTERNAL_ERROR, "a fault of the client")
-            self._holders.clear()
         self._end()

@@ -71,6 +71,11 @@ class OpenConnection:
         if self._link is not None:
             self._link.close(reason)
 
+    def abandon(self, reason: str) -> None:
+        """End the connection, and do not wait for its last octets: nobody may get them."""
+        self.close(reason)
+        self.closed(reason)
+
     def indication(self, indication: ClientIndication) -> None:
         """Take what the session tells."""
         if not self._begun:

@@ -174,11 +174,6 @@ class TerminalConnections:
         self._keep(to, gateway, cpi_tag=request.cpi_tag).join(_OnRequest(gateway))
         return True
 
-    @property
-    def has_gateways(self) -> bool:
-        """Whether the settings name any."""
-        return bool(self._gateways)
-
     def knows(self, host: str) -> bool:
         """Whether a gateway of the settings is known to be at this address."""
         return bool(self._known(host))
