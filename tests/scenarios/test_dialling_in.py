@@ -115,7 +115,7 @@ async def test_push_waits_in_the_ledger_for_a_terminal_that_is_away(system: Syst
     async with running(system.gateway()):
         status, out, _ = await system.push("--push-id", "a@pi")
         assert status == 0, out
-        await system.until("the terminal is not connected", "a@pi")
+        await system.until("is not connected, and cannot be asked to connect", "a@pi")
         terminal = await system.terminal(takes=False)
         push = await terminal.next_push()
         assert push.message.body == b"hello"

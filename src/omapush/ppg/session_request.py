@@ -100,7 +100,8 @@ class SessionRequests:
         key, detail = claimed.key, f"SIR: {outcome.reason}"
         line = TimelineEvent(key.push_key, key.position, self._clock(), "session_requested", detail)
         await self._store.record([line])
-        return True, f"asked for {self._what}: {outcome.reason}"
+        # How it was sent stands in the line before.
+        return True, f"asked for {self._what}"
 
 
 def request_message(request: SessionInitiation) -> PushMessage:

@@ -100,7 +100,7 @@ class Arrivals:
             log.debug("stranger_left", peer=link.peer, reason=reason)
             return
         client_id, connection = known
-        self._metrics.ended(Method.TO_TCP, under_way=not connection.is_idle)
+        self._metrics.ended(Method.TO_TCP)
         connection.ended(reason)
         log.info("terminal_disconnected", client=client_id, peer=link.peer, reason=reason)
         if self._live.remove(client_id, connection):

@@ -81,7 +81,8 @@ class TerminalConnection:
     def how(self) -> str:
         """How it came about, for the timeline."""
         towards = "from" if self.method is Method.TO_TCP else "to"
-        return f"{self.method.value} {towards} {self.where}"
+        by_tls = " by TLS" if self.secure else ""
+        return f"{self.method.value} {towards} {self.where}{by_tls}"
 
     @property
     def usable(self) -> bool:

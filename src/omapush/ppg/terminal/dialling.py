@@ -168,7 +168,7 @@ class Terminals:
     def _ended(self, client_id: str, connection: TerminalConnection, reason: str) -> None:
         if connection in self.dialled.of(client_id):
             self.dialled.remove(client_id, connection)
-            self.metrics.ended(Method.PO_TCP, under_way=not connection.is_idle)
+            self.metrics.ended(Method.PO_TCP)
         connection.ended(reason)
 
     def _refusal(self, client: Client, registration: RegistrationInd) -> tuple[Refusal, str] | None:

@@ -75,9 +75,8 @@ class TerminalMetrics:
         )
         self._ends = Counter(
             "omapush_terminal_connections_ended_total",
-            "Connections of registered terminals that ended, by method and whether pushes were "
-            "under way",
-            ("method", "under_way"),
+            "Connections of registered terminals that ended, by method",
+            ("method",),
             registry=registry,
         )
         self._requests = Counter(
@@ -103,7 +102,7 @@ class TerminalMetrics:
 
     def registered(self, method: Method, *, authenticated: bool) -> None:
         """Count a registration."""
-        self._registrations.labels(method.value, _yes_or_no(authenticated)).inc()
+        self._registrations.labels(method.value, "yes" if authenticated else "no").inc()
 
     def refused(self, method: Method, reason: Refusal) -> None:
         """Count a connection that was not let in."""
@@ -117,9 +116,9 @@ class TerminalMetrics:
         """Count an address that is not listened to for a while."""
         self._lockouts.inc()
 
-    def ended(self, method: Method, *, under_way: bool) -> None:
+    def ended(self, method: Method) -> None:
         """Count the end of a connection on which a terminal had registered."""
-        self._ends.labels(method.value, _yes_or_no(under_way)).inc()
+        self._ends.labels(method.value).inc()
 
     def session_requested(self, *, sent: bool) -> None:
         """Count a request to connect."""
@@ -128,7 +127,3 @@ class TerminalMetrics:
     def pushed(self, method: Method, outcome: OutcomeKind) -> None:
         """Count the end of a push."""
         self._pushes.labels(method.value, outcome.value).inc()
-
-
-def _yes_or_no(fact: bool) -> str:  # noqa: FBT001 - it is what is told
-    return "yes" if fact else "no"

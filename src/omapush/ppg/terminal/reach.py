@@ -10,7 +10,7 @@ Each step leaves a line in the timeline of the push for which it was made.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -42,6 +42,8 @@ from omapush.ppg.transform import Unfit, fit
 log = structlog.get_logger(__name__)
 
 MAX_OUTSTANDING = 64
+SHOWN = 4
+"""Applications and types that the timeline names."""
 
 ConnectionRequest = Callable[[ApplicationId, bytes | None], PushMessage]
 """Makes the request to connect, for an application; with the four octets of the terminal's CPITag,
@@ -89,6 +91,7 @@ class TerminalReach:
         self._live = live
         self._clock = clock
         self._settings = settings
+        self._other = other
         self._dialled: TerminalConnection | None = None
         self._used: TerminalConnection | None = None
         self._opening = asyncio.Lock()
@@ -97,6 +100,16 @@ class TerminalReach:
             client.client_id, "a connection", other, store, settings.retry, clock,
             settings.ask_again_ms, self._asked,
         )  # fmt: skip
+
+    @property
+    def _absence(self) -> str:
+        """What is said of a terminal that nobody can dial and that is not connected."""
+        absent = "the terminal is not connected"
+        if self._settings.request is None:
+            return f"{absent}, and this gateway asks nobody to connect: it has no contact point"
+        if self._other is None:
+            return f"{absent}, and cannot be asked to connect: no way by UDP or SMS leads to it"
+        return absent
 
     @property
     def not_before(self) -> Instant:
@@ -200,7 +213,7 @@ class TerminalReach:
     async def _open(self, now: Instant, key: DeliveryKey) -> TerminalConnection:
         if self._where.host is None:
             self._requests.check()
-            raise BearerUnavailable("the terminal is not connected")
+            raise BearerUnavailable(self._absence)
         self._back_off.check(now)
         try:
             connection = await self._dial(key)
@@ -236,8 +249,9 @@ class TerminalReach:
         registration = connection.registration
         proved = ", authenticated" if registration.authenticated else ""
         detail = (
-            f"terminal {registration.terminal_id}{proved}, {connection.how}; takes "
-            f"{', '.join(capabilities.accept_app_id[:4])} up to {capabilities.max_message_size} "
+            f"terminal {registration.terminal_id}{proved}, {connection.how}; takes pushes for "
+            f"{_in_words(capabilities.accept_app_id, 'applications')} of "
+            f"{_in_words(capabilities.accept, 'types')}, up to {capabilities.max_message_size} "
             "octets"
         )
         line = TimelineEvent(key.push_key, key.position, self._clock(), "registered", detail)
@@ -256,6 +270,13 @@ class TerminalReach:
             self._clock(),
         )
         await self._store.remember_registrations([record])
+
+
+def _in_words(named: Sequence[str], what: str) -> str:
+    """Return the first of what a terminal takes, for people."""
+    if any(each in ("*", "*/*") for each in named):
+        return f"all {what}"
+    return ", ".join(named[:SHOWN]) + (" and others" if len(named) > SHOWN else "")
 
 
 @dataclass(frozen=True, slots=True)
