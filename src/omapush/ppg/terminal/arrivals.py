@@ -63,7 +63,7 @@ class Arrivals:
 
     def health(self) -> Sequence[str]:
         """Return a line for people."""
-        return (f"{len(self._known)} connections of {len(self._live)} clients",)
+        return (f"terminals: {len(self._known)} connections of {len(self._live)} clients",)
 
     def admits(self, address: str) -> bool:
         """Whether a connection from ``address`` is listened to now."""
