@@ -20,6 +20,7 @@ from omapush.bearers.tcp_link import TcpLink, peer_name
 from omapush.bearers.tls_engine import TlsEngine
 from omapush.bearers.tls_sessions import OnSession
 from omapush.bearers.tls_stream import TlsStream
+from omapush.core.networks import source_key
 from omapush.core.peer_certificate import PeerCertificate
 from omapush.core.trace import TraceRecord
 from omapush.ota.interface import ConnectionLink, StreamSession
@@ -41,6 +42,8 @@ EndFor = Callable[[str], tuple[TlsEngine, OnSession | None]]
 @dataclass(frozen=True, slots=True)
 class ListenLimits:
     """How many connections may be open at a time, in all and from one address.
+
+    Of IPv6 the addresses of one /64 are one: a single host has all of them.
 
     :ivar max_anonymous: how many of them may be anonymous; ``None``: as many as may be open.
     :ivar max_anonymous_per_address: the same, of those from one address.
@@ -156,14 +159,14 @@ class Gate:
         """Return why one more connection from ``address`` may not come in; ``None``: it may."""
         if self._shut:
             return "no longer listening"
-        limits = self._limits
+        limits, source = self._limits, source_key(address)
         counted: tuple[tuple[str, int, int | None], ...] = (
             ("connections", len(self.places), limits.connections),
-            ("connections from this address", self._by_address[address], limits.per_address),
+            ("connections from this address", self._by_address[source], limits.per_address),
             ("anonymous connections", self.anonymous, limits.max_anonymous),
             (
                 "anonymous connections from this address",
-                self._anonymous_by_address[address],
+                self._anonymous_by_address[source],
                 limits.max_anonymous_per_address,
             ),
         )
@@ -177,10 +180,11 @@ class Gate:
     def enter(self, address: str, transport: asyncio.Transport) -> Place:
         """Count a connection."""
         place = Place(self, address, transport)
+        source = source_key(address)
         self.places.add(place)
         self._empty.clear()
-        self._by_address[address] += 1
-        self._anonymous_by_address[address] += 1
+        self._by_address[source] += 1
+        self._anonymous_by_address[source] += 1
         self.anonymous += 1
         return place
 
@@ -189,7 +193,7 @@ class Gate:
         if place.anonymous:
             place.anonymous = False
             self.anonymous -= 1
-            _count_down(self._anonymous_by_address, place.address)
+            _count_down(self._anonymous_by_address, source_key(place.address))
 
     def leave(self, place: Place) -> None:
         """Count a connection no more."""
@@ -197,7 +201,7 @@ class Gate:
         self.places.discard(place)
         if not self.places:
             self._empty.set()
-        _count_down(self._by_address, place.address)
+        _count_down(self._by_address, source_key(place.address))
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,10 +309,10 @@ class AcceptedConnection(asyncio.Protocol):
         self._entrance.come_in(cast("asyncio.Transport", transport))
 
 
-def _count_down(counter: Counter[str], address: str) -> None:
-    counter[address] -= 1
-    if not counter[address]:
-        del counter[address]
+def _count_down(counter: Counter[str], source: str) -> None:
+    counter[source] -= 1
+    if not counter[source]:
+        del counter[source]
 
 
 def _peer_address(transport: asyncio.Transport) -> str:

@@ -43,6 +43,17 @@ def inner_address(address: IpAddress) -> IpAddress:
     return address.ipv4_mapped or address.sixtofour or address
 
 
+def source_key(source: str) -> str:
+    """Return what one host is counted by: its IPv4 address, or the /64 that it has of IPv6."""
+    address = ip_address(source)
+    if address is None:
+        return source
+    address = inner_address(address)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Address(int(address) >> 64 << 64))
+    return str(address)
+
+
 def contains(networks: Iterable[Network], source: str) -> bool:
     """Return whether ``source`` writes an address that lies in one of ``networks``."""
     address = ip_address(source)

@@ -25,9 +25,10 @@ from omapush.daemon.tls import serving_context, verifying_context
 from omapush.ota.http.authentication import Scheme
 from omapush.ota.http.ppg import HttpPpgSettings
 from omapush.ota.interface import (
+    ConnectionLink,
+    SecurityFailure,
     SessionIndication,
     SessionRequest,
-    StreamLink,
     StreamSession,
 )
 from omapush.ppg.contacts import HttpContact
@@ -149,13 +150,15 @@ async def terminal_ways(
         _ms(settings.delivery.connect_timeout_seconds),
         _secure_dialling(table, bearer),
         accounts,
+        accounts,
     )
     terminals = Terminals(dialling, clock, profiles, metrics)
-    listeners = await _listen(table, bearer, arrivals)
+    listeners: list[TcpListener] = []
     metrics.watch(Method.TO_TCP, "anonymous", lambda: sum(one.anonymous for one in listeners))
     metrics.watch(Method.TO_TCP, "registered", arrivals.__len__)
     metrics.watch(Method.PO_TCP, "registered", terminals.dialled.connections)
     try:
+        await _listen(table, bearer, arrivals, listeners)
         yield TerminalWays(
             terminals,
             live,
@@ -188,8 +191,9 @@ def _count(metrics: TerminalMetrics) -> OnTrace:
 
 
 async def _listen(
-    table: TerminalsTable, bearer: TcpBearer, arrivals: Arrivals
-) -> list[TcpListener]:
+    table: TerminalsTable, bearer: TcpBearer, arrivals: Arrivals, listeners: list[TcpListener]
+) -> None:
+    """Open the ports, and add each to ``listeners``, which the caller closes."""
     limits = ListenLimits(
         table.max_connections,
         table.max_connections,
@@ -198,7 +202,6 @@ async def _listen(
         table.handshake_timeout_seconds,
         table.tcp_keepalive_seconds,
     )
-    listeners: list[TcpListener] = []
     for endpoint, tls in ((table.listen, None), (table.secure_listen, _server(table))):
         if endpoint is None:
             continue
@@ -214,7 +217,6 @@ async def _listen(
                 admits=arrivals.admits,
             )
         )
-    return listeners
 
 
 def _server(table: TerminalsTable) -> ssl.SSLContext | None:
@@ -248,21 +250,27 @@ class SecureBearer:
         on_indication: Callable[[SessionIndication], None],
         on_closed: Callable[[str], None],
         timeout_ms: int,
-    ) -> StreamLink[SessionRequest]:
+    ) -> ConnectionLink[SessionRequest]:
         """Open a connection and start ``session`` on it, when TLS has succeeded.
 
-        :raises BearerUnavailable: as ``TcpBearer.connect``.
+        :raises BearerUnavailable: as ``TcpBearer.connect``. :raises SecurityFailure: likewise; it
+            says who was to be what, as a terminal that takes the same role is heard of no further.
         """
-        return await self._bearer.connect(
-            host,
-            port,
-            session,
-            on_indication,
-            on_closed,
-            timeout_ms,
-            self._tls,
-            tls_server=self._tls_server,
-        )
+        try:
+            return await self._bearer.connect(
+                host,
+                port,
+                session,
+                on_indication,
+                on_closed,
+                timeout_ms,
+                self._tls,
+                tls_server=self._tls_server,
+            )
+        except SecurityFailure as failure:
+            role = f"the gateway is the TLS {'server' if self._tls_server else 'client'} there"
+            reason = f"{failure.reason}; {role} (ota_http.po_tcp_tls_roles)"
+            raise SecurityFailure(reason) from failure
 
 
 def _secure_dialling(table: TerminalsTable, bearer: TcpBearer) -> SecureBearer | None:
@@ -286,6 +294,7 @@ def _session_settings(settings: PpgSettings, accounts: Accounts) -> HttpPpgSetti
         response_timeout_ms=_ms(settings.delivery.response_timeout_seconds),
         identity=table.name,
         challenge=SCHEMES[table.authenticate] if asks else Scheme.NONE,
+        proof_required=table.authentication_required,
         profile_warning=settings.profiles.fetch,
     )
 

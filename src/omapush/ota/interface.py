@@ -406,7 +406,7 @@ class StreamBearer(Protocol):
         on_indication: Callable[[SessionIndication], None],
         on_closed: Callable[[str], None],
         timeout_ms: int,
-    ) -> StreamLink[SessionRequest]:
+    ) -> ConnectionLink[SessionRequest]:
         """Open a connection and start ``session`` on it.
 
         :raises BearerUnavailable: refused, unreachable, not resolvable, or not within

@@ -77,6 +77,7 @@ class _Known:
 class DatagramReach:
     """The way to a client's push port."""
 
+    is_open = False
     outstanding_limit = OUTSTANDING
 
     def __init__(

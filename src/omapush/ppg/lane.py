@@ -187,8 +187,13 @@ class Lane:
         routes: Sequence[Route],
         claimed: ClaimedDelivery,
         message: PushMessage,
+        *,
+        again: bool = False,
     ) -> Settlement:
-        """Push over the first of ``routes`` that leads there and whose terminal takes it."""
+        """Push over the first of ``routes`` that leads there and whose terminal takes it.
+
+        :param again: all were tried a moment ago.
+        """
         unfit: Unfit | None = None
         reasons: list[str] = []
         failure: BearerUnavailable | RegistrationFailedError | None = None
@@ -202,7 +207,7 @@ class Lane:
                 continue
             await self._reached()
             if not isinstance(passage, Unfit):
-                return await self._push(claimed, route, passage)
+                return self._too_late(claimed) or await self._push(claimed, route, passage)
             unfit = passage
         if failure is None and unfit is not None:
             return self._end(claimed, DeliveryEvent.UNFIT, unfit.code, unfit.reason)
@@ -213,6 +218,9 @@ class Lane:
             if told is not None:
                 reasons.append(told)
                 break
+        if not again and any(reach.is_open for reach in reaches):
+            # It came while others were tried, or while it was asked: nothing else would wake this.
+            return await self._over(client, routes, claimed, message, again=True)
         return await self._unreachable(claimed, "; ".join(reasons), failure, reaches)
 
     def _marked(self, claimed: ClaimedDelivery, route: Route) -> ClaimedDelivery:
@@ -232,6 +240,13 @@ class Lane:
         if claimed.lease_until - now < self._settings.lease_margin_ms:
             return self._put_off(claimed, "waited too long behind other pushes")
         return None
+
+    def _too_late(self, claimed: ClaimedDelivery) -> Settlement | None:
+        """Judge once more: opening the way may have taken longer than there was time."""
+        now = self._clock()
+        if now >= claimed.lease_until:
+            return self._put_off(claimed, "reaching the client took longer than the lease")
+        return before_attempt(claimed, now, self._settings.retry)
 
     async def _push(self, claimed: ClaimedDelivery, route: Route, passage: Passage) -> Settlement:
         outcome = await passage.push()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from omapush.core.instants import MINUTE_MS, Instant, later
-from omapush.core.networks import inner_address, ip_address
+from omapush.core.networks import source_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +69,3 @@ class Lockout:
         """End a row of failures."""
         if self._records:
             self._records.pop(source_key(source), None)
-
-
-def source_key(source: str) -> str:
-    """Return what failures are counted by: an IPv4 address, or the /64 that an IPv6 host has."""
-    address = ip_address(source)
-    if address is None:
-        return source
-    address = inner_address(address)
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.IPv6Address(int(address) >> 64 << 64))
-    return str(address)

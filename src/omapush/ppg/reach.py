@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import structlog
+
 from omapush.content.message import PushMessage
 from omapush.core.errors import OmapushError
 from omapush.core.instants import Instant, later
@@ -23,8 +25,16 @@ from omapush.ota.interface import (
 )
 from omapush.ppg.contacts import Contact
 from omapush.ppg.lifecycle import RetryPolicy
-from omapush.ppg.store.contract import ClaimedDelivery
+from omapush.ppg.store.contract import (
+    ClaimedDelivery,
+    DeliveryKey,
+    Store,
+    StoreUnavailable,
+    TimelineEvent,
+)
 from omapush.ppg.transform import Unfit
+
+log = structlog.get_logger(__name__)
 
 
 class RegistrationFailedError(OmapushError):
@@ -53,6 +63,10 @@ class Reach(Protocol):
     @property
     def not_before(self) -> Instant:
         """Nothing leads there before; 0 when the last try went well."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the client holds the way open now: a session, or a connection."""
 
     @property
     def worth_keeping(self) -> bool:
@@ -86,6 +100,14 @@ def request_of(claimed: ClaimedDelivery, message: PushMessage) -> PpgRequest:
     if claimed.confirmed:
         return PoConfirmedPushReq(delivery_id, message, flags)
     return PoPushReq(delivery_id, message, flags)
+
+
+async def note(store: Store, key: DeliveryKey, at: Instant, event: str, detail: str) -> None:
+    """Leave a line in the timeline of a delivery; if the ledger is away the delivery goes on."""
+    try:
+        await store.record([TimelineEvent(key.push_key, key.position, at, event, detail)])
+    except StoreUnavailable as error:
+        log.warning("ledger_unavailable", reason=error.reason)
 
 
 class BackOff:
@@ -123,6 +145,7 @@ class ClosedReach:
     """A way that this gateway has no bearer for; pushes wait until it has, or expire."""
 
     not_before = Instant(0)
+    is_open = False
     worth_keeping = False
     outstanding_limit = 1
 

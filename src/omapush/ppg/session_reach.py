@@ -23,10 +23,10 @@ from omapush.ppg.contacts import SessionContact
 from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.push_sessions import PushSession, PushSessions
-from omapush.ppg.reach import Reach, request_of
+from omapush.ppg.reach import Reach, note, request_of
 from omapush.ppg.service_registration.known import told_on_connection
 from omapush.ppg.session_request import ASK_AGAIN_MS, SessionRequests
-from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey, Store, TimelineEvent
+from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey, Store
 from omapush.ppg.terminal.remembering import to_record
 from omapush.ppg.transform import Unfit, fit
 
@@ -80,6 +80,11 @@ class SessionReach:
     def not_before(self) -> Instant:
         """The client is not asked for a session before."""
         return self._requests.not_before
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the client has a session that takes pushes."""
+        return self._sessions.session_of(self._client.client_id) is not None
 
     @property
     def worth_keeping(self) -> bool:
@@ -143,11 +148,8 @@ class SessionReach:
         )
         await self._store.remember_registrations([record])
         self._remembered = session
-        await self._note(key, "session_used", f"push session of {session.peer}")
-
-    async def _note(self, key: DeliveryKey, event: str, detail: str) -> None:
-        line = TimelineEvent(key.push_key, key.position, self._clock(), event, detail)
-        await self._store.record([line])
+        told = f"push session of {session.peer}"
+        await note(self._store, key, self._clock(), "session_used", told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from omapush.content.session_initiation import APPLICATION, CONTENT_TYPE, Sessio
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.ota.interface import BearerUnavailable, OutcomeKind
 from omapush.ppg.lifecycle import RetryPolicy
-from omapush.ppg.reach import BackOff, Reach
-from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey, Store, TimelineEvent
+from omapush.ppg.reach import BackOff, Reach, note
+from omapush.ppg.store.contract import ClaimedDelivery, DeliveryKey, Store
 from omapush.ppg.transform import Unfit
 
 ASK_AGAIN_MS = 30 * SECOND_MS
@@ -76,12 +76,15 @@ class SessionRequests:
             if self._clock() < self.not_before:
                 return None
             told = None
-            if request is not None and self._other is not None:
-                sent, told = await self._ask(self._other, claimed, request)
-                if self._asked is not None:
-                    self._asked(sent)
-            reason = told or f"waits for {self._what}"
-            self._back_off.failed(reason, at_least_ms=self._wait_ms)
+            try:
+                if request is not None and self._other is not None:
+                    sent, told = await self._ask(self._other, claimed, request)
+                    if self._asked is not None:
+                        self._asked(sent)
+            finally:
+                # Whatever went wrong: it may have been asked.
+                reason = told or f"waits for {self._what}"
+                self._back_off.failed(reason, at_least_ms=self._wait_ms)
             return told
 
     async def _ask(
@@ -97,9 +100,8 @@ class SessionRequests:
         outcome = await passage.push()
         if outcome.kind in (OutcomeKind.LATER, OutcomeKind.NEVER):
             return False, f"the session request failed: {outcome.reason}"
-        key, detail = claimed.key, f"SIR: {outcome.reason}"
-        line = TimelineEvent(key.push_key, key.position, self._clock(), "session_requested", detail)
-        await self._store.record([line])
+        detail = f"SIR: {outcome.reason}"
+        await note(self._store, claimed.key, self._clock(), "session_requested", detail)
         # How it was sent stands in the line before.
         return True, f"asked for {self._what}"
 

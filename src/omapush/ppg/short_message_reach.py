@@ -85,6 +85,7 @@ class ShortMessageReach:
     :param bearer: hands short messages over; shared by all clients.
     """
 
+    is_open = False
     worth_keeping = False
     outstanding_limit = OUTSTANDING
     not_before = Instant(0)

@@ -715,6 +715,23 @@ def test_nobody_comes_in_when_the_listener_is_closing() -> None:
     assert gate.refusal("127.0.0.1") == "no longer listening"
 
 
+def test_addresses_that_one_host_has_are_counted_as_one() -> None:
+    gate = Gate(ListenLimits(max_anonymous_per_address=2))
+    transport = asyncio.Transport()
+    places = [gate.enter(f"2001:db8::{number}", transport) for number in (1, 2)]
+    refusal = "too many anonymous connections from this address"
+    assert gate.refusal("2001:db8::3") == refusal
+    assert gate.refusal("2001:db8:0:1::3") is None
+    places[0].identified()
+    assert gate.refusal("2001:db8::3") is None
+    for _ in range(2):
+        gate.enter("::ffff:192.0.2.7", transport)
+    assert gate.refusal("192.0.2.7") == refusal
+    for place in places:
+        place.leave()
+    assert len(gate.places) == 2
+
+
 async def test_dialling_a_peer_that_does_not_speak_is_bounded(authority: Authority) -> None:
     rig = Rig(authority)
     async with listening_peer() as peer:

@@ -147,11 +147,12 @@ class Examination:
 
     :param identity: our PROXY-ID, the realm.
     :param new_nonce: returns text that nobody can foresee, for each challenge.
+    :param required: a terminal that shows nothing has failed.
     """
 
     __slots__ = (
-        "_accounts", "_asked", "_challenge", "_identity", "_new_nonce", "_scheme", "_status",
-        "terminal_id", "wrong",
+        "_accounts", "_asked", "_challenge", "_identity", "_new_nonce", "_required", "_scheme",
+        "_status", "terminal_id", "wrong",
     )  # fmt: skip
 
     def __init__(
@@ -160,7 +161,10 @@ class Examination:
         identity: str,
         accounts: TerminalAccounts,
         new_nonce: Callable[[], str],
+        *,
+        required: bool = True,
     ) -> None:
+        self._required = required
         self._scheme = scheme
         self._identity = identity
         self._accounts = accounts
@@ -175,6 +179,11 @@ class Examination:
     def exhausted(self) -> bool:
         """Whether the terminal had its chances."""
         return self.wrong >= MAX_WRONG or self._asked >= MAX_CHALLENGES
+
+    @property
+    def may_be_left(self) -> bool:
+        """Whether it may end without a proof: none is required, and nothing wrong was shown."""
+        return not self._required and not self.wrong
 
     def challenge(self) -> Header:
         """Return a challenge for the next request, after a wrong answer with that said (SIN-101).

@@ -84,7 +84,9 @@ class HttpPpgSettings:
     :ivar max_waiting: pushes that may wait for registration or for their turn.
     :ivar max_outstanding: unanswered pushes at a time, however many more the terminal allows.
     :ivar identity: our PROXY-ID, the realm in which terminals are challenged.
-    :ivar challenge: how terminals have to prove who they are; NONE: they need not.
+    :ivar challenge: how terminals prove who they are; NONE: they are not asked to.
+    :ivar proof_required: a terminal that shows nothing is not registered. Otherwise it is, as not
+        authenticated, and whoever uses the session judges; wrong credentials never do.
     :ivar profile_warning: tell terminals that we read their profiles (WAP-248, 6.3.3).
     """
 
@@ -94,6 +96,7 @@ class HttpPpgSettings:
     max_outstanding: int = 16
     identity: str = ""
     challenge: Scheme = Scheme.NONE
+    proof_required: bool = True
     profile_warning: bool = False
 
 
@@ -280,9 +283,15 @@ class HttpPpgSession:
 
     def _new_registration(self, now: Instant) -> Registration:
         settings, examination = self._settings, None
-        if settings.challenge is not Scheme.NONE and not self._authenticated:
+        # Who was registered without a proof has none to show, and can be nobody else by now.
+        settled = self._terminal_id is not None and not settings.proof_required
+        if settings.challenge is not Scheme.NONE and not (self._authenticated or settled):
             examination = Examination(
-                settings.challenge, settings.identity, self._accounts, self._new_nonce
+                settings.challenge,
+                settings.identity,
+                self._accounts,
+                self._new_nonce,
+                required=settings.proof_required,
             )
         assumed = Assumed(
             tag=self._tag,

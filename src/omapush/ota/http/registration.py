@@ -6,7 +6,7 @@ says that we know its capabilities but we do not (WAP-235, 7.2.5 and 7.2.6).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omapush.core.errors import DecodeError
 from omapush.core.instants import Instant
@@ -81,7 +81,8 @@ class NotRegistered:
 class Registration:
     """One registration.
 
-    :param examination: asks the terminal who it is; ``None``: need not be asked, or not again.
+    :param examination: asks the terminal who it is; ``None``: need not be asked, or not again. One
+        that may be left without a proof ends in a registration that is not authenticated.
     :param deadline: until when all rounds together have to be over.
     """
 
@@ -102,6 +103,7 @@ class Registration:
         self._rounds = 0
         self._asked_without_tag = False
         self._proved: str | None = None
+        self._left = False  # examined without coming to a proof
         self.deadline = deadline
         self.is_outstanding = False
 
@@ -154,20 +156,31 @@ class Registration:
     def _judge(self, examination: Examination, response: Response) -> NotRegistered | bool:
         """Judge what the terminal shows; return whether it is to be asked again for that alone."""
         proof = examination.judge(response, "OPTIONS")
-        match proof:
-            case Proof.PROVED:
-                self._proved, self._examination = examination.terminal_id, None
-                return False
-            case Proof.REFUSED:
-                reason = "the terminal does not want to be authenticated"
-                return NotRegistered(reason, may_retry=False, authentication=examination.wrong > 0)
-            case Proof.ABSENT if response.status != 401:
-                # It may have refused for another reason.
-                if not _accepts(push_status(response)[0]):
-                    return False
-                reason = "the terminal does not show who it is"
-                return NotRegistered(reason, authentication=examination.wrong > 0)
-        return self._exhausted(examination) if examination.exhausted else True
+        if proof is Proof.PROVED:
+            self._proved, self._examination = examination.terminal_id, None
+            return False
+        if proof is Proof.ABSENT and response.status != 401:
+            # It may have refused for another reason.
+            return _accepts(push_status(response)[0]) and self._unproved(
+                examination, response, NotRegistered("the terminal does not show who it is")
+            )
+        if proof is Proof.REFUSED:
+            reason = "the terminal does not want to be authenticated"
+            refused = NotRegistered(reason, may_retry=False)
+            return self._unproved(examination, response, refused)
+        if examination.exhausted:
+            return self._unproved(examination, response, self._exhausted(examination))
+        return True
+
+    def _unproved(
+        self, examination: Examination, response: Response, failure: NotRegistered
+    ) -> NotRegistered | bool:
+        """Fail, or go on without a proof where none is required."""
+        if not examination.may_be_left:
+            return replace(failure, authentication=examination.wrong > 0)
+        self._examination, self._left = None, True
+        # Asked for a proof it need not say its name beside it (WAP-235, 7.2.5.1).
+        return response.get(headers.TERMINAL_ID) is None or not _accepts(push_status(response)[0])
 
     def _exhausted(self, examination: Examination) -> NotRegistered:
         wrong = examination.wrong > 0
@@ -182,7 +195,10 @@ class Registration:
     def _demanded(self, response: Response) -> NotRegistered | None:
         terminal_id = self._proved or self._assumed.settled or self._assumed.expected
         refused = self._credentials.demanded(
-            response, self._shown, terminal_id, terminal_is_proved=self._examination is None
+            response,
+            self._shown,
+            terminal_id,
+            terminal_is_proved=self._examination is None and not self._left,
         )
         return None if refused is None else not_authenticated(refused)
 

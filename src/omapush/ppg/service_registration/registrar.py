@@ -11,6 +11,7 @@ import structlog
 from omapush.content.message import Header
 from omapush.core.errors import OmapushError
 from omapush.core.instants import DAY_MS, MINUTE_MS, SECOND_MS, Instant, later
+from omapush.core.networks import source_key
 from omapush.ota.http import cpi
 from omapush.ota.service_registration import (
     ServiceRegistration,
@@ -18,7 +19,6 @@ from omapush.ota.service_registration import (
     encode,
     read_headers,
 )
-from omapush.ppg.lockout import source_key
 from omapush.ppg.service_registration.known import union_record
 from omapush.ppg.service_registration.services import Offer, PushService, offer_for
 from omapush.ppg.store.contract import Store

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from omapush.content.message import Header
 from omapush.core.peer_certificate import PeerCertificate
 from omapush.ota.http.accounts import KnownCpi
-from omapush.ota.http.authentication import Login
+from omapush.ota.http.authentication import Login, Scheme
 
 CAPACITY = 100_000
 """Terminals whose CPI is remembered, and addresses."""
+MOST_OCTETS = 128 << 20
+"""Characters of CPI that are remembered, of all terminals together."""
 _SEVERAL = ""
 """In place of a Terminal-ID: several terminals were seen at the address."""
 
@@ -43,11 +45,17 @@ class Accounts:
     """
 
     def __init__(
-        self, identity: str, secrets: Mapping[str, Secrets] | None = None, capacity: int = CAPACITY
+        self,
+        identity: str,
+        secrets: Mapping[str, Secrets] | None = None,
+        capacity: int = CAPACITY,
+        most_octets: int = MOST_OCTETS,
     ) -> None:
         self._identity = identity
         self._secrets = dict(secrets or {})
         self._capacity = capacity
+        self._most_octets = most_octets
+        self._octets = 0
         self._known: OrderedDict[str, KnownCpi] = OrderedDict()
         self._at: OrderedDict[str, str] = OrderedDict()
 
@@ -89,8 +97,11 @@ class Accounts:
 
     def learn(self, terminal_id: str, tag: str, cpi: Mapping[str, tuple[Header, ...]]) -> None:
         """Keep the terminal's current tag, and its CPI by tag."""
-        self._known[terminal_id] = KnownCpi(tag, cpi)
-        _make_room(self._known, terminal_id, self._capacity)
+        self._octets -= _octets(self._known.pop(terminal_id, None))
+        self._known[terminal_id] = known = KnownCpi(tag, cpi)
+        self._octets += _octets(known)
+        while len(self._known) > self._capacity or self._octets > self._most_octets:
+            self._octets -= _octets(self._known.popitem(last=False)[1])
 
     def seen(self, terminal_id: str, host: str) -> None:
         """Keep where the terminal has dialled from.
@@ -99,12 +110,36 @@ class Accounts:
         """
         other = self._at.get(host)
         self._at[host] = terminal_id if other in (None, terminal_id) else _SEVERAL
-        _make_room(self._at, host, self._capacity)
+        self._at.move_to_end(host)
+        if len(self._at) > self._capacity:
+            self._at.popitem(last=False)
 
 
-def _make_room(
-    table: OrderedDict[str, KnownCpi] | OrderedDict[str, str], key: str, most: int
-) -> None:
-    table.move_to_end(key)
-    if len(table) > most:
-        table.popitem(last=False)
+class AccountsForStrangers:
+    """The same, towards somebody who has dialled in and is asked for no proof of who he is.
+
+    He can name any realm. So the gateway's password is proved to him, and never sent.
+    """
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    def terminal_password(self, terminal_id: str) -> str | None:
+        """Return what the terminal has to know."""
+        return self._accounts.terminal_password(terminal_id)
+
+    def login_at(self, terminal_id: str | None) -> Login | None:
+        """Return what the gateway proves to the terminal."""
+        login = self._accounts.login_at(terminal_id)
+        return None if login is None else replace(login, scheme=Scheme.DIGEST)
+
+    def known_cpi(self, terminal_id: str) -> KnownCpi | None:
+        """Return what the terminal takes, as it said last."""
+        return self._accounts.known_cpi(terminal_id)
+
+
+def _octets(known: KnownCpi | None) -> int:
+    """Return how much it is to remember."""
+    if known is None:
+        return 0
+    return sum(len(name) + len(value) for each in known.cpi.values() for name, value in each)

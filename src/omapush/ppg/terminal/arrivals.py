@@ -13,11 +13,17 @@ import structlog
 
 from omapush.core.instants import Instant
 from omapush.core.networks import host_of
-from omapush.ota.http.ppg import HttpPpgRequest, HttpPpgSession, HttpPpgSettings
+from omapush.ota.http.ppg import (
+    HttpPpgRequest,
+    HttpPpgSession,
+    HttpPpgSettings,
+    Scheme,
+    TerminalAccounts,
+)
 from omapush.ota.interface import ConnectionLink, PpgIndication, RegistrationInd, SessionFailedInd
 from omapush.ppg.client import Client
 from omapush.ppg.lockout import Lockout
-from omapush.ppg.terminal.accounts import Accounts
+from omapush.ppg.terminal.accounts import Accounts, AccountsForStrangers
 from omapush.ppg.terminal.connection import Method, TerminalConnection
 from omapush.ppg.terminal.directory import Directory
 from omapush.ppg.terminal.identification import Identification, Stranger
@@ -55,6 +61,9 @@ class Arrivals:
         self._lockout = lockout
         self._new_nonce = new_nonce
         self._clock = clock
+        # Where terminals are asked for a proof the session waits for it.
+        is_asked = session.challenge is not Scheme.NONE
+        self._shown: TerminalAccounts = accounts if is_asked else AccountsForStrangers(accounts)
         self._known: dict[ConnectionLink[HttpPpgRequest], tuple[str, TerminalConnection]] = {}
 
     def __len__(self) -> int:
@@ -78,7 +87,7 @@ class Arrivals:
             assumed_cpi_tag=None if known is None else known.tag,
             known_cpi=None if known is None else known.cpi,
             assumed_terminal_id=terminal_id if known is not None else None,
-            accounts=self._accounts,
+            accounts=self._shown,
             new_nonce=self._new_nonce,
         )
 
@@ -110,11 +119,16 @@ class Arrivals:
         host = host_of(link.peer)
         found = self._identification.client_of(told, host, link.peer_certificate)
         known = self._known.get(link)
+        kind = Refusal.UNNAMED
         if isinstance(found, Stranger):
-            self._refuse(link, told, found, Refusal.STRANGER if found.unproved else Refusal.UNNAMED)
+            kind = Refusal.STRANGER if found.unproved else kind
         elif known is not None and known[0] != found.client_id:
-            another = Stranger("it says that it is another terminal now")
-            self._refuse(link, told, another, Refusal.ANOTHER_TERMINAL)
+            kind = Refusal.ANOTHER_TERMINAL
+            found = Stranger("it says that it is another terminal now")
+        if isinstance(found, Stranger):
+            if known is not None:
+                known[1].retire(found.reason)
+            self._refuse(link, told, found, kind)
         else:
             self._metrics.registered(Method.TO_TCP, authenticated=told.authenticated)
             connection = self._connection(link, found) if known is None else known[1]
@@ -174,8 +188,10 @@ class Arrivals:
         connected: bool,
     ) -> None:
         host = host_of(link.peer)
-        self._lockout.succeeded(host)
         terminal_id = told.terminal_id or ""
+        if told.authenticated or self._accounts.must_prove(terminal_id):
+            # Only a proof counts: a mere name would end the row of whoever guesses between.
+            self._lockout.succeeded(host)
         before = self._accounts.known_cpi(terminal_id)
         known = before.cpi if before is not None else {}
         record = to_record(client.client_id, told, known, link.peer, self._clock())

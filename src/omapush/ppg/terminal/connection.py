@@ -10,9 +10,11 @@ import asyncio
 import enum
 
 from omapush.core.instants import Instant
+from omapush.core.peer_certificate import PeerCertificate
 from omapush.ota.http.ppg import HttpPpgRequest
 from omapush.ota.interface import (
     BearerUnavailable,
+    ConnectionLink,
     OutcomeKind,
     PomRegisterReq,
     PpgIndication,
@@ -20,7 +22,6 @@ from omapush.ota.interface import (
     PushOutcome,
     RegistrationInd,
     SessionFailedInd,
-    StreamLink,
 )
 from omapush.ppg.reach import RegistrationFailedError
 
@@ -60,7 +61,7 @@ class TerminalConnection:
         method: Method,
         where: str,
         since: Instant,
-        link: StreamLink[HttpPpgRequest] | None = None,
+        link: ConnectionLink[HttpPpgRequest] | None = None,
         *,
         secure: bool = False,
     ) -> None:
@@ -106,7 +107,12 @@ class TerminalConnection:
             raise RuntimeError("the terminal has not registered yet")
         return self._registration
 
-    async def opened(self, link: StreamLink[HttpPpgRequest]) -> RegistrationInd:
+    @property
+    def peer_certificate(self) -> PeerCertificate | None:
+        """What the verified certificate of the terminal says; ``None``: there is none."""
+        return None if self._link is None else self._link.peer_certificate
+
+    async def opened(self, link: ConnectionLink[HttpPpgRequest]) -> RegistrationInd:
         """Use a link that was just dialled, and wait until the terminal has registered on it.
 
         :raises BearerUnavailable: the connection ended before.
@@ -130,22 +136,23 @@ class TerminalConnection:
 
     async def push(self, request: PpgRequest) -> PushOutcome:
         """Send one push and wait for its end; the session bounds the wait."""
-        if self._failure is not None or self._link is None:
-            reason = "the connection closed before the push was sent"
-            return PushOutcome(request.delivery_id, OutcomeKind.LATER, reason)
         if self._outcomes is None:
             self._outcomes = {}
         outcome = self._outcomes.get(request.delivery_id)
         if outcome is not None:
             # Under way already: its lease ran out meanwhile. Both get the one end.
             return await asyncio.shield(outcome)
+        if self._failure is not None or self._retired or self._link is None:
+            # Octets that go to a closing connection are lost, and would count as sent.
+            reason = "the connection closed before the push was sent"
+            return PushOutcome(request.delivery_id, OutcomeKind.LATER, reason)
         outcome = self._outcomes[request.delivery_id] = asyncio.get_running_loop().create_future()
         try:
             self._link.request(request)
-            return await outcome
-        finally:
-            self._outcomes.pop(request.delivery_id, None)
-            self._close_if_retired()
+        except BaseException:
+            self._outcomes.pop(request.delivery_id, None)  # nobody will end it
+            raise
+        return await asyncio.shield(outcome)
 
     def retire(self, reason: str) -> None:
         """Take no more pushes; close when those under way have ended."""
@@ -160,18 +167,19 @@ class TerminalConnection:
                 if self._waiting is not None and not self._waiting.done():
                     self._waiting.set_result(indication)
             case PushOutcome(delivery_id=delivery_id):
-                outcome = (self._outcomes or {}).get(delivery_id)
-                if outcome is not None and not outcome.done():
+                outcome = (self._outcomes or {}).pop(delivery_id, None)
+                if outcome is not None:
                     outcome.set_result(indication)
+                    self._close_if_retired()
             case SessionFailedInd(reason=reason, may_retry=may_retry, status=status):
                 self._fail(RegistrationFailedError(reason, may_retry=may_retry, status=status))
 
     def ended(self, reason: str) -> None:
         """Take the end of the connection; what was under way is in doubt."""
         self._fail(BearerUnavailable(reason))
-        for delivery_id, outcome in (self._outcomes or {}).items():
-            if not outcome.done():
-                outcome.set_result(PushOutcome(delivery_id, OutcomeKind.IN_DOUBT, reason))
+        outcomes, self._outcomes = self._outcomes or {}, None
+        for delivery_id, outcome in outcomes.items():
+            outcome.set_result(PushOutcome(delivery_id, OutcomeKind.IN_DOUBT, reason))
 
     def _next_registration(self) -> asyncio.Future[RegistrationInd]:
         if self._failure is not None:

@@ -16,10 +16,10 @@ from omapush.ota.http.ppg import (
 from omapush.ota.interface import (
     BearerUnavailable,
     ClientCapabilities,
+    ConnectionLink,
     RegistrationInd,
     SecurityFailure,
     StreamBearer,
-    StreamLink,
 )
 from omapush.ppg.client import Client
 from omapush.ppg.contacts import HttpContact
@@ -27,6 +27,7 @@ from omapush.ppg.profiles import Profiles
 from omapush.ppg.reach import RegistrationFailedError
 from omapush.ppg.store.contract import RegistrationRecord
 from omapush.ppg.terminal.connection import Method, TerminalConnection
+from omapush.ppg.terminal.identification import Proofs, is_proved
 from omapush.ppg.terminal.live import LiveTerminals
 from omapush.ppg.terminal.metrics import Refusal, TerminalMetrics
 
@@ -36,6 +37,7 @@ class Dialling:
     """What dialling needs.
 
     :ivar secure: dials by TLS; ``None``: this gateway does not.
+    :ivar proofs: who has to prove who it is, and by which certificates; ``None``: nobody.
     """
 
     bearer: StreamBearer
@@ -44,6 +46,7 @@ class Dialling:
     connect_timeout_ms: int = 10 * SECOND_MS
     secure: StreamBearer | None = None
     accounts: TerminalAccounts = NO_ACCOUNTS
+    proofs: Proofs | None = None
 
 
 class Terminals:
@@ -113,7 +116,7 @@ class Terminals:
         self, client: Client, registration: RegistrationInd, connection: TerminalConnection
     ) -> None:
         connection.registered_at = self._clock()
-        refusal = self._refusal(client, registration)
+        refusal = self._refusal(client, registration, connection)
         dialled = connection.method is Method.PO_TCP  # the others are counted where they come in
         if refusal is not None:
             kind, reason = refusal
@@ -130,7 +133,7 @@ class Terminals:
         where: HttpContact,
         remembered: RegistrationRecord | None,
         connection: TerminalConnection,
-    ) -> StreamLink[HttpPpgRequest]:
+    ) -> ConnectionLink[HttpPpgRequest]:
         dialling = self._dialling
         bearer = dialling.secure if where.secure else dialling.bearer
         if bearer is None or where.host is None:
@@ -171,7 +174,9 @@ class Terminals:
             self.metrics.ended(Method.PO_TCP)
         connection.ended(reason)
 
-    def _refusal(self, client: Client, registration: RegistrationInd) -> tuple[Refusal, str] | None:
+    def _refusal(
+        self, client: Client, registration: RegistrationInd, connection: TerminalConnection
+    ) -> tuple[Refusal, str] | None:
         expected = client.terminal_id
         if expected is None:
             return None
@@ -179,9 +184,12 @@ class Terminals:
             # Addresses move between terminals: what answers there may be somebody else's.
             reason = f"terminal {registration.terminal_id!r} answered, {expected!r} was expected"
             return Refusal.ANOTHER_TERMINAL, reason
-        if self._must_prove(expected) and not registration.authenticated:
+        if not self._is_proved(registration, connection):
             return Refusal.CREDENTIALS, f"terminal {expected!r} has not proved who it is"
         return None
 
-    def _must_prove(self, terminal_id: str) -> bool:
-        return self._dialling.accounts.terminal_password(terminal_id) is not None
+    def _is_proved(self, registration: RegistrationInd, connection: TerminalConnection) -> bool:
+        proofs, terminal_id = self._dialling.proofs, registration.terminal_id or ""
+        if proofs is None or not proofs.must_prove(terminal_id):
+            return True
+        return is_proved(proofs, registration, connection.peer_certificate)

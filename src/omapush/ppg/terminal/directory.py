@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import structlog
@@ -68,7 +68,8 @@ class Directory:
         self._settings = settings or DirectorySettings()
         self._is_shared = store.is_shared
         self._held: dict[str, Attachment] = {}
-        self._arrived: dict[str, None] = {}
+        # By client: the latest of what it told, so that news that come meanwhile are not lost.
+        self._arrived: dict[str, RegistrationRecord] = {}
         self._departed: dict[str, Attachment] = {}
         self._registrations: dict[tuple[str, str], RegistrationRecord] = {}
         self._renewed_at = clock()
@@ -81,7 +82,7 @@ class Directory:
         """
         client_id, now = registration.client_id, self._clock()
         self._registrations[client_id, registration.bearer] = registration
-        self._arrived[client_id] = None
+        self._arrived[client_id] = registration
         if self._is_shared and (connected or client_id not in self._held):
             self._departed.pop(client_id, None)
             self._held[client_id] = Attachment(
@@ -131,12 +132,15 @@ class Directory:
 
     async def _tell(self) -> None:
         await self._detach()
-        while self._arrived or self._registrations:
-            clients = list(islice(self._arrived, AT_ONCE))
-            await self._attach(clients)
+        # Not until nobody is left: where some come all the time, others must be renewed.
+        for _ in range(-(-max(len(self._arrived), len(self._registrations)) // AT_ONCE)):
+            arrived = dict(islice(self._arrived.items(), AT_ONCE))
+            for refused in await self._attach(arrived):
+                await self._after_clocks_that_are_ahead(refused)
             await self._remember()
-            for client_id in clients:
-                self._arrived.pop(client_id, None)
+            for client_id, registration in arrived.items():
+                if self._arrived.get(client_id) is registration:
+                    del self._arrived[client_id]
                 self._hasten(client_id)
 
     async def _remember(self) -> None:
@@ -147,13 +151,31 @@ class Directory:
             if self._registrations.get(key) is registration:
                 del self._registrations[key]
 
-    async def _attach(self, clients: Collection[str]) -> None:
-        """Write, or renew, who is held here; where a newer connection stands elsewhere it stays."""
+    async def _attach(self, clients: Collection[str]) -> list[Attachment]:
+        """Write, or renew, who is held here; return where a newer connection stands elsewhere."""
+        held = [self._held[client_id] for client_id in clients if client_id in self._held]
+        if not held:
+            return []
+        attached = await self._write(held)
+        return [each for each, taken in zip(held, attached, strict=True) if not taken]
+
+    async def _write(self, held: Collection[Attachment]) -> list[bool]:
         now = self._clock()
         until = later(now, self._settings.lease_ms)
-        held = [self._held[client_id] for client_id in clients if client_id in self._held]
-        if held:
-            await self._store.attach([_until(each, until) for each in held], now)
+        return await self._store.attach([replace(each, until=until) for each in held], now)
+
+    async def _after_clocks_that_are_ahead(self, refused: Attachment) -> None:
+        """Let a connection that has just come stand before one that came to be in the future."""
+        now = self._clock()
+        for standing in await self._store.attachments(refused.client_id, now):
+            if standing.kind != KIND or standing.epoch <= now:
+                continue
+            if self._held.get(refused.client_id) is not refused:
+                continue  # it has gone, or come anew
+            log.warning("clock_is_ahead", node=standing.node, milliseconds=standing.epoch - now)
+            after = replace(refused, epoch=standing.epoch + 1)
+            self._held[refused.client_id] = after
+            await self._write([after])
 
     async def _detach(self) -> None:
         for batch in _batches(list(self._departed), AT_ONCE):
@@ -170,17 +192,6 @@ class Directory:
         self._renewed_at = now
         for batch in _batches(list(self._held), AT_ONCE):
             await self._attach(batch)
-
-
-def _until(attachment: Attachment, until: Instant) -> Attachment:
-    return Attachment(
-        attachment.client_id,
-        attachment.kind,
-        attachment.node,
-        attachment.epoch,
-        until,
-        attachment.address,
-    )
 
 
 def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:

@@ -74,18 +74,13 @@ class Identification:
             return Stranger("the terminal does not say who it is")
         client = self._client(terminal_id, host)
         wants_proof = self._proof_required or self._proofs.must_prove(terminal_id)
-        if client is None or (wants_proof and not self._proved(registration, certificate)):
+        proved = is_proved(self._proofs, registration, certificate)
+        if client is None or (wants_proof and not proved):
             # In the same words, so that nobody learns which terminals there are.
             return Stranger(
                 "not a terminal of a client that dials in, or not proved", unproved=True
             )
         return client
-
-    def _proved(self, registration: RegistrationInd, certificate: PeerCertificate | None) -> bool:
-        if registration.authenticated:
-            return True
-        terminal_id = registration.terminal_id or ""
-        return certificate is not None and self._proofs.is_proof(terminal_id, certificate)
 
     def _client(self, terminal_id: str, host: str) -> Client | None:
         listed = self._recipients.client_of_terminal(terminal_id)
@@ -98,6 +93,16 @@ class Identification:
         if client is None or client.terminal_id is not None:
             return None
         return client if dials_in(client.contacts_where) else None
+
+
+def is_proved(
+    proofs: Proofs, registration: RegistrationInd, certificate: PeerCertificate | None
+) -> bool:
+    """Whether a terminal has shown that it is the one that it says."""
+    if registration.authenticated:
+        return True
+    terminal_id = registration.terminal_id or ""
+    return certificate is not None and proofs.is_proof(terminal_id, certificate)
 
 
 def dials_in(wheres: Iterable[object]) -> bool:

@@ -38,7 +38,8 @@ class LiveTerminals:
         """Keep a connection, as the one that came last."""
         connections = [*self._of(client_id), connection]
         if self._most_of_one is not None and len(connections) > self._most_of_one:
-            oldest = next((each for each in connections if each.is_idle), connections[0])
+            older = connections[:-1]
+            oldest = next((each for each in older if each.is_idle), older[0])
             connections.remove(oldest)
             oldest.retire("the terminal has newer connections")
         self._put(client_id, connections)

@@ -23,7 +23,7 @@ from omapush.ota.interface import BearerUnavailable, PpgRequest, PushOutcome
 from omapush.ppg.client import Client
 from omapush.ppg.contacts import HttpContact
 from omapush.ppg.lifecycle import RetryPolicy
-from omapush.ppg.reach import BackOff, Reach, RegistrationFailedError, request_of
+from omapush.ppg.reach import BackOff, Reach, RegistrationFailedError, note, request_of
 from omapush.ppg.service_registration.known import told_on_connection
 from omapush.ppg.session_request import ASK_AGAIN_MS, SessionRequests
 from omapush.ppg.store.contract import (
@@ -31,7 +31,7 @@ from omapush.ppg.store.contract import (
     DeliveryKey,
     RegistrationRecord,
     Store,
-    TimelineEvent,
+    StoreUnavailable,
 )
 from omapush.ppg.terminal.connection import TerminalConnection
 from omapush.ppg.terminal.dialling import Terminals
@@ -44,6 +44,8 @@ log = structlog.get_logger(__name__)
 MAX_OUTSTANDING = 64
 SHOWN = 4
 """Applications and types that the timeline names."""
+MOST_TOLD = 200
+"""Characters of a terminal's own words that stand in a timeline, of each of these."""
 
 ConnectionRequest = Callable[[ApplicationId, bytes | None], PushMessage]
 """Makes the request to connect, for an application; with the four octets of the terminal's CPITag,
@@ -117,6 +119,11 @@ class TerminalReach:
         return self._back_off.not_before if self._where.host else self._requests.not_before
 
     @property
+    def is_open(self) -> bool:
+        """Whether there is a connection, whoever made it."""
+        return self._connection() is not None
+
+    @property
     def worth_keeping(self) -> bool:
         """Whether there is a connection that was dialled, or a growing wait."""
         return self._dialled is not None or self.not_before > 0
@@ -186,7 +193,7 @@ class TerminalReach:
         outcome = await connection.push(request)
         self._terminals.metrics.pushed(connection.method, outcome.kind)
         if connection.registration is not registration:
-            await self._remember(connection)
+            await self._remember(connection)  # which must not lose the outcome
         return outcome
 
     def _asked(self, sent: bool) -> None:  # noqa: FBT001 - it is what is told
@@ -219,7 +226,11 @@ class TerminalReach:
             connection = await self._dial(key)
         except (BearerUnavailable, RegistrationFailedError) as error:
             self._wait_after(error)
-            raise
+            came = self._connection()
+            if came is None:
+                raise
+            await self._note_use(came, key)  # meanwhile, by itself
+            return came
         self._back_off.succeeded()
         return connection
 
@@ -254,29 +265,41 @@ class TerminalReach:
             f"{_in_words(capabilities.accept, 'types')}, up to {capabilities.max_message_size} "
             "octets"
         )
-        line = TimelineEvent(key.push_key, key.position, self._clock(), "registered", detail)
-        await self._store.record([line])
+        await note(self._store, key, self._clock(), "registered", detail)
 
     async def _remembered(self) -> RegistrationRecord | None:
-        return told_on_connection(await self._store.registrations(self._client.client_id))
+        try:
+            return told_on_connection(await self._store.registrations(self._client.client_id))
+        except StoreUnavailable as error:
+            # The terminal tells what it takes, as if it had never been here.
+            log.warning("ledger_unavailable", reason=error.reason)
+            return None
 
     async def _remember(self, connection: TerminalConnection) -> None:
-        remembered = await self._remembered()
-        record = to_record(
-            self._client.client_id,
-            connection.registration,
-            remembered.cpi if remembered is not None else {},
-            str(self._where) or connection.how,
-            self._clock(),
-        )
-        await self._store.remember_registrations([record])
+        """Keep what a terminal told that was dialled; what others told is kept as they tell it."""
+        if connection is not self._dialled:
+            return
+        try:
+            remembered = await self._remembered()
+            record = to_record(
+                self._client.client_id,
+                connection.registration,
+                remembered.cpi if remembered is not None else {},
+                str(self._where),
+                self._clock(),
+            )
+            await self._store.remember_registrations([record])
+        except StoreUnavailable as error:
+            # It will be told again; the push goes on.
+            log.warning("ledger_unavailable", reason=error.reason)
 
 
 def _in_words(named: Sequence[str], what: str) -> str:
     """Return the first of what a terminal takes, for people."""
     if any(each in ("*", "*/*") for each in named):
         return f"all {what}"
-    return ", ".join(named[:SHOWN]) + (" and others" if len(named) > SHOWN else "")
+    others = " and others" if len(named) > SHOWN else ""
+    return f"{', '.join(named[:SHOWN])[:MOST_TOLD]}{others}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,3 +48,16 @@ def test_what_was_seen_least_lately_is_forgotten() -> None:
     assert accounts.known_cpi("45") is None
     assert accounts.terminal_at("10.0.0.45") is None
     assert accounts.known_cpi("46") is not None
+
+
+def test_terminals_with_much_to_say_do_not_fill_the_memory() -> None:
+    accounts = Accounts("ppg", most_octets=1_000)
+    for number in range(10):
+        accounts.learn(f"4{number}", "t1", {"t1": (("X-Wap-Push-Accept", "a" * 400),)})
+        accounts.learn(f"4{number}", "t2", {"t2": (("X-Wap-Push-Accept", "b" * 400),)})
+    kept = [number for number in range(10) if accounts.known_cpi(f"4{number}")]
+    assert kept == [8, 9]
+    accounts.learn("50", "t1", {"t1": (("X-Wap-Push-Accept", "a" * 2_000),)})
+    assert accounts.known_cpi("50") is None
+    accounts.learn("51", "t1", CPI)
+    assert accounts.known_cpi("51") is not None

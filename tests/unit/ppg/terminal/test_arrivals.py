@@ -322,3 +322,83 @@ async def test_refusals_are_counted_by_reason_and_lockouts_by_themselves(make: M
     assert world.counted("refusals", method="TO-TCP", reason="stranger") == FAILURES
     assert world.counted("refusals", method="TO-TCP", reason="registration") == 1
     assert world.counted("lockouts") == 1
+
+
+ASKED = HttpPpgSettings(identity="ppg.example.com", challenge=Scheme.DIGEST, proof_required=False)
+
+
+async def test_terminal_without_a_password_is_let_in_beside_one_that_has_to_prove_itself(
+    make: Make,
+) -> None:
+    world = make({ANNA: Secrets("theirs")}, ASKED)
+    assert world.dial(BERTA).close_reason is None
+    connection = world.live.connection_of("berta")
+    assert connection is not None
+    assert not connection.registration.authenticated
+    told = await connection.register_again()
+    assert told.terminal_id == BERTA
+    assert world.dial(ANNA).close_reason is not None
+    assert world.live.connection_of("anna") is None
+
+
+async def test_wrong_password_is_refused_though_no_proof_is_required(make: Make) -> None:
+    world = make({ANNA: Secrets("theirs")}, ASKED)
+    for terminal in (ANNA, BERTA):
+        guessing = ProvisioningContext(terminal, login=Login(terminal, "guess", Scheme.DIGEST))
+        link = world.dial(HttpTerminalSettings(terminal, contexts=(guessing,)))
+        assert link.close_reason is not None
+    assert len(world.live) == 0
+
+
+async def test_terminal_that_is_known_by_its_certificate_need_not_have_a_password(
+    make: Make,
+) -> None:
+    world = make({ANNA: Secrets("theirs"), BERTA: Secrets(certificates=("berta.x.net",))}, ASKED)
+    link = world.dial(BERTA, certificate=PeerCertificate("0" * 64, ("berta.x.net",)))
+    assert link.close_reason is None
+
+
+async def test_name_of_a_terminal_that_proves_nothing_does_not_hide_guesses(make: Make) -> None:
+    world = make({ANNA: Secrets("theirs")}, ASKED)
+    guessing = ProvisioningContext(ANNA, login=Login(ANNA, "guess", Scheme.DIGEST))
+    for _ in range(FAILURES):
+        assert world.arrivals.admits(HOST)
+        world.dial(HttpTerminalSettings(ANNA, contexts=(guessing,)))
+        world.dial(BERTA)
+    assert not world.arrivals.admits(HOST)
+
+
+async def test_proof_ends_a_row_of_failures(make: Make) -> None:
+    world = make({ANNA: Secrets("theirs")}, ASKED)
+    proving = ProvisioningContext(ANNA, login=Login(ANNA, "theirs", Scheme.DIGEST))
+    for _ in range(FAILURES):
+        world.dial("00zoe_x.net")
+        world.dial(HttpTerminalSettings(ANNA, contexts=(proving,)))
+    assert world.arrivals.admits(HOST)
+
+
+async def test_password_of_the_gateway_is_not_sent_to_a_stranger_who_asks_for_it(
+    make: Make,
+) -> None:
+    world = make({ANNA: Secrets(gateway="ours")})
+    login = Login("ppg.example.com", "ours")
+    asking = ProvisioningContext(ANNA, gateway=login, demand=Scheme.BASIC)
+    link = world.dial(HttpTerminalSettings(ANNA, contexts=(asking,)))
+    assert b"Authorization" not in link.sent
+    assert link.close_reason is not None
+    proved = ProvisioningContext(ANNA, gateway=login, demand=Scheme.DIGEST)
+    link = world.dial(HttpTerminalSettings(ANNA, contexts=(proved,)))
+    assert b"Authorization: Digest" in link.sent
+    assert link.close_reason is None
+
+
+async def test_password_of_the_gateway_is_not_sent_to_who_declines_to_prove_himself(
+    make: Make,
+) -> None:
+    world = make({ANNA: Secrets(gateway="ours"), BERTA: Secrets("theirs")}, ASKED)
+    asking = ProvisioningContext(
+        ANNA, gateway=Login("ppg.example.com", "ours"), demand=Scheme.BASIC
+    )
+    link = world.dial(HttpTerminalSettings(ANNA, contexts=(asking,)))
+    assert b"Authorization" not in link.sent
+    assert link.close_reason is not None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import itertools
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
@@ -159,3 +160,94 @@ async def test_ledger_of_one_process_alone_is_told_of_registrations_only() -> No
     assert world.hastened == ["anna"]
     world.task.cancel()
     await asyncio.gather(world.task, return_exceptions=True)
+
+
+class SlowStore(SharedStore):
+    """A ledger during whose commits something else happens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.of_anna: list[Instant] = []
+
+    async def attach(self, attachments: Sequence[Attachment], now: Instant) -> list[bool]:
+        if any(each.client_id == "anna" for each in attachments):
+            self.of_anna.append(now)
+        self.meanwhile()
+        return await super().attach(attachments, now)
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[World]:
+    made = World(SlowStore())
+    await made.store.open()
+    yield made
+    made.task.cancel()
+    await asyncio.gather(made.task, return_exceptions=True)
+
+
+async def test_connection_that_comes_while_the_older_one_is_told_is_told_as_well(
+    slow: World,
+) -> None:
+    store = slow.store
+    assert isinstance(store, SlowStore)
+
+    def again() -> None:
+        store.meanwhile = lambda: None
+        slow.clock.advance(5)
+        slow.directory.arrived(record("anna"), connected=True)
+
+    store.meanwhile = again
+    await slow.arrive("anna")
+    [held] = await store.attachments("anna", slow.clock())
+    assert held.epoch == START + 5
+    slow.directory.departed("anna")
+    await slow.rest()
+    assert await slow.holders("anna") == []
+
+
+async def test_what_is_held_is_renewed_though_others_come_all_the_time(slow: World) -> None:
+    store = slow.store
+    assert isinstance(store, SlowStore)
+    await slow.arrive("anna")
+    numbers = itertools.count()
+
+    def another() -> None:
+        number = next(numbers)
+        if number < 50:
+            slow.clock.advance(LEASE_MS // 10)
+            slow.directory.arrived(record(f"client-{number}"), connected=True)
+
+    store.meanwhile = another
+    slow.directory.arrived(record("berta"), connected=True)
+    for _ in range(20):
+        await slow.rest()
+    assert next(numbers) >= 50
+    assert len(store.of_anna) > 2
+    assert all(late - early < LEASE_MS for early, late in itertools.pairwise(store.of_anna))
+
+
+async def test_new_connection_stands_before_that_of_a_gateway_whose_clock_is_ahead(
+    world: World,
+) -> None:
+    now = world.clock()
+    ahead = Attachment("anna", KIND, "c", now + 2_000, Instant(now + LEASE_MS))
+    await world.store.attach([ahead], now)
+    world.clock.advance(1)
+    await world.arrive("anna")
+    assert await world.holders("anna") == ["b"]
+    world.directory.departed("anna")
+    await world.rest()
+    assert await world.holders("anna") == []
+
+
+async def test_terminal_that_went_to_a_gateway_whose_clock_is_ahead_is_left_there(
+    world: World,
+) -> None:
+    await world.arrive("anna")
+    world.clock.advance(LEASE_MS // 2)
+    now = world.clock()
+    ahead = Attachment("anna", KIND, "c", now + 2_000, Instant(now + LEASE_MS))
+    await world.store.attach([ahead], now)
+    await world.arrive("berta")  # whatever wakes it: what is held is renewed
+    assert await world.holders("anna") == ["c"]

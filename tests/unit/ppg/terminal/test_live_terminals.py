@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
-from omapush.ota.interface import ClientCapabilities, RegistrationInd
+from omapush.ota.interface import ClientCapabilities, PoPushReq, RegistrationInd
 from omapush.ppg.terminal.connection import Method, TerminalConnection
 from omapush.ppg.terminal.live import MOST_OF_ONE, LiveTerminals
 
@@ -12,12 +15,13 @@ class Link:
     """Notes why it was closed."""
 
     peer = "192.0.2.1:50000"
+    peer_certificate = None
 
     def __init__(self) -> None:
         self.close_reason: str | None = None
 
     def request(self, primitive: object) -> None:
-        raise AssertionError(primitive)
+        """Never answer."""
 
     def identified(self) -> None:
         raise AssertionError
@@ -71,3 +75,22 @@ def test_oldest_connection_goes_when_a_terminal_has_too_many() -> None:
     assert made[0][1].close_reason == "the terminal has newer connections"
     assert [link.close_reason for _, link in made[1:]] == [None] * MOST_OF_ONE
     assert live.connection_of("anna") is made[-1][0]
+
+
+async def test_newest_connection_stays_though_it_alone_has_no_work() -> None:
+    live = LiveTerminals()
+    made = [connection() for _ in range(MOST_OF_ONE + 1)]
+    message = PushMessage((("Content-Type", "text/plain"),), b"hello")
+    tasks = []
+    for number, (each, _) in enumerate(made[:-1]):
+        live.add("anna", each)
+        tasks.append(asyncio.create_task(each.push(PoPushReq(f"d.{number}", message))))
+    await asyncio.sleep(0)
+    newest, link = made[-1]
+    live.add("anna", newest)
+    assert live.connection_of("anna") is newest
+    assert link.close_reason is None
+    made[0][0].ended("reset")
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
