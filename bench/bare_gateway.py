@@ -17,6 +17,7 @@ import uvloop
 from omapush.bearers.tcp import ListenLimits, TcpBearer
 from omapush.content.message import PushMessage
 from omapush.daemon.clock import SystemClock
+from omapush.daemon.garbage_collection import calm_garbage_collection
 from omapush.ota.http.ppg import HttpPpgSession, HttpPpgSettings
 from omapush.ota.interface import OutcomeKind, PoConfirmedPushReq, PushOutcome, RegistrationInd
 
@@ -71,6 +72,7 @@ async def main(port: int, count: int) -> None:
         gateway.indication,
         ListenLimits(count + 1, count + 1),
     )
+    calm_garbage_collection()
     print("listening", flush=True)
     await gateway.registered.wait()
     print("registered", flush=True)

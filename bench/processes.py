@@ -38,6 +38,15 @@ class Measured:
         """Return the largest resident memory so far."""
         return self._status("VmHWM:")
 
+    def proportional_kib(self) -> float:
+        """Return memory in KiB, that which is shared with other processes by its share (PSS)."""
+        total = 0
+        for process in self.processes:
+            for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1])
+        return total
+
     def _status(self, what: str) -> float:
         total = 0
         for process in self.processes:

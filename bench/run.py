@@ -27,6 +27,7 @@ import kannel
 import report
 from authenticated import authenticated
 from client_farm import client_farm
+from dialled_terminals import dialled_terminals
 from gateway import ADDRESS, LATER, OMAPUSH, ROOT, Cell, measure, one_client, ppg_settings
 from group import group_push
 from history import histories
@@ -185,6 +186,7 @@ PARTS: dict[str, Callable[[float], object]] = {
     "farm": lambda scale: [
         client_farm(max(1, int(clients * scale))) for clients in (1, 1_000, 10_000)
     ],
+    "dialled": lambda scale: dialled_terminals(scale, 3),
 }
 
 

@@ -235,10 +235,10 @@ HEAD = """\
 Every requirement of the founding documents of OMA Push, in our own words, with what became of it.
 The documents themselves are published by the Open Mobile Alliance and decide in case of doubt.
 
-Of PAP 2.0, the PPG service and the push message, on which they build, this page has the items of
-the static conformance tables, and as rows of our own the rules that are broken most often
-(PAP-RULE), the checks of a submission in their order (PPG-CHECK), and the cases that every
-implementation should be tried with (PAP-CASE).
+Of PAP 2.0, the PPG service, the push message and the OTA-HTTP part of Push OTA, on which they
+build, this page has the items of the static conformance tables, and as rows of our own the rules
+that are broken most often (PAP-RULE), the checks of a submission in their order (PPG-CHECK), and
+the cases that every implementation should be tried with (PAP-CASE, OTA-HTTP-CASE).
 """
 
 

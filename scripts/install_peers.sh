@@ -18,8 +18,11 @@ peers() {
 		python3-dbus /usr/lib/python3/dist-packages/dbus/__init__.py an application by another D-Bus library
 		python3-gi /usr/lib/python3/dist-packages/gi/__init__.py the main loop of that library
 		ofono-scripts /usr/share/ofono/scripts/test-push-notification oFono's own push notification agent
+		haproxy /usr/sbin/haproxy the tests with a web server as OTA-HTTP terminal
+		nginx /usr/sbin/nginx the tests with a web server as OTA-HTTP terminal
 		nodejs /usr/bin/node the tests with an SMSC that is not ours
 		npm /usr/bin/npm installing that SMSC
+		mosquitto /usr/sbin/mosquitto the benchmark of idle connections beside an MQTT broker
 	LIST
 }
 

@@ -99,7 +99,7 @@ def system(tmp_path: Path) -> System:
 
 
 async def test_push_goes_over_the_connection_that_the_terminal_has_made(system: System) -> None:
-    async with running(system.gateway()) as gateway:
+    async with running(system.gateway(more='[log]\nlevel = "debug"\n')) as gateway:
         terminal = await system.terminal()
         status, out, err = await system.push("--push-id", "a@pi", "--wait")
         assert (status, err) == (0, ""), out

@@ -43,9 +43,10 @@ IndicationT = TypeVar("IndicationT")
 
 MAX_ADDRESSES = 8
 """Addresses of one name that are dialled: each may take its whole time to fail."""
-
-BACKLOG = 1_024
-"""Connections that wait to be accepted: when a gateway comes back, its terminals do so at once."""
+BACKLOG = 4_096
+"""Connections that wait to be accepted, if the system allows as many: when a gateway comes back,
+its terminals do so at once. Whom the system drops may think that it is connected, and waits in
+silence, as terminals have to."""
 
 
 class TcpBearer:

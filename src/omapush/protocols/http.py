@@ -12,6 +12,7 @@ are for a proxy.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -36,6 +37,14 @@ MAX_HELD = 65_536
 _CLEAR = re.compile(rb"(?:[\t -~\x80-\xff]*\r\n(?![ \t]))*[\t -~\x80-\xff]*\r?")
 _FRAMING = re.compile(rb"\n(content-length|transfer-encoding)[ \t]*:([^\r]*)", re.IGNORECASE)
 _END_OF_HEAD = b"\r\n\r\n"
+# What nearly every answer to a push is: no body, the connection goes on, nothing beyond ASCII.
+_PLAIN_RESPONSE = re.compile(
+    rb"HTTP/1\.1 204(?: [\t -~]*+)?\r\n"
+    rb"(?:(?!(?i:connection|content-length|transfer-encoding):)"
+    rb"[!#$%%&'*+.^_`|~0-9A-Za-z-]++:[\t -~]*+\r\n){0,%d}+\r\n" % MAX_HEADERS
+)
+ALIKE = 64
+"""Requests without a body whose octets are kept: many terminals are asked the same."""
 
 
 class HttpError(DecodeError):
@@ -87,14 +96,19 @@ class Response:
 
 
 class HttpClientEnd:
-    """Writes requests and reads responses, in order; several requests may be outstanding."""
+    """Writes requests and reads responses, in order; several requests may be outstanding.
+
+    There may be very many ends that all ask the same and are answered nearly the same. Octets of
+    such requests are kept, and the plainest of responses is read without h11, as h11 would.
+    """
 
     __slots__ = ("_failure", "_max_body", "_must_close", "_outstanding")
 
     def __init__(self, max_body: int) -> None:
         self._max_body = max_body
         # A list: an empty one costs next to nothing, and a gateway holds very many idle ends.
-        self._outstanding: list[_ResponseReading] = []
+        # A request is its method until a response begins that is not of the plainest kind.
+        self._outstanding: list[str | _ResponseReading] = []
         self._must_close = False
         self._failure: HttpError | None = None
 
@@ -115,16 +129,8 @@ class HttpClientEnd:
 
     def request(self, request: Request) -> bytes:
         """Return the octets of ``request``. :raises EncodeError: a header cannot be written."""
-        connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
-        headers = _framed(request.headers, request.body, always=request.method == "POST")
-        try:
-            octets = connection.send(
-                h11.Request(method=request.method, target=request.target, headers=headers)
-            )
-            octets = (octets or b"") + _sent_body(connection, request.body)
-        except h11.LocalProtocolError as error:
-            raise EncodeError(f"not a request that can be written: {error}") from error
-        self._outstanding.append(_ResponseReading(connection, self._max_body))
+        octets = _written(request) if request.body else _written_once(request)
+        self._outstanding.append(request.method)
         return octets
 
     def receive(self, octets: bytes) -> list[Response]:
@@ -137,22 +143,37 @@ class HttpClientEnd:
             if not self._outstanding:
                 self._failure = HttpError("a response that nobody asked for")
                 break
-            reading = self._outstanding[0]
-            if not self._complete(reading, octets):
-                break
-            responses.append(reading.response())
-            self._finish()
-            octets = reading.left_over
+            plain = _plain_response(octets) if isinstance(self._outstanding[0], str) else None
+            if plain is not None:
+                response, octets = plain
+                del self._outstanding[0]
+            else:
+                reading = self._reading()
+                if not self._complete(reading, octets):
+                    break
+                response, octets = reading.response(), reading.left_over
+                self._finish(reading)
+            responses.append(response)
         return responses
 
     def receive_end(self) -> list[Response]:
         """Take the end of the stream, which may complete a response without a length."""
-        reading = self._outstanding[0] if self._outstanding else None
-        if reading is None or self._failure is not None or not self._complete(reading, b""):
+        if not self._outstanding or self._failure is not None:
             return []
-        self._finish()
+        reading = self._reading()
+        if not self._complete(reading, b""):
+            return []
+        self._finish(reading)
         self._must_close = True
         return [reading.response()]
+
+    def _reading(self) -> _ResponseReading:
+        """Return what reads the response to the oldest request."""
+        oldest = self._outstanding[0]
+        if isinstance(oldest, str):
+            oldest = _ResponseReading(_asking(oldest), self._max_body)
+            self._outstanding[0] = oldest
+        return oldest
 
     def _complete(self, reading: _Reading, octets: bytes) -> bool:
         try:
@@ -161,8 +182,8 @@ class HttpClientEnd:
             self._failure = error
             return False
 
-    def _finish(self) -> None:
-        reading = self._outstanding.pop(0)
+    def _finish(self, reading: _ResponseReading) -> None:
+        del self._outstanding[0]
         self._must_close |= reading.is_last
 
 
@@ -553,6 +574,47 @@ def _framing(head: bytes) -> list[tuple[bytes, bytes]]:
     if len(framing) > 1 or any(name[:1] in b"cC" and b"," in value for name, value in framing):
         raise HttpError("the length of the body is said more than once")
     return framing
+
+
+def _written(request: Request) -> bytes:
+    """Return the octets of ``request``. :raises EncodeError: a header cannot be written."""
+    headers = _framed(request.headers, request.body, always=request.method == "POST")
+    connection = h11.Connection(h11.CLIENT)
+    try:
+        octets = connection.send(
+            h11.Request(method=request.method, target=request.target, headers=headers)
+        )
+        return (octets or b"") + _sent_body(connection, request.body)
+    except h11.LocalProtocolError as error:
+        raise EncodeError(f"not a request that can be written: {error}") from error
+
+
+_written_once = functools.lru_cache(maxsize=ALIKE)(_written)
+
+
+def _asking(method: str) -> h11.Connection:
+    """Return a connection on which a request has gone out: h11 wants to know of which method."""
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+    connection.send(h11.Request(method=method, target="/", headers=[("Host", "")]))
+    connection.send(h11.EndOfMessage())
+    return connection
+
+
+def _plain_response(octets: bytes) -> tuple[Response, bytes] | None:
+    """Return the response and what follows it, if it is whole and of the plainest kind."""
+    found = _PLAIN_RESPONSE.match(octets)
+    if found is None or found.end() > MAX_HEAD:
+        return None
+    status_line, *lines = found[0].decode("ascii").split("\r\n")
+    headers = [line.partition(":") for line in lines[:-2]]
+    return (
+        Response(
+            204,
+            tuple((name, value.strip(" \t")) for name, _, value in headers),
+            reason=status_line[len("HTTP/1.1 204 ") :],
+        ),
+        octets[found.end() :],
+    )
 
 
 def _sent_body(connection: h11.Connection, body: bytes) -> bytes:

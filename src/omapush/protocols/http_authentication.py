@@ -1,7 +1,7 @@
 """The grammar of HTTP authentication headers (RFC 9110 11), whatever the scheme.
 
-Text is that of a header: one character for each octet. Nothing is tried twice ("++", "*+" in the
-expressions), so that the time is linear in the length of a header.
+Text is that of a header: one character for each octet. Nothing is tried twice (``++``, ``*+`` in
+the expressions), so that the time is linear in the length of a header.
 """
 
 from __future__ import annotations

@@ -17,6 +17,9 @@
   gateway's connection to it, without the gateway.
 * ``scripted_binder``: a Push-OTA variant that does as a test tells it; ``binding_notes``: who is
   told of its bindings, and ``dialled_gateway``: one that terminals dial.
+* ``plain_terminal``, ``calling_terminal`` and ``blackberry_terminal``: OTA-HTTP terminals that
+  share no code with ours: one is dialled, one dials and proves who it is, one is after a handset.
+* ``running_gateway``: a real gateway daemon with an initiator who hears how pushes end.
 * ``registration_server``: a push service that registers clients, for tests and for labs.
 * ``authority``: certificates that an authority of its own has signed.
 * ``postgresql``: a throw-away PostgreSQL cluster.

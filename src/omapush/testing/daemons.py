@@ -53,6 +53,23 @@ class Daemon:
         """What the daemon wrote since it was started first."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
+    @property
+    def resident_kib(self) -> int:
+        """Memory that the running process has in use."""
+        status = (self._proc / "status").read_text(encoding="ascii")
+        return int(status.partition("VmRSS:")[2].split()[0])
+
+    @property
+    def open_files(self) -> int:
+        """How many files and sockets the running process has open."""
+        return sum(1 for _ in (self._proc / "fd").iterdir())
+
+    @property
+    def _proc(self) -> Path:
+        if self._process is None:
+            raise DaemonError("not running")
+        return Path(f"/proc/{self._process.pid}")
+
     async def start(self, environment: Mapping[str, str] | None = None) -> None:
         """Start it and wait until it answers. :raises DaemonError: it does not."""
         with self._log.open("ab") as log:

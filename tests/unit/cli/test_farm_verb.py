@@ -75,6 +75,18 @@ def test_farm_writes_the_clients_of_a_gateway(tmp_path: Path) -> None:
     }
 
 
+def test_clients_that_dial_in_are_written_as_such(tmp_path: Path) -> None:
+    written = tmp_path / "clients.toml"
+    shown = farm(
+        "--clients", "2", "--connect", f"127.0.0.1:{free_port()}", "--for", "0",
+        "--write-clients", str(written),
+    )  # fmt: skip
+    assert shown.exit_code == 0, shown.stderr
+    clients = tomllib.loads(written.read_text())["clients"]
+    assert [client["ota_http_dials_in"] for client in clients] == [True, True]
+    assert len({client["terminal_id"] for client in clients}) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -82,7 +94,6 @@ def test_farm_writes_the_clients_of_a_gateway(tmp_path: Path) -> None:
         ("--clients 1", "need a way"),
         ("--clients 1 --listen 127.1.0.1", "'127.1.0.1': write it as host:port"),
         ("--clients 1 --listen 127.1.0.1:1 --connect 127.0.0.1:1", "not both"),
-        ("--clients 1 --connect 127.0.0.1:1 --write-clients x", "do not write them"),
         ("--clients 2 --id phone --connect 127.0.0.1:1", "needs # for their number"),
         ("--clients 1 --connect 127.0.0.1:1 --type text", "types: "),
         ("--clients 1 --connect 127.0.0.1:1 -a :", "application_ids: "),

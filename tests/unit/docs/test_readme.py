@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from omapush.daemon.ppg import check_ppg_settings
+from omapush.daemon.settings import PpgSettings
+from omapush.daemon.settings_file import load_settings
+
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "examples"
 
@@ -39,6 +43,17 @@ def test_links_to_files_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     targets = re.findall(r"\]\(([^)#:]+)\)", text)
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_gateway_of_the_example_with_what_is_commented_out_is_good(tmp_path: Path) -> None:
+    example = (EXAMPLES / "gateway.toml").read_text(encoding="utf-8")
+    _, _, commented = example.partition("See docs/terminals.md.\n")
+    whole = tmp_path / "gateway.toml"
+    more = "".join(line.removeprefix("#").lstrip() + "\n" for line in commented.splitlines())
+    whole.write_text(example + more, encoding="utf-8")
+    settings = load_settings(PpgSettings, whole)
+    check_ppg_settings(settings)
+    assert [client.ota_http_dials_in for client in settings.clients] == [False, True]
 
 
 def test_toml_in_the_pages_is_toml() -> None:

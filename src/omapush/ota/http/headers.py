@@ -44,6 +44,8 @@ def choose_version(offered: str) -> str | None:
 
     A peer of our major speaks our minor too, the lowest there is (WAP-235, 7.5).
     """
+    if offered == OUR_VERSION:
+        return OUR_VERSION
     ours = int(OUR_VERSION.partition(".")[0])
     entries = (_OFFER.fullmatch(entry.strip()) for entry in offered.split(",")[:32])
     return OUR_VERSION if any(found and int(found[1]) == ours for found in entries) else None

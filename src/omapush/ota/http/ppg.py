@@ -417,7 +417,12 @@ class HttpPpgSession:
     def _demanded(self, push: _Push, response: Response) -> None:
         """Send a push again with what the terminal demands, if we have it (RFC 2617, 1.2)."""
         terminal_id = self._terminal_id or self._assumed_terminal_id
-        refused = self._credentials.demanded(response, push.shown, terminal_id)
+        refused = self._credentials.demanded(
+            response,
+            push.shown,
+            terminal_id,
+            terminal_is_proved=self._authenticated or self._settings.challenge is Scheme.NONE,
+        )
         if refused is None:
             self._again.append(push)
             return

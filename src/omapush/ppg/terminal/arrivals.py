@@ -111,7 +111,7 @@ class Arrivals:
         client_id, connection = known
         self._metrics.ended(Method.TO_TCP)
         connection.ended(reason)
-        log.info("terminal_disconnected", client=client_id, peer=link.peer, reason=reason)
+        log.debug("terminal_disconnected", client=client_id, peer=link.peer, reason=reason)
         if self._live.remove(client_id, connection):
             self._directory.departed(client_id)
 
@@ -147,7 +147,8 @@ class Arrivals:
         )
         self._known[link] = client.client_id, connection
         link.identified()
-        log.info("terminal_connected", client=client.client_id, peer=link.peer)
+        # Not for everybody's eyes: a line for each would cost a quarter of what coming in costs.
+        log.debug("terminal_connected", client=client.client_id, peer=link.peer)
         return connection
 
     def _failed(self, link: ConnectionLink[HttpPpgRequest], told: SessionFailedInd) -> None:
@@ -157,7 +158,9 @@ class Arrivals:
             log.warning("terminal_refused", peer=link.peer, reason=told.reason)
         elif link not in self._known:
             self._metrics.refused(Method.TO_TCP, Refusal.REGISTRATION)
-            log.info("terminal_not_registered", peer=link.peer, reason=told.reason)
+            # Crowds that say nothing are counted; whoever refuses us may be a terminal of ours.
+            tell = log.debug if told.status is None else log.info
+            tell("terminal_not_registered", peer=link.peer, reason=told.reason)
 
     def _note_failure(self, peer: str) -> None:
         host = host_of(peer)

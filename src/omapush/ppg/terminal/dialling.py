@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.ota.http.ppg import (
@@ -11,6 +11,7 @@ from omapush.ota.http.ppg import (
     HttpPpgRequest,
     HttpPpgSession,
     HttpPpgSettings,
+    Scheme,
     TerminalAccounts,
 )
 from omapush.ota.interface import (
@@ -139,7 +140,7 @@ class Terminals:
         if bearer is None or where.host is None:
             raise BearerUnavailable("no TLS is set up for dialling terminals")
         session = HttpPpgSession(
-            dialling.session,
+            self._session_settings(client),
             assumed_cpi_tag=remembered.cpi_tag if remembered else None,
             known_cpi=remembered.cpi if remembered else {},
             assumed_terminal_id=client.terminal_id,
@@ -173,6 +174,15 @@ class Terminals:
             self.dialled.remove(client_id, connection)
             self.metrics.ended(Method.PO_TCP)
         connection.ended(reason)
+
+    def _session_settings(self, client: Client) -> HttpPpgSettings:
+        """Return how to talk to the terminal: a proof that it does not owe is not asked for."""
+        settings, proofs = self._dialling.session, self._dialling.proofs
+        terminal_id = client.terminal_id
+        owes = terminal_id is not None and proofs is not None and proofs.must_prove(terminal_id)
+        if owes or settings.proof_required:
+            return settings
+        return replace(settings, challenge=Scheme.NONE)
 
     def _refusal(
         self, client: Client, registration: RegistrationInd, connection: TerminalConnection

@@ -30,6 +30,9 @@ log = structlog.get_logger(__name__)
 KIND = "OTA-HTTP"
 AT_ONCE = 500
 """Rows of one commit."""
+GROWING = 16
+"""Terminals that come in one pause, so that more are waited for: then hundreds share a commit."""
+MAX_PAUSES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +130,15 @@ class Directory:
                     await self._wake.wait()
             except TimeoutError:
                 return
-        await asyncio.sleep(self._settings.gather_ms / SECOND_MS)
+        for _ in range(MAX_PAUSES):
+            before = len(self._arrived)
+            await asyncio.sleep(self._settings.gather_ms / SECOND_MS)
+            if not before + GROWING <= len(self._arrived) < AT_ONCE:
+                break
         self._wake.clear()
 
     async def _tell(self) -> None:
+        """Tell what was gathered; of what comes meanwhile whole batches only, the rest later."""
         await self._detach()
         # Not until nobody is left: where some come all the time, others must be renewed.
         for _ in range(-(-max(len(self._arrived), len(self._registrations)) // AT_ONCE)):
@@ -142,6 +150,8 @@ class Directory:
                 if self._arrived.get(client_id) is registration:
                     del self._arrived[client_id]
                 self._hasten(client_id)
+            if max(len(self._arrived), len(self._registrations)) < AT_ONCE:
+                return
 
     async def _remember(self) -> None:
         keys = list(islice(self._registrations, AT_ONCE))

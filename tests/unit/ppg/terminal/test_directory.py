@@ -10,7 +10,7 @@ import pytest
 
 from omapush.core.instants import Instant
 from omapush.ppg.store.contract import Attachment, RegistrationRecord, StoreUnavailable
-from omapush.ppg.terminal.directory import KIND, Directory, DirectorySettings
+from omapush.ppg.terminal.directory import GROWING, KIND, Directory, DirectorySettings
 from omapush.testing.memory_store import MemoryStore
 from omapush.testing.virtual_clock import START, VirtualClock
 
@@ -95,6 +95,19 @@ async def test_those_who_come_together_are_one_commit(world: World) -> None:
     assert [len(batch) for batch in store.attached] == [30]
     assert store.remembered == 1
     assert len(world.hastened) == 30
+
+
+async def test_those_who_come_in_a_stream_share_a_commit(world: World) -> None:
+    for number in range(GROWING * 8):
+        world.directory.arrived(record(f"client-{number}"), connected=True)
+        if number % GROWING == 0:
+            await asyncio.sleep(0)
+    await world.rest()
+    store = world.store
+    assert isinstance(store, SharedStore)
+    assert sum(len(batch) for batch in store.attached) == GROWING * 8
+    assert store.remembered <= 3
+    assert len(world.hastened) == GROWING * 8
 
 
 async def test_terminal_that_has_gone_is_given_up(world: World) -> None:
