@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from omapush.client.service_client import ServiceClient
@@ -113,7 +115,7 @@ async def test_push_waits_in_the_ledger_for_a_terminal_that_is_away(system: Syst
     async with running(system.gateway()):
         status, out, _ = await system.push("--push-id", "a@pi")
         assert status == 0, out
-        await system.until("the terminal is not connected", "a@pi")
+        await system.until("is not connected, and cannot be asked to connect", "a@pi")
         terminal = await system.terminal(takes=False)
         push = await terminal.next_push()
         assert push.message.body == b"hello"
@@ -137,6 +139,38 @@ async def test_connection_that_dies_under_a_push_leaves_it_in_doubt_and_it_comes
         await system.until("delivered", "a@pi")
         assert "sent, but no answer" in await system.timeline_of("a@pi")
         await second.close()
+
+
+async def test_operator_sees_where_a_terminal_is_and_what_happened_to_others(
+    system: System,
+) -> None:
+    admin = f"127.0.0.1:{system.admin}"
+    async with running(system.gateway()):
+        _, out, _ = await system.omapush("terminals", "anna", "--admin", admin)
+        assert "never seen" in out
+        terminal, stranger = await system.terminal(), await system.terminal("4999")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await stranger.ended
+            while "TO-TCP" not in out.partition("connected to")[2]:
+                _, out, _ = await system.omapush("terminals", "anna", "--admin", admin)
+        assert "TO-TCP from 127.0.0.1:" in out
+        assert f"as {TERMINAL_ID}" in out
+        status, out, err = await system.omapush("terminals", "--admin", admin, "--json")
+        assert (status, err) == (0, "")
+        [told] = [json.loads(line) for line in out.splitlines()]
+        assert (told["client"], len(told["connections"])) == ("anna", 1)
+        async with httpx2.AsyncClient() as http:
+            figures = (await http.get(f"http://{admin}/metrics")).text
+        for line in (
+            'omapush_terminal_connections{method="TO-TCP",state="registered"} 1.0',
+            'omapush_terminal_connections{method="TO-TCP",state="anonymous"} 0.0',
+            'omapush_terminal_registrations_total{authenticated="no",method="TO-TCP"} 1.0',
+            'omapush_terminal_refusals_total{method="TO-TCP",reason="stranger"} 1.0',
+        ):
+            assert line in figures
+        await terminal.close()
+    status, _, err = await system.omapush("terminals", "--admin", admin)
+    assert (status, "no gateway answers" in err) == (1, True)
 
 
 async def test_terminal_that_nobody_knows_is_turned_away(system: System) -> None:

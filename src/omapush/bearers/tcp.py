@@ -22,6 +22,7 @@ from omapush.bearers.failures import said
 from omapush.bearers.keep_alive import keep_alive, keep_alive_on
 from omapush.bearers.tcp_link import TURN, TcpLink
 from omapush.bearers.tcp_listener import (
+    NOT_ADMITTED,
     AcceptedConnection,
     EndFor,
     Entrance,
@@ -35,7 +36,7 @@ from omapush.bearers.tls_sessions import OnSession, Server, TlsSessions
 from omapush.core.peer_certificate import PeerCertificate
 from omapush.ota.interface import BearerUnavailable, ConnectionLink, SecurityFailure, StreamSession
 
-__all__ = ["MAX_ADDRESSES", "ListenLimits", "TcpBearer", "TcpListener"]
+__all__ = ["MAX_ADDRESSES", "NOT_ADMITTED", "ListenLimits", "TcpBearer", "TcpListener"]
 
 RequestT = TypeVar("RequestT")
 IndicationT = TypeVar("IndicationT")

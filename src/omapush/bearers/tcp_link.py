@@ -80,12 +80,15 @@ class TcpLink(Driver[RequestT], asyncio.BufferedProtocol, Generic[RequestT, Indi
         return self._peer
 
     @property
+    def is_secure(self) -> bool:
+        """Whether the connection is by TLS; ``False`` when it has ended."""
+        return self._engine() is not None
+
+    @property
     def peer_certificate(self) -> PeerCertificate | None:
         """What the peer's verified certificate says, while the connection is open."""
-        if self._transport is None:
-            return None
-        engine = self._transport.get_extra_info("tls_engine")
-        return engine.peer_certificate if isinstance(engine, TlsEngine) else None
+        engine = self._engine()
+        return None if engine is None else engine.peer_certificate
 
     def counts_until(self, on_identified: Callable[[], None]) -> None:
         """Have :meth:`identified` tell whoever counts anonymous connections."""
@@ -112,8 +115,8 @@ class TcpLink(Driver[RequestT], asyncio.BufferedProtocol, Generic[RequestT, Indi
         # uvloop's transports are streams without saying so by their class.
         self._transport = cast("asyncio.Transport", transport)
         self._peer = peer_name(self._transport)
-        engine = self._transport.get_extra_info("tls_engine")
-        self._trace("connected", **(engine.description if isinstance(engine, TlsEngine) else {}))
+        engine = self._engine()
+        self._trace("connected", **({} if engine is None else engine.description))
         self._session.connected(self._clock())
         self._pump()
 
@@ -177,6 +180,12 @@ class TcpLink(Driver[RequestT], asyncio.BufferedProtocol, Generic[RequestT, Indi
                 self._write(octets)
             case CloseConnection(reason=reason):
                 self.close(reason)
+
+    def _engine(self) -> TlsEngine | None:
+        if self._transport is None:
+            return None
+        engine = self._transport.get_extra_info("tls_engine")
+        return engine if isinstance(engine, TlsEngine) else None
 
     def _trace(self, event: str, **more: str | bool | None) -> None:
         self._on_trace(TraceRecord(self._clock(), "tcp", event, {"peer": self._peer, **more}))

@@ -27,6 +27,9 @@ from omapush.ota.interface import ConnectionLink, StreamSession
 RequestT = TypeVar("RequestT")
 IndicationT = TypeVar("IndicationT")
 
+NOT_ADMITTED = "not admitted"
+"""Why somebody was turned away whom the listener's own judge does not want."""
+
 EndFor = Callable[[str], tuple[TlsEngine, OnSession | None]]
 """Gives an end of TLS for a connection from this peer address, and what keeps its session.
 
@@ -170,7 +173,7 @@ class Gate:
             if limit is not None and count >= limit:
                 return f"too many {what}"
         if self._admits is not None and not self._admits(address):
-            return "not admitted"
+            return NOT_ADMITTED
         return None
 
     def enter(self, address: str, transport: asyncio.Transport) -> Place:

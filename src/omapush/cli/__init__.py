@@ -2,10 +2,11 @@
 
 ``omapush ppg`` and ``omapush client`` run daemons, and the verbs of ``client`` ask one that runs;
 ``push``, ``replace``, ``cancel``, ``capabilities`` and ``listen`` are an initiator's tools,
-``status`` is an initiator's and an operator's; ``preview`` shows what ``push`` would send,
-``decode`` explains octets; ``check-config`` reads settings; ``hash-password`` makes one of their
-values; ``demo`` shows the whole; ``farm`` runs very many simulated clients. Each prints for people,
-or with ``--json`` for programs, and ends with 0 (done), 1 (could not be done) or 2 (asked wrongly).
+``status`` is an initiator's and an operator's, ``terminals`` an operator's; ``preview`` shows what
+``push`` would send, ``decode`` explains octets; ``check-config`` reads settings; ``hash-password``
+makes one of their values; ``demo`` shows the whole; ``farm`` runs very many simulated clients. Each
+prints for people, or with ``--json`` for programs, and ends with 0 (done), 1 (could not be done) or
+2 (asked wrongly).
 
 What verbs share: ``arguments`` has their options, some as dataclasses that ``option_groups`` shows
 to typer; ``submission`` is what ``push`` and ``replace`` do; ``recipes`` lets ``push`` and
@@ -73,6 +74,7 @@ _VERBS: dict[str, Callable[[typer.Typer], None]] = {
     "replace": _grouped("replace"),
     "cancel": _grouped("cancel"),
     "status": _grouped("status"),
+    "terminals": _plain("terminals"),
     "capabilities": _grouped("capabilities"),
     "listen": _plain("listen"),
     "check-config": _plain("check-config"),

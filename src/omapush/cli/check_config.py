@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from omapush.cli.ending import telling
+from omapush.cli.printable_text import printable_lines
 from omapush.daemon.ppg import check_ppg_settings
 from omapush.daemon.settings import ClientSettings, PpgSettings
 from omapush.daemon.settings_file import kind_of, load_settings, read_toml
@@ -21,9 +22,11 @@ def check_config(
     with telling(asked_wrongly=(SettingsError,)):
         if kind_of(read_toml(file)) is PpgSettings:
             settings = load_settings(PpgSettings, file)
-            check_ppg_settings(settings)
+            findings = check_ppg_settings(settings)
             counted = f"{len(settings.initiators)} initiators, {len(settings.clients)} clients"
             typer.echo(f"{file}: good settings of a gateway ({counted})")
+            for finding in findings:
+                typer.echo(f"  ! {printable_lines(finding)}")
         else:
             load_settings(ClientSettings, file)
             typer.echo(f"{file}: good settings of a client")

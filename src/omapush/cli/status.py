@@ -15,9 +15,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from omapush.cli import arguments
 from omapush.cli.ending import ACCESS_ERRORS, FAILED, telling
+from omapush.cli.printable_text import printable
 from omapush.core.instants import Instant, format_utc, to_datetime
 from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_file import load_settings
@@ -90,7 +92,8 @@ def show_response(response: StatusQueryResponse, *, as_json: bool) -> None:
         else:
             whom = ", ".join(addresses) or response.push_id
             when = f" at {time}" if time else ""
-            typer.echo(f"{whom}: {state}{when}, {result.code} {result.desc or ''}".rstrip())
+            said = f"{whom}: {state}{when}, {result.code} {result.desc or ''}".rstrip()
+            typer.echo(printable(said))
     if any(result.message_state is MessageState.UNKNOWN for result in response.results):
         raise typer.Exit(FAILED)
 
@@ -148,18 +151,20 @@ def to_json(record: PushRecord) -> dict[str, object]:
 def show(record: PushRecord, console: Console) -> None:
     """Print ``record`` for people."""
     method = "confirmed" if record.confirmed else "unconfirmed"
-    console.print(
-        f"Push [bold]{record.push_id}[/bold] from {record.initiator_id}, {method}, "
-        f"received {format_utc(record.received_at)}, expires {format_utc(record.expires_at)}",
-        soft_wrap=True,
+    # Initiators and terminals have said some of what follows: no markup is read in it.
+    head = Text("Push ")
+    head.append(printable(record.push_id), "bold")
+    head.append(
+        f" from {printable(record.initiator_id)}, {method}, "
+        f"received {format_utc(record.received_at)}, expires {format_utc(record.expires_at)}"
     )
+    console.print(head, soft_wrap=True)
     for delivery in record.deliveries[:SHOWN]:
         code = f" {delivery.code}" if delivery.code is not None else ""
-        console.print(
-            f"{_whom(delivery)}: "
-            f"[bold]{delivery.state.value}[/bold]{code} {delivery.reason}".rstrip(),
-            soft_wrap=True,
-        )
+        told = Text(f"{printable(_whom(delivery))}: ")
+        told.append(delivery.state.value, "bold")
+        told.append(printable(f"{code} {delivery.reason}".rstrip()))
+        console.print(told, soft_wrap=True)
     if len(record.deliveries) > SHOWN:
         console.print(f"  and {len(record.deliveries) - SHOWN} more; --json shows all")
     table = Table(box=None, pad_edge=False)
@@ -170,7 +175,7 @@ def show(record: PushRecord, console: Console) -> None:
         recipient = "" if line.position is None else str(line.position + 1)
         # A whole date in each line would leave no room for what happened.
         time = _to_the_millisecond(line.at).replace("T", " ")[5:-1]
-        table.add_row(time, recipient, line.event.replace("_", " "), line.detail)
+        table.add_row(time, recipient, line.event.replace("_", " "), Text(printable(line.detail)))
     console.print(table)
     if len(record.timeline) > SHOWN_LINES:
         console.print(f"and {len(record.timeline) - SHOWN_LINES} lines more; --json shows all")

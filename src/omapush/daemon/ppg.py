@@ -14,6 +14,7 @@ from omapush.core.instants import HOUR_MS, SECOND_MS, Instant, later
 from omapush.daemon.client_settings import RouteTable
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.garbage_collection import calm_garbage_collection
+from omapush.daemon.open_files import open_files_allowed, raise_open_files
 from omapush.daemon.policies import Policies, policies
 from omapush.daemon.ppg_service_registration import (
     check_service_registration,
@@ -24,6 +25,7 @@ from omapush.daemon.serving import HttpServer, listening_socket
 from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_table import SettingsError
 from omapush.daemon.supervise import stop_on_signals, supervise
+from omapush.daemon.terminal_findings import terminal_findings
 from omapush.daemon.terminals import check_terminals
 from omapush.daemon.tls import tls_options
 from omapush.daemon.ways import OpenWays, open_ways, retry_policy
@@ -47,6 +49,7 @@ from omapush.ppg.service_registration.listing import listing_route
 from omapush.ppg.store.contract import PLACED_AT_ONCE, NewPush, Store, StoreUnavailable
 from omapush.ppg.store.opening import StoreUrlError, open_store
 from omapush.ppg.submission import SubmissionLimits
+from omapush.ppg.terminal.metrics import TerminalMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -55,14 +58,20 @@ PURGE_EVERY_SECONDS = 60
 PURGE_AT_A_TIME = 1_000
 
 
-def check_ppg_settings(settings: PpgSettings) -> None:
-    """Check what only composition can see. :raises SettingsError: something does not fit."""
-    policies(settings, SystemClock())
+def check_ppg_settings(settings: PpgSettings) -> list[str]:
+    """Check what only composition can see, and return what is good but hardly meant.
+
+    :raises SettingsError: something does not fit.
+    """
+    clock = SystemClock()
+    recipients = policies(settings, clock).recipients
     tls_options(settings.pap)
     smsc_accounts(settings)
     check_service_registration(settings)
     check_terminals(settings)
     _ledger(settings)
+    clients = recipients.clients.values()
+    return list(terminal_findings(settings, clients, clock(), open_files_allowed()))
 
 
 def _ledger(settings: PpgSettings) -> Store:
@@ -79,6 +88,9 @@ async def run_ppg(settings: PpgSettings) -> None:
     """
     clock = SystemClock()
     rules = policies(settings, clock)
+    clients = rules.recipients.clients.values()
+    for finding in terminal_findings(settings, clients, clock(), raise_open_files()):
+        log.warning("settings_doubtful", finding=finding)
     store = _ledger(settings)
     await store.open()
     sender = _sender(settings, rules)
@@ -124,7 +136,14 @@ async def _run(
 
     reports = Reports(store, metrics, notifications.wake)
     async with open_ways(
-        settings, rules.recipients, store, profiles, reports, reachable, clock
+        settings,
+        rules.recipients,
+        store,
+        profiles,
+        reports,
+        reachable,
+        clock,
+        TerminalMetrics(metrics.registry),
     ) as opened:
         deliveries = DeliveryLoop(
             store,
@@ -184,7 +203,10 @@ async def _serve(
     )
     admin = HttpServer(
         admin_application(
-            store, ground.metrics, ground.opened.health, [listing_route(store, clock)]
+            store,
+            ground.metrics,
+            ground.opened.health,
+            [listing_route(store, clock), *ground.opened.pages],
         ),
         [listening_socket(settings.admin.listen)],
     )

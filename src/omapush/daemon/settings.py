@@ -150,7 +150,8 @@ class AdminTable(_Table):
     """[admin]"""
 
     listen: EndpointSetting = Field(
-        Endpoint("127.0.0.1", 8081), description="where /healthz, /readyz and /metrics are served"
+        Endpoint("127.0.0.1", 8081),
+        description="where /healthz, /readyz, /metrics and the operator's lists are served",
     )
 
 

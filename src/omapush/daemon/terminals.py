@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
 import structlog
+from starlette.routing import Route
 
-from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
+from omapush.bearers.driving import OnTrace
+from omapush.bearers.tcp import NOT_ADMITTED, ListenLimits, TcpBearer, TcpListener
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.content.session_initiation import OTA_HTTP, OTA_HTTP_CPI_TAG, SessionInitiation
 from omapush.core.instants import SECOND_MS, Instant
-from omapush.daemon.open_files import allow_files
+from omapush.core.trace import TraceRecord
 from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_table import Endpoint, SettingsError
 from omapush.daemon.terminal_settings import SCHEMES, TerminalsTable
@@ -38,18 +40,19 @@ from omapush.ppg.session_request import request_message
 from omapush.ppg.store.contract import Store
 from omapush.ppg.terminal.accounts import Accounts, Secrets
 from omapush.ppg.terminal.arrivals import Arrivals
+from omapush.ppg.terminal.connection import Method
 from omapush.ppg.terminal.dialling import Dialling, Terminals
 from omapush.ppg.terminal.directory import Directory, DirectorySettings
 from omapush.ppg.terminal.identification import Identification
+from omapush.ppg.terminal.listing import TerminalListing
 from omapush.ppg.terminal.live import LiveTerminals
+from omapush.ppg.terminal.metrics import Refusal, TerminalMetrics
 from omapush.ppg.terminal.reach import ConnectionRequest
 from omapush.protocols.wdp import AddressType
 
 log = structlog.get_logger(__name__)
 
 NONCE_OCTETS = 16
-SPARE_FILES = 256
-"""Open files beside the connections of terminals: initiators, the ledger, what is dialled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class TerminalWays:
 
     :ivar request: asks those that dial in for a connection; ``None``: nobody is asked.
     :ivar directory: to be run as long as terminals may come and go.
+    :ivar listing: the operator's page.
     """
 
     terminals: Terminals
@@ -65,6 +69,7 @@ class TerminalWays:
     request: ConnectionRequest | None
     directory: Callable[[], Coroutine[object, object, None]]
     health: Callable[[], Sequence[str]]
+    listing: Route
 
 
 def terminal_secrets(settings: PpgSettings) -> dict[str, Secrets]:
@@ -107,6 +112,7 @@ async def terminal_ways(
     profiles: Profiles | None,
     wake: Callable[[], None],
     clock: Callable[[], Instant],
+    metrics: TerminalMetrics,
 ) -> AsyncIterator[TerminalWays]:
     """Open the ports that terminals dial.
 
@@ -115,7 +121,8 @@ async def terminal_ways(
     """
     table = settings.ota_http
     accounts = Accounts(table.name, terminal_secrets(settings))
-    session, bearer = _session_settings(settings, accounts), TcpBearer(clock)
+    session = _session_settings(settings, accounts)
+    bearer = TcpBearer(clock, _count(metrics))
     live = LiveTerminals()
     hastening = Hastening(store, wake, clock)
     directory = Directory(
@@ -134,6 +141,7 @@ async def terminal_ways(
         Lockout(LockoutSettings(table.lockout_failures, locked_ms=_ms(table.lockout_seconds))),
         _new_nonce,
         clock,
+        metrics,
     )
     dialling = Dialling(
         bearer,
@@ -145,15 +153,22 @@ async def terminal_ways(
         accounts,
         table.authentication_required,
     )
+    terminals = Terminals(dialling, clock, profiles, metrics)
     listeners: list[TcpListener] = []
+    metrics.watch(Method.TO_TCP, "anonymous", lambda: sum(one.anonymous for one in listeners))
+    metrics.watch(Method.TO_TCP, "registered", arrivals.__len__)
+    metrics.watch(Method.PO_TCP, "registered", terminals.dialled.connections)
     try:
         await _listen(table, bearer, arrivals, listeners)
         yield TerminalWays(
-            Terminals(dialling, clock, profiles),
+            terminals,
             live,
             connection_request(table.contacts()),
             directory.run,
             arrivals.health if listeners else tuple,
+            TerminalListing(
+                (live, terminals.dialled), recipients, store, settings.gateway.node, clock
+            ).route(),
         )
     finally:
         for listener in listeners:
@@ -162,20 +177,24 @@ async def terminal_ways(
         await directory.close()
 
 
-def _allow_connections(table: TerminalsTable) -> None:
-    """Have the system allow as many as the settings, or tell that it does not."""
-    ports = sum(endpoint is not None for endpoint in (table.listen, table.secure_listen))
-    needed = ports * table.max_connections + SPARE_FILES
-    allowed = allow_files(needed) if ports else needed
-    if allowed < needed:
-        log.warning("open_files_limited", needed=needed, allowed=allowed)
+def _count(metrics: TerminalMetrics) -> OnTrace:
+    """Return what counts those who do not get as far as a session."""
+
+    def count(record: TraceRecord) -> None:
+        if record.event == "turned_away":
+            admitted = record.detail["reason"] != NOT_ADMITTED
+            reason = Refusal.TOO_MANY if admitted else Refusal.LOCKED_OUT
+            metrics.refused(Method.TO_TCP, reason)
+        elif record.event == "handshake_failed":
+            metrics.tls_failed(Method.TO_TCP)
+
+    return count
 
 
 async def _listen(
     table: TerminalsTable, bearer: TcpBearer, arrivals: Arrivals, listeners: list[TcpListener]
 ) -> None:
     """Open the ports, and add each to ``listeners``, which the caller closes."""
-    _allow_connections(table)
     limits = ListenLimits(
         table.max_connections,
         table.max_connections,

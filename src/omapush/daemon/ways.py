@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
+from starlette.routing import Route
+
 from omapush.core.instants import SECOND_MS
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.push_sessions import push_sessions
@@ -17,6 +19,7 @@ from omapush.ppg.profiles import Profiles
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.reports import Reports
 from omapush.ppg.store.contract import Store
+from omapush.ppg.terminal.metrics import TerminalMetrics
 from omapush.ppg.terminal.reach import TerminalReachSettings
 from omapush.ppg.ways import Ways
 
@@ -26,11 +29,13 @@ class OpenWays:
     """The ways to clients, and what keeps them open.
 
     :ivar loops: to be run as long as the ways are used, each by its name.
+    :ivar pages: the operator's, about who is reached by them.
     """
 
     ways: Ways
     loops: Mapping[str, Callable[[], Coroutine[object, object, None]]]
     terminals_health: Callable[[], Sequence[str]]
+    pages: Sequence[Route]
 
     def health(self) -> Sequence[str]:
         """Return lines for people about what carries pushes."""
@@ -46,6 +51,7 @@ async def open_ways(
     reports: Reports,
     wake: Callable[[], None],
     clock: SystemClock,
+    metrics: TerminalMetrics,
 ) -> AsyncIterator[OpenWays]:
     """Open the bearers' ports.
 
@@ -59,7 +65,7 @@ async def open_ways(
         datagrams(settings, clock) as udp,
         short_messages(settings, clock, reports) as sms,
         push_sessions(settings.push_sessions, recipients, store, profiles, wake, clock) as sessions,
-        terminal_ways(settings, recipients, store, profiles, wake, clock) as http,
+        terminal_ways(settings, recipients, store, profiles, wake, clock, metrics) as http,
     ):
         reach = TerminalReachSettings(
             retry_policy(settings),
@@ -68,7 +74,8 @@ async def open_ways(
             _ms(settings.ota_http.ask_again_seconds),
         )
         ways = Ways(store, http.terminals, clock, reach, udp, sms, sessions, http.live)
-        yield OpenWays(ways, {"directory of terminals": http.directory}, http.health)
+        loops = {"directory of terminals": http.directory}
+        yield OpenWays(ways, loops, http.health, (http.listing,))
 
 
 def retry_policy(settings: PpgSettings) -> RetryPolicy:

@@ -370,6 +370,10 @@ class ConnectionLink(StreamLink[RequestT], Protocol):
     """What a bearer says of a connection beyond that."""
 
     @property
+    def is_secure(self) -> bool:
+        """Whether the connection is by TLS; ``False`` when it has ended."""
+
+    @property
     def peer_certificate(self) -> PeerCertificate | None:
         """What the peer's verified certificate says, while the connection is open.
 

@@ -48,20 +48,22 @@ class Lockout:
         record = self._records.get(source_key(source))
         return max(0, record.locked_until - now) if record else 0
 
-    def failed(self, source: str, now: Instant) -> None:
-        """Note a failure."""
+    def failed(self, source: str, now: Instant) -> bool:
+        """Note a failure; return whether it was the one that has locked the source out."""
         key = source_key(source)
         record = self._records.get(key)
         if record is None or now - record.first >= self._settings.window_ms:
             record = self._records[key] = _Record(now)
         self._records.move_to_end(key)
         record.failures += 1
-        if record.failures >= self._settings.failures:
+        locks = record.failures >= self._settings.failures
+        if locks:
             record.locked_until = later(now, self._settings.locked_ms)
             # The next row is counted from the end of the lock.
             record.first, record.failures = record.locked_until, 0
         if len(self._records) > self._settings.capacity:
             self._records.popitem(last=False)
+        return locks
 
     def succeeded(self, source: str) -> None:
         """End a row of failures."""

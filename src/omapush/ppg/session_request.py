@@ -30,6 +30,7 @@ class SessionRequests:
     :param what: that the client is asked for, e.g. ``a push session``.
     :param other: a connectionless way to the client; ``None``: there is none.
     :param wait_ms: the client is not asked again before; the wait grows while it does not come.
+    :param asked: is told of each request whether it was sent.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class SessionRequests:
         retry: RetryPolicy,
         clock: Callable[[], Instant],
         wait_ms: int = ASK_AGAIN_MS,
+        asked: Callable[[bool], None] | None = None,
     ) -> None:
+        self._asked = asked
         self._what = what
         self._other = other
         self._store = store
@@ -75,26 +78,32 @@ class SessionRequests:
             told = None
             try:
                 if request is not None and self._other is not None:
-                    told = await self._ask(self._other, claimed, request)
+                    sent, told = await self._ask(self._other, claimed, request)
+                    if self._asked is not None:
+                        self._asked(sent)
             finally:
                 # Whatever went wrong: it may have been asked.
                 reason = told or f"waits for {self._what}"
                 self._back_off.failed(reason, at_least_ms=self._wait_ms)
             return told
 
-    async def _ask(self, other: Reach, claimed: ClaimedDelivery, request: PushMessage) -> str:
+    async def _ask(
+        self, other: Reach, claimed: ClaimedDelivery, request: PushMessage
+    ) -> tuple[bool, str]:
+        """Return whether the request was sent, and what came of it."""
         try:
             passage = await other.passage(_asking(claimed, request), request)
         except BearerUnavailable as error:
-            return f"the session request cannot be sent: {error.reason}"
+            return False, f"the session request cannot be sent: {error.reason}"
         if isinstance(passage, Unfit):
-            return f"the session request is not possible: {passage.reason}"
+            return False, f"the session request is not possible: {passage.reason}"
         outcome = await passage.push()
         if outcome.kind in (OutcomeKind.LATER, OutcomeKind.NEVER):
-            return f"the session request failed: {outcome.reason}"
+            return False, f"the session request failed: {outcome.reason}"
         detail = f"SIR: {outcome.reason}"
         await note(self._store, claimed.key, self._clock(), "session_requested", detail)
-        return f"asked for {self._what}: {outcome.reason}"
+        # How it was sent stands in the line before.
+        return True, f"asked for {self._what}"
 
 
 def request_message(request: SessionInitiation) -> PushMessage:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from omapush import __version__
 from omapush.cli import application
+from omapush.cli.status import show
 from omapush.content.message import PushMessage
 from omapush.core.instants import HOUR_MS, Instant, later, parse_utc
-from omapush.ppg.store.contract import DeliveryState, NewDelivery, NewPush, Settlement
+from omapush.ppg.store.contract import (
+    DeliveryKey,
+    DeliveryRecord,
+    DeliveryState,
+    NewDelivery,
+    NewPush,
+    PushRecord,
+    Settlement,
+    TimelineEvent,
+)
 from omapush.ppg.store.opening import open_store
 
 NOW = parse_utc("2026-11-21T12:00:00Z")
@@ -76,6 +88,23 @@ def test_status_shows_the_life_of_a_push(ledger: str) -> None:
     ]
     for event in ("accepted", "attempt", "delivered"):
         assert event in shown.stdout
+
+
+def test_words_of_a_terminal_in_a_timeline_are_shown_and_do_nothing() -> None:
+    said = "X-Wap-Push-Status 235 [/bold][red]\x1b[2J"
+    key = DeliveryKey("0" * 32, 0)
+    delivery = DeliveryRecord(
+        key, ADDRESS, "anna", DeliveryState.ABORTED, None, 1, 1, 5235, said, True, NOW
+    )
+    line = TimelineEvent(key.push_key, 0, NOW, "aborted", said)
+    record = PushRecord(
+        key.push_key, "a[/]@pi", "weather", "2.0", NOW, NOW, True, None, {}, (delivery,), (line,)
+    )
+    shown = io.StringIO()
+    show(record, Console(file=shown, width=200, force_terminal=True))
+    assert "\x1b[2J" not in shown.getvalue()
+    assert shown.getvalue().count("[/bold][red]") == 2
+    assert "a[/]@pi" in shown.getvalue()
 
 
 def test_status_as_json_is_one_document(ledger: str) -> None:

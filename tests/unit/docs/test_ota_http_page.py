@@ -43,7 +43,7 @@ from omapush.ota.interface import (
     RegistrationInd,
     SendOctets,
 )
-from omapush.ppg.terminal.accounts import CAPACITY
+from omapush.ppg.terminal.accounts import CAPACITY, MOST_OCTETS
 from omapush.ppg.terminal.live import MOST_OF_ONE
 from omapush.ppg.transform import LEAST_DEFLATED, MOST_DEFLATED, Unfit, fit, for_the_air
 from omapush.protocols.http import Response
@@ -246,7 +246,7 @@ def test_numbers_of_the_page_are_those_of_the_code() -> None:
     for words in (
         f"from {LEAST_DEFLATED} to {MOST_DEFLATED:,} octets",
         f"up to {settings.max_outstanding} are sent",
-        f"{CAPACITY:,} at most",
+        f"{CAPACITY:,} at most, and {MOST_OCTETS >> 20} MiB",
         f"{MAX_ANSWER_BODY:,} octets",
         "more than four are not kept",
         "two on a connection",

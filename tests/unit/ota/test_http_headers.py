@@ -245,6 +245,13 @@ def test_words_of_terminal_reach_the_timeline() -> None:
     assert push_status(response) == (236, "X-Wap-Push-Status 236 no such application")
 
 
+def test_status_without_words_is_told_with_its_meaning() -> None:
+    response = Response(204, ((headers.PUSH_STATUS, "236"),))
+    assert push_status(response) == (236, "X-Wap-Push-Status 236 (no such application there)")
+    unknown = Response(204, ((headers.PUSH_STATUS, "250"),))
+    assert push_status(unknown) == (250, "X-Wap-Push-Status 250")
+
+
 # -- the octets of a CPITag (digest 7) --
 
 

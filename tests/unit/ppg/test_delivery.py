@@ -50,6 +50,7 @@ from omapush.ppg.store.contract import (
     ReportVerdict,
 )
 from omapush.ppg.terminal.dialling import Dialling, Terminals
+from omapush.ppg.terminal.metrics import TerminalMetrics
 from omapush.ppg.terminal.reach import TerminalReachSettings
 from omapush.ppg.ways import Ways
 from omapush.testing.memory_store import MemoryStore
@@ -167,7 +168,8 @@ class Gateway:
 
     def start(self, settings: DeliverySettings, profiles: Profiles | None = None) -> None:
         dialling = Dialling(self.bearer, HttpPpgSettings(), lambda: "nonce", 1_000)
-        terminals = Terminals(dialling, self.clock, profiles)
+        metrics = TerminalMetrics(self.metrics.registry)
+        terminals = self.terminals = Terminals(dialling, self.clock, profiles, metrics)
         self.loop = DeliveryLoop(
             self.store,
             self._recipients,
@@ -184,6 +186,10 @@ class Gateway:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def counted(self, what: str, **labels: str) -> float | None:
+        name = f"omapush_terminal_{what}_total"
+        return self.metrics.registry.get_sample_value(name, labels)
 
     def _ended(self) -> None:
         self.notified += 1
@@ -386,6 +392,9 @@ async def test_connection_lost_after_sending_is_told_and_ends_as_timeout(
     delivery = await gateway.delivery("a@pi")
     assert (delivery.state, delivery.code) == (DeliveryState.TIMEOUT, 4000)
     assert delivery.reason.startswith("reset by peer")
+    assert gateway.counted("connections_ended", method="PO-TCP") == 3
+    assert gateway.counted("pushes", method="PO-TCP", outcome="in_doubt") == 3
+    assert gateway.terminals.dialled.connections() == 0
 
 
 async def test_terminal_that_is_away_costs_one_dial_for_its_whole_backlog(
@@ -517,6 +526,10 @@ async def test_second_contact_is_tried_when_the_first_leads_nowhere(store: Memor
     assert delivery.state is DeliveryState.DELIVERED
     assert (delivery.network, delivery.bearer) == ("GSM", "GPRS")  # what is told to the initiator
     assert "192.0.2.2:4035 (GSM/GPRS)" in delivery.reason
+    assert gateway.counted("dials", result="unreachable") == 1
+    assert gateway.counted("dials", result="connected") == 1
+    assert gateway.counted("registrations", method="PO-TCP", authenticated="no") == 1
+    assert gateway.terminals.dialled.connections() == 1
     await gateway.accept("b@pi")
     await gateway.rest()
     assert gateway.bearer.terminals[ANNA].dialled == 1  # not again before its wait is over
@@ -552,6 +565,8 @@ async def test_another_terminal_at_the_address_gets_nothing(store: MemoryStore) 
     delivery = await gateway.delivery("a@pi")
     assert delivery.state is DeliveryState.QUEUED
     assert "terminal '6000' answered, '4155' was expected" in delivery.reason
+    assert gateway.counted("refusals", method="PO-TCP", reason="another_terminal") == 1
+    assert gateway.terminals.dialled.connections() == 0
     assert gateway.bearer.sent == []
     await gateway.close()
 

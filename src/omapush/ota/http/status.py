@@ -23,6 +23,21 @@ _BY_HTTP_STATUS = {
     505: PushStatus.VERSION,
 }
 
+# For people, where the terminal gives no text of its own.
+_MEANINGS: dict[int, str] = {
+    PushStatus.USERREQ: "(refused for now)",
+    PushStatus.USERRFS: "(refused)",
+    PushStatus.USERPND: "(no such application there)",
+    PushStatus.USERDCR: "(short of resources)",
+    PushStatus.USERDCU: "(the content type cannot be processed)",
+    PushStatus.CPITAG: "(the CPITag is not current)",
+    PushStatus.NO_CONTEXT: "(no such provisioning context)",
+    300: "(registration refused for now)",
+    301: "(registration refused)",
+    302: "(no such provisioning context)",
+    PushStatus.VERSION: "(no such version)",
+}
+
 _MAX_RETRY_AFTER_SECONDS = 86_400
 
 
@@ -34,7 +49,7 @@ def push_status(response: Response) -> tuple[int | None, str]:
     given = parse_push_status(response.get(PUSH_STATUS))
     if given is not None:
         status, text = given
-        return status, f"{PUSH_STATUS} {status} {text}".rstrip()
+        return status, f"{PUSH_STATUS} {status} {text or _MEANINGS.get(status, '')}".rstrip()
     status_by_http = _BY_HTTP_STATUS.get(response.status)
     if status_by_http is None and 500 <= response.status <= 599:
         status_by_http = PushStatus.USERREQ

@@ -10,12 +10,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from omapush.core.instants import Instant, format_utc
+from omapush.ppg.paging import page_size
 from omapush.ppg.store.contract import Store, StoreUnavailable
 from omapush.ppg.store.service_registration_contract import ServiceRegistrationRecord
 
 PATH = "/service-registrations"
-PAGE = 100
-LARGEST_PAGE = 1_000
 
 
 def listing_route(store: Store, clock: Callable[[], Instant]) -> Route:
@@ -28,18 +27,15 @@ def listing_route(store: Store, clock: Callable[[], Instant]) -> Route:
 
     async def listing(request: Request) -> Response:
         given = request.query_params
-        limit = given.get("limit", str(PAGE))
-        if not limit.isascii() or not limit.isdecimal() or not 1 <= int(limit[:9]) <= LARGEST_PAGE:
-            reason = f"limit is not between 1 and {LARGEST_PAGE}\n"
-            return PlainTextResponse(reason, status_code=400)
+        limit = page_size(request)
         try:
             found = await store.service_registrations(
-                clock(), given.get("after", ""), int(limit), given.get("client")
+                clock(), given.get("after", ""), limit, given.get("client")
             )
         except StoreUnavailable as error:
             reason = f"the ledger does not answer: {error.reason}\n"
             return PlainTextResponse(reason, status_code=503)
-        more = found[-1].registration_id if len(found) == int(limit) else None
+        more = found[-1].registration_id if len(found) == limit else None
         return JSONResponse({"registrations": [_told(each) for each in found], "next": more})
 
     return Route(PATH, listing)

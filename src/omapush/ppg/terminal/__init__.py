@@ -6,6 +6,7 @@ Who calls whom::
                       │   └────► accounts                  passwords, CPI known before; in memory
                       ├────────► live                      the connections of each client
                       └────────► directory ──► store       who is connected here, in batches
+    ppg.admin ──► listing ──► live, store                  what operators ask
     lane ──► reach ──► live, dialling (PO-TCP), ppg.session_request (SIR)
                └─────► connection ──► a link of the bearer, with ota.http.ppg on it
 

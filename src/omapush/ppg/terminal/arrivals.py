@@ -24,10 +24,11 @@ from omapush.ota.interface import ConnectionLink, PpgIndication, RegistrationInd
 from omapush.ppg.client import Client
 from omapush.ppg.lockout import Lockout
 from omapush.ppg.terminal.accounts import Accounts, AccountsForStrangers
-from omapush.ppg.terminal.connection import TerminalConnection
+from omapush.ppg.terminal.connection import Method, TerminalConnection
 from omapush.ppg.terminal.directory import Directory
 from omapush.ppg.terminal.identification import Identification, Stranger
 from omapush.ppg.terminal.live import LiveTerminals
+from omapush.ppg.terminal.metrics import Refusal, TerminalMetrics
 from omapush.ppg.terminal.remembering import to_record
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,9 @@ class Arrivals:
         lockout: Lockout,
         new_nonce: Callable[[], str],
         clock: Callable[[], Instant],
+        metrics: TerminalMetrics | None = None,
     ) -> None:
+        self._metrics = metrics or TerminalMetrics()
         self._identification = identification
         self._accounts = accounts
         self._live = live
@@ -69,7 +72,7 @@ class Arrivals:
 
     def health(self) -> Sequence[str]:
         """Return a line for people."""
-        return (f"{len(self._known)} connections of {len(self._live)} clients",)
+        return (f"terminals: {len(self._known)} connections of {len(self._live)} clients",)
 
     def admits(self, address: str) -> bool:
         """Whether a connection from ``address`` is listened to now."""
@@ -93,9 +96,8 @@ class Arrivals:
         match indication:
             case RegistrationInd():
                 self._registered(link, indication)
-            case SessionFailedInd(reason=reason, authentication=True):
-                self._lockout.failed(host_of(link.peer), self._clock())
-                log.warning("terminal_refused", peer=link.peer, reason=reason)
+            case SessionFailedInd():
+                self._failed(link, indication)
         known = self._known.get(link)
         if known is not None:
             known[1].indication(indication)
@@ -107,6 +109,7 @@ class Arrivals:
             log.debug("stranger_left", peer=link.peer, reason=reason)
             return
         client_id, connection = known
+        self._metrics.ended(Method.TO_TCP)
         connection.ended(reason)
         log.debug("terminal_disconnected", client=client_id, peer=link.peer, reason=reason)
         if self._live.remove(client_id, connection):
@@ -116,13 +119,18 @@ class Arrivals:
         host = host_of(link.peer)
         found = self._identification.client_of(told, host, link.peer_certificate)
         known = self._known.get(link)
-        if known is not None and not isinstance(found, Stranger) and known[0] != found.client_id:
+        kind = Refusal.UNNAMED
+        if isinstance(found, Stranger):
+            kind = Refusal.STRANGER if found.unproved else kind
+        elif known is not None and known[0] != found.client_id:
+            kind = Refusal.ANOTHER_TERMINAL
             found = Stranger("it says that it is another terminal now")
         if isinstance(found, Stranger):
             if known is not None:
                 known[1].retire(found.reason)
-            self._refuse(link, told, found)
+            self._refuse(link, told, found, kind)
         else:
+            self._metrics.registered(Method.TO_TCP, authenticated=told.authenticated)
             connection = self._connection(link, found) if known is None else known[1]
             connection.registered_at = self._clock()
             self._remember(link, found, told, connected=known is None)
@@ -134,18 +142,42 @@ class Arrivals:
     def _connection(
         self, link: ConnectionLink[HttpPpgRequest], client: Client
     ) -> TerminalConnection:
-        connection = TerminalConnection(f"TO-TCP from {link.peer}", link)
+        connection = TerminalConnection(
+            Method.TO_TCP, link.peer, self._clock(), link, secure=link.is_secure
+        )
         self._known[link] = client.client_id, connection
         link.identified()
         # Not for everybody's eyes: a line for each would cost a quarter of what coming in costs.
         log.debug("terminal_connected", client=client.client_id, peer=link.peer)
         return connection
 
+    def _failed(self, link: ConnectionLink[HttpPpgRequest], told: SessionFailedInd) -> None:
+        if told.authentication:
+            self._metrics.refused(Method.TO_TCP, Refusal.CREDENTIALS)
+            self._note_failure(link.peer)
+            log.warning("terminal_refused", peer=link.peer, reason=told.reason)
+        elif link not in self._known:
+            self._metrics.refused(Method.TO_TCP, Refusal.REGISTRATION)
+            # Crowds that say nothing are counted; whoever refuses us may be a terminal of ours.
+            tell = log.debug if told.status is None else log.info
+            tell("terminal_not_registered", peer=link.peer, reason=told.reason)
+
+    def _note_failure(self, peer: str) -> None:
+        host = host_of(peer)
+        if self._lockout.failed(host, self._clock()):
+            self._metrics.locked_out()
+            log.warning("terminal_address_locked_out", host=host)
+
     def _refuse(
-        self, link: ConnectionLink[HttpPpgRequest], told: RegistrationInd, why: Stranger
+        self,
+        link: ConnectionLink[HttpPpgRequest],
+        told: RegistrationInd,
+        why: Stranger,
+        kind: Refusal,
     ) -> None:
+        self._metrics.refused(Method.TO_TCP, kind)
         if why.unproved:
-            self._lockout.failed(host_of(link.peer), self._clock())
+            self._note_failure(link.peer)
         terminal_id = ascii(told.terminal_id)
         log.warning("terminal_refused", peer=link.peer, terminal=terminal_id, reason=why.reason)
         link.close(why.reason)

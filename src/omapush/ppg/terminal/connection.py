@@ -7,6 +7,7 @@ nothing else: no queue, no retry, no store.
 from __future__ import annotations
 
 import asyncio
+import enum
 
 from omapush.core.instants import Instant
 from omapush.core.peer_certificate import PeerCertificate
@@ -25,10 +26,20 @@ from omapush.ota.interface import (
 from omapush.ppg.reach import RegistrationFailedError
 
 
+class Method(enum.StrEnum):
+    """Who has dialled (WAP-235 7.2.4)."""
+
+    TO_TCP = "TO-TCP"
+    PO_TCP = "PO-TCP"
+
+
 class TerminalConnection:
     """A connection on which the terminal has registered, or is about to.
 
-    :param how: the way by which it came about, for the timeline.
+    :param where: the peer's address, for people.
+    :param since: when it was taken into use.
+    :param secure: it is by TLS.
+    :ivar is_noted: the timeline of a push tells of it already.
     :ivar registered_at: when the latest registration came; set by whoever keeps the connection.
     """
 
@@ -39,13 +50,29 @@ class TerminalConnection:
         "_registration",
         "_retired",
         "_waiting",
-        "how",
+        "is_noted",
+        "method",
         "registered_at",
+        "secure",
+        "since",
+        "where",
     )
 
-    def __init__(self, how: str, link: ConnectionLink[HttpPpgRequest] | None = None) -> None:
-        self.how = how
+    def __init__(
+        self,
+        method: Method,
+        where: str,
+        since: Instant,
+        link: ConnectionLink[HttpPpgRequest] | None = None,
+        *,
+        secure: bool = False,
+    ) -> None:
+        self.method = method
+        self.where = where
+        self.since = since
+        self.secure = secure
         self.registered_at = Instant(0)
+        self.is_noted = False
         self._link = link
         self._registration: RegistrationInd | None = None
         self._waiting: asyncio.Future[RegistrationInd] | None = None
@@ -53,6 +80,13 @@ class TerminalConnection:
         self._outcomes: dict[str, asyncio.Future[PushOutcome]] | None = None
         self._failure: BearerUnavailable | RegistrationFailedError | None = None
         self._retired = ""
+
+    @property
+    def how(self) -> str:
+        """How it came about, for the timeline."""
+        towards = "from" if self.method is Method.TO_TCP else "to"
+        by_tls = " by TLS" if self.secure else ""
+        return f"{self.method.value} {towards} {self.where}{by_tls}"
 
     @property
     def usable(self) -> bool:
@@ -63,6 +97,11 @@ class TerminalConnection:
     def is_idle(self) -> bool:
         """Whether no push waits for its answer."""
         return not self._outcomes
+
+    @property
+    def under_way(self) -> int:
+        """How many pushes wait for their answers."""
+        return len(self._outcomes or ())
 
     @property
     def registration(self) -> RegistrationInd:

@@ -19,6 +19,7 @@ from omapush.ota.interface import (
     ClientCapabilities,
     ConnectionLink,
     RegistrationInd,
+    SecurityFailure,
     StreamBearer,
 )
 from omapush.ppg.client import Client
@@ -26,8 +27,10 @@ from omapush.ppg.contacts import HttpContact
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.reach import RegistrationFailedError
 from omapush.ppg.store.contract import RegistrationRecord
-from omapush.ppg.terminal.connection import TerminalConnection
+from omapush.ppg.terminal.connection import Method, TerminalConnection
 from omapush.ppg.terminal.identification import Proofs, is_proved
+from omapush.ppg.terminal.live import LiveTerminals
+from omapush.ppg.terminal.metrics import Refusal, TerminalMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +56,23 @@ class Terminals:
     """Dials terminals, with what is remembered about each.
 
     :param profiles: completes what terminals say that they take; default: that counts alone.
+    :ivar dialled: the connections that are open.
+    :ivar metrics: counts what comes of them.
     """
 
     def __init__(
-        self, dialling: Dialling, clock: Callable[[], Instant], profiles: Profiles | None = None
+        self,
+        dialling: Dialling,
+        clock: Callable[[], Instant],
+        profiles: Profiles | None = None,
+        metrics: TerminalMetrics | None = None,
     ) -> None:
         self._dialling = dialling
         self._clock = clock
         self._profiles = profiles
+        # One for each contact, and such as are closed when their pushes have ended.
+        self.dialled = LiveTerminals(most_of_one=None)
+        self.metrics = metrics or TerminalMetrics()
 
     async def capabilities(self, connection: TerminalConnection) -> ClientCapabilities:
         """Return what the terminal takes: its own words, then those of its profile."""
@@ -77,15 +89,21 @@ class Terminals:
         :raises BearerUnavailable: nobody answers there.
         :raises RegistrationFailedError: refused, or another terminal than the expected answered.
         """
-        connection = TerminalConnection(f"PO-TCP to {where}")
+        now = self._clock()
+        connection = TerminalConnection(Method.PO_TCP, str(where), now, secure=where.secure)
         try:
             link = await self._dial(client, where, remembered, connection)
             registration = await connection.opened(link)
+        except RegistrationFailedError:
+            self.metrics.refused(Method.PO_TCP, Refusal.REGISTRATION)
+            connection.retire("registration did not succeed")
+            raise
         except BaseException:
             connection.retire("registration did not succeed")
             raise
-        connection.registered_at = self._clock()
-        self._check_terminal(client, registration, connection)
+        self._registered(client, registration, connection)
+        if connection.usable:  # it may have ended in the same moment
+            self.dialled.add(client.client_id, connection)
         return connection
 
     async def register_again(self, client: Client, connection: TerminalConnection) -> None:
@@ -95,8 +113,22 @@ class Terminals:
         :raises RegistrationFailedError: refused, or it is another terminal now.
         """
         registration = await connection.register_again()
+        self._registered(client, registration, connection)
+
+    def _registered(
+        self, client: Client, registration: RegistrationInd, connection: TerminalConnection
+    ) -> None:
         connection.registered_at = self._clock()
-        self._check_terminal(client, registration, connection)
+        refusal = self._refusal(client, registration, connection)
+        dialled = connection.method is Method.PO_TCP  # the others are counted where they come in
+        if refusal is not None:
+            kind, reason = refusal
+            if dialled:
+                self.metrics.refused(Method.PO_TCP, kind)
+            connection.retire("another terminal answered, perhaps")
+            raise RegistrationFailedError(reason, may_retry=True, status=None)
+        if dialled:
+            self.metrics.registered(Method.PO_TCP, authenticated=registration.authenticated)
 
     async def _dial(
         self,
@@ -118,14 +150,32 @@ class Terminals:
             new_nonce=dialling.new_nonce,
             prov_url=client.prov_url,
         )
-        return await bearer.connect(
-            where.host,
-            where.port,
-            session,
-            connection.indication,
-            connection.ended,
-            dialling.connect_timeout_ms,
-        )
+
+        def ended(reason: str) -> None:
+            self._ended(client.client_id, connection, reason)
+
+        try:
+            link = await bearer.connect(
+                where.host,
+                where.port,
+                session,
+                connection.indication,
+                ended,
+                dialling.connect_timeout_ms,
+            )
+        except BearerUnavailable as error:
+            self.metrics.dialled("unreachable")
+            if isinstance(error, SecurityFailure):
+                self.metrics.tls_failed(Method.PO_TCP)
+            raise
+        self.metrics.dialled("connected")
+        return link
+
+    def _ended(self, client_id: str, connection: TerminalConnection, reason: str) -> None:
+        if connection in self.dialled.of(client_id):
+            self.dialled.remove(client_id, connection)
+            self.metrics.ended(Method.PO_TCP)
+        connection.ended(reason)
 
     def _session_settings(self, client: Client) -> HttpPpgSettings:
         """Return how to talk to the terminal: a proof that it does not owe is not asked for."""
@@ -136,19 +186,17 @@ class Terminals:
             return settings
         return replace(settings, challenge=Scheme.NONE)
 
-    def _check_terminal(
+    def _refusal(
         self, client: Client, registration: RegistrationInd, connection: TerminalConnection
-    ) -> None:
+    ) -> tuple[Refusal, str] | None:
         expected, answered = client.terminal_id, registration.terminal_id
-        reason = None
         if expected not in (None, answered):
             # Addresses move between terminals: what answers there may be somebody else's.
             reason = f"terminal {answered!r} answered, {expected!r} was expected"
-        elif self._wants_proof(expected) and not self._is_proved(registration, connection):
-            reason = f"terminal {answered!r} has not proved who it is"
-        if reason is not None:
-            connection.retire("another terminal answered, perhaps")
-            raise RegistrationFailedError(reason, may_retry=True, status=None)
+            return Refusal.ANOTHER_TERMINAL, reason
+        if self._wants_proof(expected) and not self._is_proved(registration, connection):
+            return Refusal.CREDENTIALS, f"terminal {answered!r} has not proved who it is"
+        return None
 
     def _wants_proof(self, terminal_id: str | None) -> bool:
         proofs = self._dialling.proofs

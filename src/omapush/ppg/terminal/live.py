@@ -1,6 +1,8 @@
-"""Which terminals are connected to this gateway process now (TO-TCP)."""
+"""Which terminals are connected to this gateway process now."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from omapush.ppg.terminal.connection import TerminalConnection
 
@@ -9,13 +11,16 @@ MOST_OF_ONE = 4
 
 
 class LiveTerminals:
-    """The registered connections that terminals have made, by client.
+    """The registered connections of terminals, by client.
 
     A client may have several, one on each of its bearers perhaps (WAP-235 7.2.4). The one that came
     last is used; an older one takes its place when it fails.
+
+    :param most_of_one: connections of one client that are kept; ``None``: all of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_of_one: int | None = MOST_OF_ONE) -> None:
+        self._most_of_one = most_of_one
         # A client nearly always has one, and there may be very many clients.
         self._by_client: dict[str, TerminalConnection | list[TerminalConnection]] = {}
 
@@ -32,7 +37,7 @@ class LiveTerminals:
     def add(self, client_id: str, connection: TerminalConnection) -> None:
         """Keep a connection, as the one that came last."""
         connections = [*self._of(client_id), connection]
-        if len(connections) > MOST_OF_ONE:
+        if self._most_of_one is not None and len(connections) > self._most_of_one:
             older = connections[:-1]
             oldest = next((each for each in older if each.is_idle), older[0])
             connections.remove(oldest)
@@ -44,6 +49,18 @@ class LiveTerminals:
         left = [each for each in self._of(client_id) if each is not connection]
         self._put(client_id, left)
         return not left
+
+    def of(self, client_id: str) -> tuple[TerminalConnection, ...]:
+        """Return the connections of a client, that which came last at the end."""
+        return tuple(self._of(client_id))
+
+    def connections(self) -> int:
+        """Return how many connections there are, of all clients."""
+        return sum(len(x) if isinstance(x, list) else 1 for x in self._by_client.values())
+
+    def clients(self) -> Collection[str]:
+        """Return which clients have a connection, in no order."""
+        return self._by_client.keys()
 
     def _of(self, client_id: str) -> list[TerminalConnection]:
         found = self._by_client.get(client_id)

@@ -10,7 +10,7 @@ Each step leaves a line in the timeline of the push for which it was made.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -42,8 +42,10 @@ from omapush.ppg.transform import Unfit, fit
 log = structlog.get_logger(__name__)
 
 MAX_OUTSTANDING = 64
+SHOWN = 4
+"""Applications and types that the timeline names."""
 MOST_TOLD = 200
-"""Characters of a terminal's own words that stand in a timeline."""
+"""Characters of a terminal's own words that stand in a timeline, of each of these."""
 
 ConnectionRequest = Callable[[ApplicationId, bytes | None], PushMessage]
 """Makes the request to connect, for an application; with the four octets of the terminal's CPITag,
@@ -91,14 +93,24 @@ class TerminalReach:
         self._live = live
         self._clock = clock
         self._settings = settings
+        self._other = other
         self._dialled: TerminalConnection | None = None
-        self._used: TerminalConnection | None = None
         self._opening = asyncio.Lock()
         self._back_off = BackOff(settings.retry, clock, client.client_id)
         self._requests = SessionRequests(
             client.client_id, "a connection", other, store, settings.retry, clock,
-            settings.ask_again_ms,
+            settings.ask_again_ms, self._asked,
         )  # fmt: skip
+
+    @property
+    def _absence(self) -> str:
+        """What is said of a terminal that nobody can dial and that is not connected."""
+        absent = "the terminal is not connected"
+        if self._settings.request is None:
+            return f"{absent}, and this gateway asks nobody to connect: it has no contact point"
+        if self._other is None:
+            return f"{absent}, and cannot be asked to connect: no way by UDP or SMS leads to it"
+        return absent
 
     @property
     def not_before(self) -> Instant:
@@ -178,9 +190,13 @@ class TerminalReach:
         """Send one push and wait for its end; what the terminal tells by the way is kept."""
         registration = connection.registration
         outcome = await connection.push(request)
+        self._terminals.metrics.pushed(connection.method, outcome.kind)
         if connection.registration is not registration:
             await self._remember(connection)  # which must not lose the outcome
         return outcome
+
+    def _asked(self, sent: bool) -> None:  # noqa: FBT001 - it is what is told
+        self._terminals.metrics.session_requested(sent=sent)
 
     def _connection(self) -> TerminalConnection | None:
         live = self._live.connection_of(self._client.client_id) if self._where.dials_in else None
@@ -196,14 +212,14 @@ class TerminalReach:
             self._requests.answered()
             if now - connection.registered_at >= self._settings.registration_age_ms:
                 await self._register_again(connection)
-            if connection is not self._used:
+            if not connection.is_noted:
                 await self._note_use(connection, key)
             return connection
 
     async def _open(self, now: Instant, key: DeliveryKey) -> TerminalConnection:
         if self._where.host is None:
             self._requests.check()
-            raise BearerUnavailable("the terminal is not connected")
+            raise BearerUnavailable(self._absence)
         self._back_off.check(now)
         try:
             connection = await self._dial(key)
@@ -238,14 +254,15 @@ class TerminalReach:
 
     async def _note_use(self, connection: TerminalConnection, key: DeliveryKey) -> None:
         """Leave a line in the timeline of the delivery for which the connection is used first."""
-        self._used = connection
+        connection.is_noted = True
         capabilities = await self._terminals.capabilities(connection)
         registration = connection.registration
         proved = ", authenticated" if registration.authenticated else ""
         detail = (
-            f"terminal {registration.terminal_id}{proved}, {connection.how}; takes "
-            f"{', '.join(capabilities.accept_app_id[:4])[:MOST_TOLD]} up to "
-            f"{capabilities.max_message_size} octets"
+            f"terminal {registration.terminal_id}{proved}, {connection.how}; takes pushes for "
+            f"{_in_words(capabilities.accept_app_id, 'applications')} of "
+            f"{_in_words(capabilities.accept, 'types')}, up to {capabilities.max_message_size} "
+            "octets"
         )
         await note(self._store, key, self._clock(), "registered", detail)
 
@@ -274,6 +291,14 @@ class TerminalReach:
         except StoreUnavailable as error:
             # It will be told again; the push goes on.
             log.warning("ledger_unavailable", reason=error.reason)
+
+
+def _in_words(named: Sequence[str], what: str) -> str:
+    """Return the first of what a terminal takes, for people."""
+    if any(each in ("*", "*/*") for each in named):
+        return f"all {what}"
+    others = " and others" if len(named) > SHOWN else ""
+    return f"{', '.join(named[:SHOWN])[:MOST_TOLD]}{others}"
 
 
 @dataclass(frozen=True, slots=True)

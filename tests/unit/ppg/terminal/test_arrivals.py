@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from omapush.content.message import PushMessage
 from omapush.core.instants import SECOND_MS
@@ -36,6 +37,7 @@ from omapush.ppg.terminal.arrivals import Arrivals
 from omapush.ppg.terminal.directory import Directory, DirectorySettings
 from omapush.ppg.terminal.identification import Identification
 from omapush.ppg.terminal.live import LiveTerminals
+from omapush.ppg.terminal.metrics import TerminalMetrics
 from omapush.testing.memory_store import MemoryStore
 from omapush.testing.virtual_clock import VirtualClock
 
@@ -51,6 +53,7 @@ class Link:
     """A connection on which both ends are ours, and every octet arrives at once."""
 
     peer_certificate: PeerCertificate | None = None
+    is_secure = False
 
     def __init__(
         self, world: World, session: HttpPpgSession, terminal: HttpTerminalSession
@@ -124,6 +127,7 @@ class World:
         self.hastened: list[str] = []
         self.taken: list[PushMessage] = []
         self.live = LiveTerminals()
+        self.metrics = CollectorRegistry()
         self.ports = itertools.count(50_000)
         self.capabilities = TAKES
         clients = [
@@ -143,6 +147,7 @@ class World:
             Lockout(LockoutSettings(FAILURES, locked_ms=SECOND_MS)),
             map("nonce{}".format, itertools.count()).__next__,
             self.clock,
+            TerminalMetrics(self.metrics),
         )
         self._task = asyncio.create_task(self.directory.run())
 
@@ -154,13 +159,17 @@ class World:
         self,
         terminal: str | HttpTerminalSettings = ANNA,
         certificate: PeerCertificate | None = None,
+        made: type[Link] = Link,
     ) -> Link:
         """Let a terminal connect, and register if it may."""
         settings = HttpTerminalSettings(terminal) if isinstance(terminal, str) else terminal
         source = PushSource("OTA-HTTP", "TCP/IP", "192.0.2.1")
         session = HttpTerminalSession(settings, lambda: self.capabilities, source)
-        made = type("Secured", (Link,), {"peer_certificate": certificate})
-        return made(self, self.arrivals.open_session(HOST), session)
+        secured = type("Secured", (made,), {"peer_certificate": certificate})
+        return secured(self, self.arrivals.open_session(HOST), session)
+
+    def counted(self, what: str, **labels: str) -> float | None:
+        return self.metrics.get_sample_value(f"omapush_terminal_{what}_total", labels)
 
     async def rest(self) -> None:
         for _ in range(50):
@@ -292,6 +301,34 @@ async def test_terminal_registers_again_when_it_is_asked(make: Make) -> None:
     told = await connection.register_again()
     assert told.capabilities.max_message_size == 9_000
     assert connection.registration is told
+
+
+async def test_registrations_and_ends_are_counted(make: Make) -> None:
+    world = make()
+    idle, busy = world.dial(), world.dial(BERTA)
+    assert world.counted("registrations", method="TO-TCP", authenticated="no") == 2
+    connection = world.live.connection_of("berta")
+    assert connection is not None
+    busy.pump = lambda: None  # type: ignore[method-assign] - the terminal is not heard any more
+    push = asyncio.create_task(connection.push(PoConfirmedPushReq("d.0", PUSH)))
+    await world.rest()
+    assert connection.under_way == 1
+    busy.close("reset")
+    assert (await push).kind is OutcomeKind.IN_DOUBT
+    idle.close("moved")
+    assert world.counted("connections_ended", method="TO-TCP") == 2
+
+
+async def test_refusals_are_counted_by_reason_and_lockouts_by_themselves(make: Make) -> None:
+    world = make()
+    for _ in range(FAILURES):
+        world.dial("4999")
+    world.dial().close("registered, and gone")
+    mute = world.dial(made=type("Mute", (Link,), {"pump": lambda self: None}))
+    mute.close("never answered")
+    assert world.counted("refusals", method="TO-TCP", reason="stranger") == FAILURES
+    assert world.counted("refusals", method="TO-TCP", reason="registration") == 1
+    assert world.counted("lockouts") == 1
 
 
 ASKED = HttpPpgSettings(identity="ppg.example.com", challenge=Scheme.DIGEST, proof_required=False)

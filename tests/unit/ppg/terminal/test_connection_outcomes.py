@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from omapush.content.message import PushMessage
+from omapush.core.instants import Instant
 from omapush.ota.http.ppg import HttpPpgRequest
 from omapush.ota.interface import (
     BearerUnavailable,
@@ -18,7 +19,7 @@ from omapush.ota.interface import (
     SessionFailedInd,
 )
 from omapush.ppg.reach import RegistrationFailedError
-from omapush.ppg.terminal.connection import TerminalConnection
+from omapush.ppg.terminal.connection import Method, TerminalConnection
 
 TOLD = RegistrationInd("4155", "00", None, ClientCapabilities())
 PUSH = PoPushReq("d.0", PushMessage((("Content-Type", "text/plain"),), b"hello"))
@@ -52,7 +53,7 @@ def link() -> Link:
 
 @pytest.fixture
 def connection(link: Link) -> TerminalConnection:
-    made = TerminalConnection("TO-TCP", link)
+    made = TerminalConnection(Method.TO_TCP, "there", Instant(0), link)
     made.indication(TOLD)
     return made
 
@@ -64,7 +65,7 @@ async def begun(connection: TerminalConnection) -> asyncio.Task[PushOutcome]:
 
 
 def test_connection_is_usable_when_the_terminal_has_registered() -> None:
-    connection = TerminalConnection("TO-TCP")
+    connection = TerminalConnection(Method.TO_TCP, "there", Instant(0))
     assert not connection.usable
     with pytest.raises(RuntimeError):
         assert connection.registration
@@ -140,14 +141,14 @@ async def test_attempt_that_is_given_up_does_not_take_the_other_with_it(
 
 
 async def test_registration_that_came_before_the_link_counts(link: Link) -> None:
-    connection = TerminalConnection("PO-TCP")
+    connection = TerminalConnection(Method.PO_TCP, "there", Instant(0))
     connection.indication(TOLD)
     assert await connection.opened(link) is TOLD
 
 
 @pytest.mark.parametrize("before", [True, False])
 async def test_registration_that_fails_is_told_to_whoever_waits(link: Link, before: bool) -> None:
-    connection = TerminalConnection("PO-TCP")
+    connection = TerminalConnection(Method.PO_TCP, "there", Instant(0))
     failed = SessionFailedInd("302", may_retry=False, status=302)
     if before:
         connection.indication(failed)
@@ -175,7 +176,7 @@ async def test_those_who_ask_for_a_registration_together_share_it(
 
 
 async def test_connection_that_ends_unregistered_is_unavailable(link: Link) -> None:
-    connection = TerminalConnection("PO-TCP")
+    connection = TerminalConnection(Method.PO_TCP, "there", Instant(0))
     waiting = asyncio.create_task(connection.opened(link))
     await asyncio.sleep(0)
     connection.ended("reset")

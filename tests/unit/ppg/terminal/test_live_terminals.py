@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from omapush.content.message import PushMessage
+from omapush.core.instants import Instant
 from omapush.ota.interface import ClientCapabilities, PoPushReq, RegistrationInd
-from omapush.ppg.terminal.connection import TerminalConnection
+from omapush.ppg.terminal.connection import Method, TerminalConnection
 from omapush.ppg.terminal.live import MOST_OF_ONE, LiveTerminals
 
 
@@ -31,7 +32,7 @@ class Link:
 
 def connection() -> tuple[TerminalConnection, Link]:
     link = Link()
-    made = TerminalConnection("TO-TCP", link)
+    made = TerminalConnection(Method.TO_TCP, link.peer, Instant(0), link)
     made.indication(RegistrationInd("4155", "00", None, ClientCapabilities()))
     return made, link
 

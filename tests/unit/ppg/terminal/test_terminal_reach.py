@@ -38,7 +38,7 @@ from omapush.ppg.store.contract import (
     RegistrationRecord,
 )
 from omapush.ppg.terminal.accounts import Accounts, Secrets
-from omapush.ppg.terminal.connection import TerminalConnection
+from omapush.ppg.terminal.connection import Method, TerminalConnection
 from omapush.ppg.terminal.dialling import Dialling, Terminals
 from omapush.ppg.terminal.live import LiveTerminals
 from omapush.ppg.terminal.reach import (
@@ -164,7 +164,7 @@ class World:
     def arrive(self) -> TerminalConnection:
         """Let the terminal connect by itself."""
         link = Link(self, print)
-        connection = TerminalConnection("TO-TCP from there", link)
+        connection = TerminalConnection(Method.TO_TCP, "there", Instant(0), link)
         link.tell = connection.indication
         self.links.append(link)
         connection.registered_at = self.clock()
@@ -342,7 +342,7 @@ async def test_terminal_that_nobody_can_dial_is_asked_with_its_tag(world: World)
     reach, claimed = world.reach(DIALS_IN), await world.claim()
     with pytest.raises(BearerUnavailable, match="not connected"):
         await reach.passage(claimed, MESSAGE)
-    assert await reach.ask(claimed, MESSAGE) == "asked for a connection: sent"
+    assert await reach.ask(claimed, MESSAGE) == "asked for a connection"
     [(application_id, tag)] = world.requests
     assert application_id.registered_code == 2
     assert tag == bytes.fromhex("e6512c52")
