@@ -3,9 +3,10 @@
 ``python dialling_peers.py PORT KIND [CA]`` with KIND ``terminal`` or ``mqtt``; with CA by TLS. It
 reads commands from standard input and answers each with a line of JSON:
 
-``open N``
+``open N M``
     when N connections have been greeted: a terminal has answered OPTIONS, an MQTT client has its
-    CONNACK. They dial as fast as they can, and those that are refused dial again.
+    CONNACK. They dial as fast as they can, M on their way at a time, and those that are refused dial
+    again.
 ``lost``
     when every connection has been lost.
 ``pushes N``
@@ -29,9 +30,6 @@ import time
 
 SOURCES = 64
 """Loopback addresses that are dialled from: one has ports for some 28,000 connections only."""
-AT_ONCE = 4_000
-"""Connections on their way at a time: the system keeps 4,096 (net.core.somaxconn) for a server that
-is slow to accept, and what it drops beyond that comes back after a second or more."""
 LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 REGISTERED = (
     b"HTTP/1.1 204 No Content\r\nX-Wap-Push-Status: 501\r\nX-Wap-Push-OTA-Version: 1.0\r\n"
@@ -60,6 +58,7 @@ class Terminal:
         self.stream: socket.socket | None = None
         self.is_dialling = False
         self.is_greeted = False
+        self.has_spoken = False
 
     def answers(self, data: bytes, peers: Peers) -> bytes:
         """Return what is to be written for what came."""
@@ -85,7 +84,8 @@ class Terminal:
         """Begin anew."""
         if self.stream is not None:
             self.stream.close()
-        self.stream, self._received, self.is_greeted = None, b"", False
+        self.stream, self._received = None, b""
+        self.is_greeted = self.has_spoken = False
 
 
 class MqttClient(Terminal):
@@ -119,14 +119,14 @@ class Peers:
 
     # -- commands --
 
-    def open(self, count: int) -> dict[str, object]:
+    def open(self, count: int, at_once: int) -> dict[str, object]:
         """Dial until so many are greeted."""
         more = [self._kind(number) for number in range(self._count, count)]
         self._to_dial += reversed(more)
         self._count = max(self._count, count)
         began = time.perf_counter()
         while self._greeted < count:
-            while self._to_dial and len(self._by_descriptor) - self._greeted < AT_ONCE:
+            while self._to_dial and len(self._by_descriptor) - self._greeted < at_once:
                 self._dial(self._to_dial.pop())
             self._turn()
         return {"seconds": time.perf_counter() - began}
@@ -189,7 +189,12 @@ class Peers:
         if isinstance(stream, ssl.SSLSocket) and stream.version() is None:
             stream.do_handshake()
             if peer.greeting:
-                stream.send(peer.greeting)
+                # Not yet: mosquitto 2.0 forgets what comes together with the end of the handshake.
+                # Its session tickets follow.
+                return
+        elif isinstance(stream, ssl.SSLSocket) and peer.greeting and not peer.has_spoken:
+            peer.has_spoken = True
+            stream.send(peer.greeting)
         data = stream.recv(65_536)
         if not data:
             self._lose(descriptor)

@@ -110,6 +110,41 @@ async def test_handset_that_comes_to_another_address_gets_no_push_of_the_first(
         assert len(terminal.taken) == 2
 
 
+async def test_handsets_that_swap_addresses_get_no_push_of_the_other(tmp_path: Path) -> None:
+    with BlackberryTerminal() as terminal, BlackberryTerminal("4999") as other:
+        bert = address_of(2)
+        terminal.listen()
+        other.listen()
+        tables = [
+            client_table(name, address, ota_http=f"127.0.0.1:{at.port}", terminal_id=at.terminal_id)
+            for name, address, at in (("anna", ANNA, terminal), ("bert", bert, other))
+        ]
+        async with RunningGateway(tmp_path, "".join(tables)).running() as gateway:
+            for turn in range(3):
+                push_ids = [
+                    await gateway.push(ANNA, b"Anna %d" % turn),
+                    await gateway.push(bert, b"Bert %d" % turn),
+                ]
+                if turn == 1:  # they are where the other was, and alike in all but their names
+                    await gateway.until_said(push_ids[0], "terminal '4999' answered")
+                    await gateway.until_said(push_ids[1], f"terminal '{TERMINAL_ID}' answered")
+                    swap(terminal, other)
+                for push_id in push_ids:
+                    assert (await gateway.ended(push_id)).code == 1000
+                if turn == 0:
+                    swap(terminal, other)
+        assert [body[-6:] for body in terminal.taken] == [b"Anna 0", b"Anna 1", b"Anna 2"]
+        assert [body[-6:] for body in other.taken] == [b"Bert 0", b"Bert 1", b"Bert 2"]
+
+
+def swap(one: BlackberryTerminal, other: BlackberryTerminal) -> None:
+    one.hang_up()
+    other.hang_up()
+    one.port, other.port = other.port, one.port
+    one.listen()
+    other.listen()
+
+
 # -- the handset dials (TO-TCP) --
 
 

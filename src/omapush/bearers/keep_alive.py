@@ -19,7 +19,13 @@ def keep_alive(transport: asyncio.BaseTransport, seconds: int) -> None:
     often, it asks as often as it likes.
     """
     found = transport.get_extra_info("socket")
-    if not seconds or found is None:
+    if found is not None:
+        keep_alive_on(found, seconds)
+
+
+def keep_alive_on(found: socket.socket, seconds: int) -> None:
+    """Do the same of a socket; one that listens hands it on to what it accepts, at no cost."""
+    if not seconds:
         return
     found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in (

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from omapush.bearers.driving import Clock, OnTrace, no_trace
 from omapush.bearers.failures import said
-from omapush.bearers.keep_alive import keep_alive
+from omapush.bearers.keep_alive import keep_alive, keep_alive_on
 from omapush.bearers.tcp_link import TURN, TcpLink
 from omapush.bearers.tcp_listener import (
     NOT_ADMITTED,
@@ -283,6 +283,8 @@ class TcpBearer:
         except (OSError, ValueError, OverflowError) as error:
             why = said(error) if isinstance(error, OSError) else "not an address"
             raise BearerUnavailable(f"cannot listen on {host[:80]}:{port}: {why}") from error
+        for listening in server.sockets:
+            keep_alive_on(listening, limits.keep_alive_seconds)
         return TcpListener(server, gate)
 
     def _ends(self, tls: ssl.SSLContext, name: str | None, *, tls_server: bool) -> EndFor:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from omapush.bearers.driving import Clock, OnTrace
-from omapush.bearers.keep_alive import keep_alive
 from omapush.bearers.tcp_link import TcpLink, peer_name
 from omapush.bearers.tls_engine import TlsEngine
 from omapush.bearers.tls_sessions import OnSession
@@ -232,7 +231,6 @@ class Entrance(Generic[RequestT, IndicationT]):
             transport.abort()
             return
         place = self.gate.enter(address, transport)
-        keep_alive(transport, self.limits.keep_alive_seconds)
         if self.tls_end is None:
             self._begin(place)
         else:

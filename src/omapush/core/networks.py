@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable
 
@@ -43,6 +44,7 @@ def inner_address(address: IpAddress) -> IpAddress:
     return address.ipv4_mapped or address.sixtofour or address
 
 
+@functools.lru_cache(maxsize=4_096)
 def source_key(source: str) -> str:
     """Return what one host is counted by: its IPv4 address, or the /64 that it has of IPv6."""
     address = ip_address(source)

@@ -207,6 +207,11 @@ class SubscribersTable(_Table):
         description="their terminals connect to the gateway (OTA-HTTP, TO-TCP), with the number or "
         "the IP address as Client ID; without a connection they are reached as above",
     )
+    dial_in_from: list[NetworkSetting] = Field(
+        [],
+        description="networks that these terminals dial from; default: anywhere, and then whoever "
+        "reaches the port and knows a number gets its pushes",
+    )
     network: str | None = Field(None, description="their network by WDP name")
     bearer: str | None = Field(None, description="their bearer by WDP name")
 
@@ -228,6 +233,7 @@ class SubscribersTable(_Table):
             self.network or (SMS_NETWORK if by_sms else None),
             self.bearer or (SMS_BEARER if by_sms else None),
             self.dial_in,
+            tuple(ipaddress.ip_network(text, strict=False) for text in self.dial_in_from),
         )
 
 

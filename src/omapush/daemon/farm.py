@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import resource
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +15,7 @@ from omapush.core.instants import SECOND_MS, Instant
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.farm_settings import FarmPlan, clients_tables, spread
 from omapush.daemon.farm_ways import DatagramClients, DiallingClients, ListeningClients
+from omapush.daemon.open_files import allow_files
 from omapush.daemon.settings_table import Endpoint
 from omapush.daemon.supervise import stop_on_signals, supervise
 
@@ -88,14 +88,12 @@ def allow_open_files(plan: FarmPlan) -> None:
     # A client that listens has its listener and the gateway's connection.
     each = 2 * (plan.listen is not None) + (plan.connect is not None) + (plan.udp is not None)
     needed = each * plan.count + SPARE_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and needed > hard:
+    allowed = allow_files(needed)
+    if allowed < needed:
         raise FarmError(
-            f"{plan.count:,} clients need {needed:,} open files, and the hard limit is {hard:,}: "
-            "raise it (ulimit -Hn, LimitNOFILE= of a service), or take fewer clients"
+            f"{plan.count:,} clients need {needed:,} open files, and the hard limit is "
+            f"{allowed:,}: raise it (ulimit -Hn, LimitNOFILE= of a service), or take fewer clients"
         )
-    if soft != resource.RLIM_INFINITY and needed > soft:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 class _Running:

@@ -18,7 +18,6 @@ from omapush.ota.http.ports import PUSH_PORT, SECURE_PUSH_PORT
 from omapush.ppg.client import Client
 from omapush.ppg.contacts import HttpContact, SmsContact, UdpContact
 from omapush.ppg.terminal.accounts import Secrets
-from omapush.ppg.terminal.identification import dials_in
 
 SPARE_FILES = 256
 """For the ledger, bearers and calls that the gateway makes."""
@@ -37,7 +36,7 @@ def terminal_findings(
     :raises SettingsError: a file cannot be used.
     """
     table = settings.ota_http
-    dialling = [each for each in clients if dials_in(each.contacts_where)]
+    dialling = [each for each in clients if each.dials_in]
     somebody = bool(dialling) or any(each.dial_in for each in settings.subscribers)
     if table.listen or table.secure_listen:
         if not somebody:

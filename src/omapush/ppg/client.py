@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from omapush.pap.address import Address
-from omapush.ppg.contacts import Connectionless, Contact, Where
+from omapush.ppg.contacts import Connectionless, Contact, HttpContact, Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,13 @@ class Client:
     def contacts_where(self) -> tuple[Where, ...]:
         """Where it is reached, without the networks and bearers."""
         return tuple(contact.where for contact in self.contacts)
+
+    @property
+    def dials_in(self) -> bool:
+        """Whether its terminal connects to the gateway (OTA-HTTP, TO-TCP)."""
+        return any(
+            isinstance(where, HttpContact) and where.dials_in for where in self.contacts_where
+        )
 
     @property
     def is_connectionless(self) -> bool:

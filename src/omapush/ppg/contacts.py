@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from omapush.core.networks import host_and_port
+from omapush.core.networks import Network, host_and_port
 from omapush.ota.http.ports import PUSH_PORT as HTTP_PUSH_PORT
 from omapush.ota.wsp.unit_push import PUSH_PORT
 
@@ -20,12 +20,14 @@ class HttpContact:
     :ivar host: where it listens for the gateway (PO-TCP); ``None``: nowhere.
     :ivar secure: TLS is spoken there.
     :ivar dials_in: it connects to the gateway (TO-TCP), by itself or when it is asked to.
+    :ivar dials_in_from: the networks from which it does; none: it may be anywhere.
     """
 
     host: str | None = None
     port: int = HTTP_PUSH_PORT
     secure: bool = False
     dials_in: bool = False
+    dials_in_from: tuple[Network, ...] = ()
 
     @property
     def way(self) -> str:

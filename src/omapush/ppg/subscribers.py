@@ -12,6 +12,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from omapush.core.networks import Network
 from omapush.pap.address import IPV4, IPV6, PLMN, Address
 from omapush.ppg.client import Client
 from omapush.ppg.contacts import Contact, HttpContact, SessionContact, SmsContact, UdpContact
@@ -19,8 +20,6 @@ from omapush.ppg.patterns import matches
 
 REMEMBERED = 8_192
 """Clients that need not be made again at once."""
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,7 @@ class Range:
     :ivar sessions: clients in ``networks`` open push sessions too.
     :ivar network: name of the network (WDP appendix C); ``bearer`` likewise.
     :ivar dial_in: their terminals connect by OTA-HTTP as well (TO-TCP), and then are reached so.
+    :ivar dial_in_from: the networks from which they do; none: they may be anywhere.
     """
 
     numbers: tuple[str, ...] = ()
@@ -40,6 +40,7 @@ class Range:
     network: str | None = None
     bearer: str | None = None
     dial_in: bool = False
+    dial_in_from: tuple[Network, ...] = ()
 
 
 class Subscribers:
@@ -100,4 +101,5 @@ class Subscribers:
 
 def _by_connection(each: Range) -> tuple[Contact, ...]:
     # Whatever network carries it: that of the number or address need not be it.
-    return (Contact(HttpContact(dials_in=True)),) if each.dial_in else ()
+    where = HttpContact(dials_in=True, dials_in_from=each.dial_in_from)
+    return (Contact(where),) if each.dial_in else ()

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from omapush.bearers import tcp_link, tcp_listener
-from omapush.bearers.keep_alive import keep_alive
+from omapush.bearers import tcp_link
 from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
 from omapush.core.instants import Instant
 from omapush.core.trace import TraceRecord
@@ -232,21 +231,15 @@ def test_bearer_runs_on_uvloop() -> None:
     assert uvloop.run(echo()) == b"ping"
 
 
-async def test_listener_has_tcp_ask_whether_peers_are_still_there(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_listener_has_tcp_ask_whether_peers_are_still_there() -> None:
     server, told = Server(), list[bool]()
-
-    def keep_alive_told(transport: asyncio.BaseTransport, seconds: int) -> None:
-        keep_alive(transport, seconds)
-        found = transport.get_extra_info("socket")
-        told.append(bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)))
-
-    monkeypatch.setattr(tcp_listener, "keep_alive", keep_alive_told)
     for seconds in (0, 60):
         async with server.listening(ListenLimits(keep_alive_seconds=seconds)) as listener:
             reader, writer = await dial(listener)
             writer.write(b"x")
             await reader.readexactly(1)
+            [place] = listener._gate.places
+            found = place.transport.get_extra_info("socket")
+            told.append(bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)))
             writer.close()
     assert told == [False, True]

@@ -19,7 +19,6 @@ from omapush.client.farm.clients import FarmError, FarmFigures, Fates, Group
 from omapush.client.farm.script import parse_script
 from omapush.content.message import PushMessage
 from omapush.core.instants import Instant
-from omapush.daemon import farm as farm_module
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.farm import SPARE_FILES, FarmStart, allow_open_files, run_farm
 from omapush.daemon.farm_settings import FarmPlan
@@ -275,8 +274,8 @@ class Limits:
 @pytest.fixture
 def limits(monkeypatch: pytest.MonkeyPatch) -> Limits:
     limits = Limits(1_024, 4_096)
-    monkeypatch.setattr(farm_module.resource, "getrlimit", limits.get)
-    monkeypatch.setattr(farm_module.resource, "setrlimit", limits.set)
+    monkeypatch.setattr(resource, "getrlimit", limits.get)
+    monkeypatch.setattr(resource, "setrlimit", limits.set)
     return limits
 
 

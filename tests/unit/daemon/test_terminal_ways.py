@@ -30,9 +30,11 @@ from omapush.daemon.tls import serving_context
 from omapush.ota.http.ppg import HttpPpgSession, HttpPpgSettings
 from omapush.ota.interface import BearerUnavailable, SecurityFailure
 from omapush.ppg.recipients import Recipients
+from omapush.ppg.terminal.metrics import TerminalMetrics
 from omapush.testing.authority import Authority
 from omapush.testing.memory_store import MemoryStore
 
+METRICS = TerminalMetrics()
 POINT = Endpoint("203.0.113.5", 4035)
 MMS = ApplicationId.parse("x-wap-application:mms.ua")
 ADDRESS = "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"
@@ -214,11 +216,13 @@ def now() -> Instant:
 
 async def test_ports_are_opened_and_closed() -> None:
     settings = settings_of({"listen": "127.0.0.1:0"}, PASSWORD_FREE)
-    ways = terminal_ways(settings, Recipients(()), MemoryStore(), None, print, now)
+    ways = terminal_ways(settings, Recipients(()), MemoryStore(), None, print, now, METRICS)
     async with ways as opened:
-        assert list(opened.health()) == ["0 connections of 0 clients"]
+        assert list(opened.health()) == ["terminals: 0 connections of 0 clients"]
         assert len(opened.live) == 0
-    nowhere = terminal_ways(settings_of({}), Recipients(()), MemoryStore(), None, print, now)
+    nowhere = terminal_ways(
+        settings_of({}), Recipients(()), MemoryStore(), None, print, now, METRICS
+    )
     async with nowhere as opened:
         assert list(opened.health()) == []
         assert opened.request is None
@@ -235,7 +239,7 @@ async def test_port_that_is_taken_leaves_no_other_one_open(authority: Authority)
             "tls_key": str(authority.folder / "gateway.key"),
         }
         settings = settings_of(table)
-        ways = terminal_ways(settings, Recipients(()), MemoryStore(), None, print, now)
+        ways = terminal_ways(settings, Recipients(()), MemoryStore(), None, print, now, METRICS)
         with pytest.raises(BearerUnavailable, match="cannot listen on"):
             await ways.__aenter__()
         with pytest.raises(ConnectionRefusedError):

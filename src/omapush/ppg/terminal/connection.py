@@ -39,6 +39,7 @@ class TerminalConnection:
     :param where: the peer's address, for people.
     :param since: when it was taken into use.
     :param secure: it is by TLS.
+    :ivar is_noted: the timeline of a push tells of it already.
     :ivar registered_at: when the latest registration came; set by whoever keeps the connection.
     """
 
@@ -49,6 +50,7 @@ class TerminalConnection:
         "_registration",
         "_retired",
         "_waiting",
+        "is_noted",
         "method",
         "registered_at",
         "secure",
@@ -70,6 +72,7 @@ class TerminalConnection:
         self.since = since
         self.secure = secure
         self.registered_at = Instant(0)
+        self.is_noted = False
         self._link = link
         self._registration: RegistrationInd | None = None
         self._waiting: asyncio.Future[RegistrationInd] | None = None

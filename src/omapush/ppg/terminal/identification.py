@@ -8,14 +8,13 @@ peer's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from omapush.content import client_id as client_ids
 from omapush.content.client_id import ClientId, ClientIdType
 from omapush.core.errors import DecodeError
-from omapush.core.networks import inner_address, ip_address
+from omapush.core.networks import contains, inner_address, ip_address
 from omapush.core.peer_certificate import PeerCertificate
 from omapush.ota.interface import RegistrationInd
 from omapush.pap import address as addressing
@@ -85,14 +84,14 @@ class Identification:
     def _client(self, terminal_id: str, host: str) -> Client | None:
         listed = self._recipients.client_of_terminal(terminal_id)
         if listed is not None:
-            return listed if dials_in(listed.contacts_where) else None
+            return listed if _dials_in_from(host, listed) else None
         client_id = client_ids.read(terminal_id)
         address = None if client_id is None else _address_of(client_id, host)
         client = None if address is None else self._recipients.resolve(address)
         # A client that is listed with another Terminal-ID, or with none of its own.
         if client is None or client.terminal_id is not None:
             return None
-        return client if dials_in(client.contacts_where) else None
+        return client if _dials_in_from(host, client) else None
 
 
 def is_proved(
@@ -105,9 +104,16 @@ def is_proved(
     return certificate is not None and proofs.is_proof(terminal_id, certificate)
 
 
-def dials_in(wheres: Iterable[object]) -> bool:
-    """Whether one of a client's contacts is for connections that its terminal makes."""
-    return any(isinstance(where, HttpContact) and where.dials_in for where in wheres)
+def _dials_in_from(host: str, client: Client) -> bool:
+    """Whether one of the client's contacts is for connections that its terminal makes from there.
+
+    Where nothing is proved that is all that stands between a client's pushes and everybody.
+    """
+    return any(
+        where.dials_in and (not where.dials_in_from or contains(where.dials_in_from, host))
+        for where in client.contacts_where
+        if isinstance(where, HttpContact)
+    )
 
 
 def _address_of(client_id: ClientId, host: str) -> addressing.Address | None:

@@ -95,7 +95,6 @@ class TerminalReach:
         self._settings = settings
         self._other = other
         self._dialled: TerminalConnection | None = None
-        self._used: TerminalConnection | None = None
         self._opening = asyncio.Lock()
         self._back_off = BackOff(settings.retry, clock, client.client_id)
         self._requests = SessionRequests(
@@ -213,7 +212,7 @@ class TerminalReach:
             self._requests.answered()
             if now - connection.registered_at >= self._settings.registration_age_ms:
                 await self._register_again(connection)
-            if connection is not self._used:
+            if not connection.is_noted:
                 await self._note_use(connection, key)
             return connection
 
@@ -255,7 +254,7 @@ class TerminalReach:
 
     async def _note_use(self, connection: TerminalConnection, key: DeliveryKey) -> None:
         """Leave a line in the timeline of the delivery for which the connection is used first."""
-        self._used = connection
+        connection.is_noted = True
         capabilities = await self._terminals.capabilities(connection)
         registration = connection.registration
         proved = ", authenticated" if registration.authenticated else ""

@@ -27,6 +27,14 @@ DORA = Client("dora", (addressing.parse("WAPPUSH=+1666/TYPE=PLMN@ppg"),), DIALS_
 RANGES = Subscribers(
     [
         Range(("+35840*",), dial_in=True),
+        Range(
+            ("+35841*",),
+            dial_in=True,
+            dial_in_from=(
+                ipaddress.ip_network("10.9.8.0/24"),
+                ipaddress.ip_network("2001:db8::/32"),
+            ),
+        ),
         Range(("+35850*",)),
         Range(networks=(ipaddress.ip_network("10.9.0.0/16"),), dial_in=True),
     ]
@@ -128,3 +136,18 @@ def test_terminal_may_prove_who_it_is_by_its_certificate(
     certificate: PeerCertificate | None, client_id: str | None
 ) -> None:
     assert found("4358401234567", certificate=certificate) == client_id
+
+
+@pytest.mark.parametrize(
+    ("host", "is_in"),
+    [
+        ("10.9.8.255", True),
+        ("::ffff:10.9.8.1", True),
+        ("2001:db8::7", True),
+        ("10.9.9.1", False),
+        ("", False),
+    ],
+)
+def test_terminals_of_a_range_are_believed_where_they_dial_from(host: str, is_in: bool) -> None:
+    client_id = "PLMN:+358411234567" if is_in else None
+    assert found("4358411234567", host=host) == client_id
