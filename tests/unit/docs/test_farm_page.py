@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import runpy
 import shlex
 from pathlib import Path
@@ -12,7 +13,6 @@ from typer.testing import CliRunner, Result
 
 from omapush.cli import application
 from omapush.client.farm.script import REASONS, Action
-from omapush.daemon import farm as farm_module
 from omapush.daemon.farm_settings import load_groups
 from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_file import load_settings
@@ -29,7 +29,7 @@ LAB, GROUPS, DIALLED = re.findall(r"^```toml\n(.*?)```$", PAGE, re.MULTILINE | r
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return where commands run; the limit of open files is that of the page."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(farm_module.resource, "getrlimit", lambda _which: (20_000, 20_000))
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (20_000, 20_000))
     (tmp_path / "groups.toml").write_text(GROUPS, encoding="utf-8")
     (tmp_path / "lab.toml").write_text(LAB, encoding="utf-8")
     return tmp_path

@@ -9,7 +9,7 @@ import pytest
 
 from omapush.core.instants import MINUTE_MS, Instant, later
 from omapush.ota.http import cpi
-from omapush.ota.http.client import HttpTerminalSession, HttpTerminalSettings
+from omapush.ota.http.client import SILENT, HttpTerminalSession, HttpTerminalSettings
 from omapush.ota.interface import (
     ClientCapabilities,
     ClientIndication,
@@ -353,6 +353,8 @@ def test_terminal_tells_which_pushes_are_void_when_connection_ends() -> None:
 
 def test_terminal_closes_connection_of_silent_gateway() -> None:
     rig = Rig()
+    rig.ask("OPTIONS", "/wappush")
+    rig.answers()
     rig.session.handle_timer(later(NOW, 10 * MINUTE_MS - 1))
     assert rig.answers() == []
     assert rig.closed is None
@@ -361,6 +363,15 @@ def test_terminal_closes_connection_of_silent_gateway() -> None:
     rig.answers()
     assert rig.closed is not None
     assert rig.session.next_timer() is None
+
+
+def test_terminal_does_not_wait_long_for_the_first_word_of_a_gateway() -> None:
+    """Its system may have dropped the connection, and never told."""
+    rig = Rig()
+    assert rig.session.next_timer() == later(NOW, MINUTE_MS)
+    rig.session.handle_timer(later(NOW, MINUTE_MS))
+    rig.answers()
+    assert rig.closed == SILENT
 
 
 def test_terminal_has_patience_while_application_has_not_answered() -> None:

@@ -44,10 +44,10 @@ class Accounts:
         return None
 
 
-def session(*, required: bool = False, dialled: bool = False, **more: Any) -> HttpPpgSession:
-    settings = HttpPpgSettings(
-        identity="ppg", challenge=Scheme.DIGEST, proof_required=required, dialled=dialled
-    )
+def session(
+    *, required: bool = False, challenge: Scheme = Scheme.DIGEST, **more: Any
+) -> HttpPpgSession:
+    settings = HttpPpgSettings(identity="ppg", challenge=challenge, proof_required=required)
     made = HttpPpgSession(settings, accounts=Accounts(), new_nonce=lambda: "n", **more)
     made.connected(NOW)
     return made
@@ -129,14 +129,14 @@ def test_stranger_that_registered_is_not_shown_a_password_with_a_push() -> None:
 
 
 def test_dialled_terminal_without_password_is_shown_ours() -> None:
-    talking = session(dialled=True, assumed_terminal_id=OTHER)
+    talking = session(challenge=Scheme.NONE, assumed_terminal_id=OTHER)  # it owes no proof
     written(talking)
     assert answer(talking, 401, 300, BASIC) == []
     assert "Authorization: Basic" in written(talking)
 
 
 def test_dialled_terminal_that_owes_a_proof_is_not_shown_ours() -> None:
-    talking = session(dialled=True, assumed_terminal_id=PROVER)
+    talking = session(assumed_terminal_id=PROVER)
     written(talking)
     assert isinstance(answer(talking, 401, 300, BASIC)[0], SessionFailedInd)
     assert "Authorization: Basic" not in written(talking)

@@ -59,6 +59,8 @@ class HttpTerminalSettings:
     :ivar bearer_indication: two hexadecimal digits (WAP-235, 7.6).
     :ivar idle_timeout_ms: how long a gateway may say nothing before its connection is closed,
         unless a push of its waits for the application.
+    :ivar first_request_timeout_ms: how long it may say nothing at first: it speaks first, at once
+        (WAP-235, 7.2.5). A system that is overrun may drop a connection without telling this end.
     :ivar request_timeout_ms: how long a request may take from its first octet to its last.
     :ivar contexts: provisioned, the preferred one first. Without any the terminal asks nobody for
         credentials and shows none.
@@ -71,6 +73,7 @@ class HttpTerminalSettings:
     terminal_id: str
     bearer_indication: str = "00"
     idle_timeout_ms: int = 10 * MINUTE_MS
+    first_request_timeout_ms: int = MINUTE_MS
     request_timeout_ms: int = 60 * SECOND_MS
     contexts: tuple[ProvisioningContext, ...] = ()
     profile: tuple[Header, ...] = ()
@@ -122,6 +125,7 @@ class HttpTerminalSession:
         "_effects",
         "_end",
         "_ended",
+        "_heard",
         "_http",
         "_idle_since",
         "_indications",
@@ -168,6 +172,7 @@ class HttpTerminalSession:
         self._is_past_last = False
         self._unanswered: list[_Unanswered] = []
         self._count = 0
+        self._heard = False
         self._idle_since = Instant(0)
         self._begun: Instant | None = None  # the request that is not complete yet
         self._end: str | None = None  # why no further request is taken
@@ -201,7 +206,7 @@ class HttpTerminalSession:
         """Take octets of requests."""
         if self._ended or self._end is not None:
             return
-        self._idle_since = now
+        self._heard, self._idle_since = True, now
         self._take(self._http.receive(octets), now)
         self._flush(now)
         self._end_if_done()
@@ -225,7 +230,10 @@ class HttpTerminalSession:
             return None if self._ended else self._linger_until
         if any(one.waits_for_application for one in self._unanswered):
             return self._request_deadline()
-        idle = later(self._idle_since, self._settings.idle_timeout_ms)
+        patience = self._settings.idle_timeout_ms
+        if not self._heard:
+            patience = min(patience, self._settings.first_request_timeout_ms)
+        idle = later(self._idle_since, patience)
         return min(idle, self._request_deadline() or idle)
 
     def _request_deadline(self) -> Instant | None:
