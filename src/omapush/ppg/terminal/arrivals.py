@@ -8,6 +8,7 @@ again, is not listened to for a while.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -26,7 +27,7 @@ from omapush.ppg.lockout import Lockout
 from omapush.ppg.terminal.accounts import Accounts, AccountsForStrangers
 from omapush.ppg.terminal.connection import Method, TerminalConnection
 from omapush.ppg.terminal.directory import Directory
-from omapush.ppg.terminal.identification import Identification, Stranger
+from omapush.ppg.terminal.identification import Identification, Stranger, is_proved
 from omapush.ppg.terminal.live import LiveTerminals
 from omapush.ppg.terminal.metrics import Refusal, TerminalMetrics
 from omapush.ppg.terminal.remembering import to_record
@@ -95,12 +96,20 @@ class Arrivals:
         """Take what a session tells."""
         match indication:
             case RegistrationInd():
+                indication = self._as_proved(link, indication)
                 self._registered(link, indication)
             case SessionFailedInd():
                 self._failed(link, indication)
         known = self._known.get(link)
         if known is not None:
             known[1].indication(indication)
+
+    def _as_proved(
+        self, link: ConnectionLink[HttpPpgRequest], told: RegistrationInd
+    ) -> RegistrationInd:
+        """Say also of a terminal that it is authenticated which has shown its certificate."""
+        proved = is_proved(self._accounts, told, link.peer_certificate)
+        return replace(told, authenticated=True) if proved and not told.authenticated else told
 
     def closed(self, link: ConnectionLink[HttpPpgRequest], reason: str) -> None:
         """Take the end of a connection."""

@@ -257,6 +257,9 @@ async def test_terminal_is_known_by_its_certificate(make: Make) -> None:
     assert world.dial().close_reason is not None
     link = world.dial(certificate=PeerCertificate("0" * 64, ("anna.x.net",)))
     assert link.close_reason is None
+    connection = world.live.connection_of("anna")
+    assert connection is not None
+    assert connection.registration.authenticated
 
 
 async def test_what_is_known_is_not_asked_for_again(make: Make) -> None:
