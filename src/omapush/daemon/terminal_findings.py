@@ -47,8 +47,18 @@ def terminal_findings(
         yield from _request_findings(settings, dialling, somebody=somebody)
     elif somebody:
         yield "clients dial in and no port is open for them: set ota_http.listen"
+    yield from _range_findings(settings)
     yield from _name_findings(dialling)
     yield from _certificate_findings(table, now)
+
+
+def _range_findings(settings: PpgSettings) -> Iterator[str]:
+    ranges = (each for each in settings.subscribers if each.dial_in and each.numbers)
+    if any(not each.dial_in_from for each in ranges):
+        yield (
+            "subscribers: with dial_in and without dial_in_from whoever reaches the port and knows a "
+            "number gets its pushes"
+        )
 
 
 def _port_findings(table: TerminalsTable) -> Iterator[str]:

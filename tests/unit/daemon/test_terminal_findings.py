@@ -168,3 +168,11 @@ def test_open_files_are_raised_to_what_is_allowed() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_range_that_anybody_may_claim_is_told() -> None:
+    anywhere: dict[str, Any] = {"numbers": ["+44*"], "dial_in": True}
+    known = {**anywhere, "dial_in_from": ["10.0.0.0/8"]}
+    why = "whoever reaches the port and knows a number"
+    assert any(why in each for each in found(LISTEN, subscribers=[anywhere]))
+    assert not any(why in each for each in found(LISTEN, subscribers=[known]))
