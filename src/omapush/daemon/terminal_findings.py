@@ -56,8 +56,8 @@ def _range_findings(settings: PpgSettings) -> Iterator[str]:
     ranges = (each for each in settings.subscribers if each.dial_in and each.numbers)
     if any(not each.dial_in_from for each in ranges):
         yield (
-            "subscribers: with dial_in and no dial_in_from, whoever reaches the port and knows a number "
-            "gets its pushes"
+            "subscribers with dial_in and no dial_in_from: whoever reaches the port and knows a "
+            "number gets its pushes"
         )
 
 
