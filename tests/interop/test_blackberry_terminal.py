@@ -242,6 +242,6 @@ async def test_handset_is_asked_to_dial_and_does(tmp_path: Path) -> None:
                     assert int(terminal.cpi.tag, 16).to_bytes(4) == asked[-4:]
                 await asyncio.to_thread(terminal.dial, "127.0.0.1", port)
                 assert (await gateway.ended(push_id)).code == 1000
-                await gateway.until_said(push_id, "asked")
+                await gateway.until_said(push_id, "SIR: sent")
                 terminal.hang_up()
         assert [body[-6:] for body in terminal.taken] == [b"turn 0", b"turn 1"]

@@ -190,14 +190,19 @@ async def test_requests_that_could_be_read_in_two_ways_are_refused(tmp_path: Pat
     """RFC 9112, 11.2: what one reader takes for the end another may take for more."""
     start = b"POST /wappush HTTP/1.1\r\nHost:\r\nContent-Type: text/plain\r\n"
     async with listening_client(tmp_path) as client:
-        for name, rest in AMBIGUOUS.items():
+
+        async def answer_to(rest: bytes) -> bytes:
             reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
             writer.write(start + rest)
             async with asyncio.timeout(PATIENCE_SECONDS):
                 answer = await reader.read()  # to the end: the connection is closed
+            writer.close()
+            return answer
+
+        answers = await asyncio.gather(*map(answer_to, AMBIGUOUS.values()))
+        for name, answer in zip(AMBIGUOUS, answers, strict=True):
             assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501")), (name, answer)
             assert answer.count(b"HTTP/1.1") == 1, name
-            writer.close()
         assert client.events.empty()
 
 

@@ -232,7 +232,8 @@ async def secure_gateway(folder: Path) -> AsyncIterator[tuple[RunningGateway, in
         f'tls_key = "{folder}/gateway.key"\n'
     )
     table = client_table("anna", ANNA, ota_http_dials_in=True, terminal_id=TERMINAL_ID)
-    async with RunningGateway(folder, table, ota_http=settings).running() as gateway:
+    told = 'level = "debug"\n'
+    async with RunningGateway(folder, table, ota_http=settings, log=told).running() as gateway:
         yield gateway, port
 
 
