@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from omapush.bearers.tcp import TcpBearer
 from omapush.daemon.clock import SystemClock
+from omapush.daemon.terminals import SecureBearer
 from omapush.daemon.tls import serving_context, verifying_context
-from omapush.ota.interface import StreamBearer, StreamLink, StreamSession
+from omapush.ota.interface import StreamBearer
 from omapush.testing.authority import Authority
 from omapush.testing.bearer_contract import Peer, StreamBearerContract, listening_peer
 
@@ -21,35 +21,6 @@ class TestTcpBearer(StreamBearerContract):
     @pytest.fixture
     def bearer(self) -> StreamBearer:
         return TcpBearer(SystemClock())
-
-
-class SecureBearer:
-    """The TCP bearer where every connection is by TLS."""
-
-    def __init__(self, tls: ssl.SSLContext, *, tls_server: bool) -> None:
-        self._bearer = TcpBearer(SystemClock())
-        self._tls = tls
-        self._tls_server = tls_server
-
-    async def connect(
-        self,
-        host: str,
-        port: int,
-        session: StreamSession[Any, Any],
-        on_indication: Callable[[Any], None],
-        on_closed: Callable[[str], None],
-        timeout_ms: int,
-    ) -> StreamLink[Any]:
-        return await self._bearer.connect(
-            host,
-            port,
-            session,
-            on_indication,
-            on_closed,
-            timeout_ms,
-            self._tls,
-            tls_server=self._tls_server,
-        )
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +45,7 @@ class TestTcpBearerAsTlsClient(StreamBearerContract):
 
     @pytest.fixture
     def bearer(self, calling: ssl.SSLContext) -> StreamBearer:
-        return SecureBearer(calling, tls_server=False)
+        return SecureBearer(TcpBearer(SystemClock()), calling, tls_server=False)
 
     @pytest.fixture
     async def peer(self, serving: ssl.SSLContext) -> AsyncIterator[Peer]:
@@ -87,7 +58,7 @@ class TestTcpBearerAsTlsServer(StreamBearerContract):
 
     @pytest.fixture
     def bearer(self, serving: ssl.SSLContext) -> StreamBearer:
-        return SecureBearer(serving, tls_server=True)
+        return SecureBearer(TcpBearer(SystemClock()), serving, tls_server=True)
 
     @pytest.fixture
     async def peer(self, calling: ssl.SSLContext) -> AsyncIterator[Peer]:

@@ -33,7 +33,7 @@ from omapush.ota.interface import OutcomeKind, PushFlag, PushStatus
 from omapush.ota.service_registration import RegisteredProfile, ServiceRegistration
 from omapush.ota.wsp.unit_push import encode_unit_push
 from omapush.testing.authority import Authority
-from omapush.testing.daemons import free_port
+from omapush.testing.daemons import free_port, free_udp_port
 from omapush.testing.dialled_gateway import DialledGateway
 from omapush.testing.registration_server import RegistrationServer, running_registration_server
 from omapush.testing.scripted_binder import Failed, Nothing, Scopes, ScriptedBinder, Up
@@ -58,13 +58,6 @@ def send(port: int, body: bytes) -> None:
     octets = encode_unit_push(PushMessage(MESSAGE.headers, body), PushFlag.NONE, 7)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.sendto(octets, (LOOPBACK, port))
-
-
-def free_udp_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def dialled(port: int, bearer: str | None = None, contact: str = LOOPBACK) -> RegistrationRequest:

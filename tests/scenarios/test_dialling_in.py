@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import sys
 from pathlib import Path
 
@@ -16,19 +15,12 @@ from omapush.daemon.clock import SystemClock
 from omapush.ppg.store.contract import Store
 from omapush.ppg.store.opening import open_store
 from omapush.testing.authority import Authority
-from omapush.testing.daemons import Daemon, clean_environment, free_port, running
+from omapush.testing.daemons import Daemon, clean_environment, free_port, free_udp_port, running
 from omapush.testing.dialling_terminal import DiallingTerminal
 
 PATIENCE_SECONDS = 30
 NUMBER, TERMINAL_ID = "+441234567890", "4441234567890"
 DIALS_IN = "ota_http_dials_in = true\n"
-
-
-def free_udp_port() -> int:
-    """Return a UDP port of 127.0.0.1 that nobody uses just now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def _told(store: Store, push_id: str, words: str) -> bool:

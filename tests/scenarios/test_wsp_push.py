@@ -13,7 +13,7 @@ import pytest
 
 from omapush.client.service_client import ServiceClient
 from omapush.ota.wsp.unit_push import decode_unit_push
-from omapush.testing.daemons import Daemon, clean_environment, free_port, running
+from omapush.testing.daemons import Daemon, clean_environment, free_port, free_udp_port, running
 
 PATIENCE_SECONDS = 30
 MMS_NUMBER = "+441234567890"
@@ -23,13 +23,6 @@ SI = (
     '"http://www.wapforum.org/DTD/si.dtd"><si><indication href="http://www.xyz.com/">hello'
     "</indication></si>"
 )
-
-
-def free_udp_port() -> int:
-    """Return a UDP port of 127.0.0.1 that nobody uses just now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class System:

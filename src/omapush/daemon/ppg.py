@@ -23,7 +23,7 @@ from omapush.daemon.ppg_service_registration import (
 from omapush.daemon.profile_settings import profiles_of
 from omapush.daemon.serving import HttpServer, listening_socket
 from omapush.daemon.settings import PpgSettings
-from omapush.daemon.settings_table import SettingsError
+from omapush.daemon.settings_table import SettingsError, milliseconds
 from omapush.daemon.supervise import stop_on_signals, supervise
 from omapush.daemon.terminal_findings import terminal_findings
 from omapush.daemon.terminals import check_terminals
@@ -289,7 +289,7 @@ async def _retention(store: Store, clock: Callable[[], Instant], keep_ms: int) -
 
 
 def _sender(settings: PpgSettings, rules: Policies) -> HttpNotificationSender:
-    timeout_ms = _ms(settings.notification.timeout_seconds)
+    timeout_ms = milliseconds(settings.notification.timeout_seconds)
     return HttpNotificationSender(rules.targets, timeout_ms, rules.listeners, rules.listener_tls)
 
 
@@ -301,18 +301,18 @@ def _identity(settings: PpgSettings) -> Identity:
 
 def _http_settings(settings: PpgSettings) -> PapHttpSettings:
     pap = settings.pap
-    read_timeout_ms = _ms(pap.read_timeout_seconds)
+    read_timeout_ms = milliseconds(pap.read_timeout_seconds)
     return PapHttpSettings(tuple(pap.paths), pap.max_entity, read_timeout_ms, pap.success_status)
 
 
 def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
     table = settings.delivery
-    response_ms = _ms(table.response_timeout_seconds)
-    profile_ms = _ms(settings.profiles.timeout_seconds) if settings.profiles.fetch else 0
+    response_ms = milliseconds(table.response_timeout_seconds)
+    profile_ms = milliseconds(settings.profiles.timeout_seconds) if settings.profiles.fetch else 0
     submission_ms = longest_submission_ms(settings)
     lane = LaneSettings(
         retry=retry_policy(settings),
-        idle_close_ms=_ms(table.idle_close_seconds),
+        idle_close_ms=milliseconds(table.idle_close_seconds),
         lease_margin_ms=max(2 * response_ms + profile_ms, submission_ms),
         rules=tuple(_route_rule(each) for each in settings.routes),
     )
@@ -341,9 +341,9 @@ def _route_rule(table: RouteTable) -> RouteRule:
 def _notification_settings(settings: PpgSettings) -> NotificationSettings:
     table = settings.notification
     # A redirected request may take the patience twice.
-    lease_ms = 3 * _ms(table.timeout_seconds)
+    lease_ms = 3 * milliseconds(table.timeout_seconds)
     return NotificationSettings(
-        retry_ms=tuple(_ms(seconds) for seconds in table.retry_seconds),
+        retry_ms=tuple(milliseconds(seconds) for seconds in table.retry_seconds),
         lease_ms=lease_ms,
         max_age_ms=round(table.max_age_hours * HOUR_MS),
     )
@@ -351,7 +351,3 @@ def _notification_settings(settings: PpgSettings) -> NotificationSettings:
 
 def _retention_ms(settings: PpgSettings) -> int:
     return round(settings.store.retention_hours * HOUR_MS)
-
-
-def _ms(seconds: float) -> int:
-    return max(1, round(seconds * SECOND_MS))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import ipaddress
 import secrets
 from collections.abc import AsyncIterator, Callable
 from typing import Self
@@ -16,6 +15,7 @@ from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.content.session_initiation import SessionInitiation
 from omapush.core.instants import SECOND_MS, Instant
+from omapush.core.networks import ip_address
 from omapush.daemon.settings_table import Endpoint, EndpointSetting
 from omapush.daemon.settings_table import Table as _Table
 from omapush.ota.wsp.ppg import WspPpg, WspPpgRequest
@@ -57,7 +57,7 @@ class PushSessionsTable(_Table):
         if point is not None:
             if self.listen is None:
                 raise ValueError("contact_point needs listen")
-            if _ip_address(point.host) is None:
+            if ip_address(point.host) is None:
                 raise ValueError("contact_point needs an IP address: a client gets its octets")
         return self
 
@@ -65,7 +65,7 @@ class PushSessionsTable(_Table):
         """Return where clients are told to connect; ``None``: they are not asked for sessions."""
         if self.contact_point is not None or self.listen is None:
             return self.contact_point
-        address = _ip_address(self.listen.host)
+        address = ip_address(self.listen.host)
         return None if address is None or address.is_unspecified else self.listen
 
 
@@ -110,10 +110,3 @@ def session_request(contact: Endpoint, application_id: ApplicationId) -> PushMes
     """Return the push that asks a client for a session for one application (WAP-235, 8.3)."""
     point = AddressType.of_ip(contact.host, contact.port)
     return request_message(SessionInitiation((application_id,), wsp_contact_points=(point,)))
-
-
-def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None

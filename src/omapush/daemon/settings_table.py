@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_settings import NoDecode
 
 from omapush.core.errors import OmapushError
+from omapush.core.instants import SECOND_MS
 from omapush.core.networks import host_and_port
 
 
@@ -55,6 +56,11 @@ def _endpoint(value: object) -> object:
 
 # The environment gives an endpoint as plain text, not as JSON.
 EndpointSetting = Annotated[Endpoint, NoDecode, BeforeValidator(_endpoint)]
+
+
+def milliseconds(seconds: float) -> int:
+    """Return a duration of the settings as the rest of the project counts it, at least 1 ms."""
+    return max(1, round(seconds * SECOND_MS))
 
 
 def first_line(path: Path, what: str) -> str:

@@ -18,8 +18,7 @@ from omapush.bearers.smsc_account import (
     ValidityForm,
     Writing,
 )
-from omapush.core.instants import SECOND_MS
-from omapush.daemon.settings_table import EndpointSetting, SettingsError, first_line
+from omapush.daemon.settings_table import EndpointSetting, SettingsError, first_line, milliseconds
 from omapush.daemon.settings_table import Table as _Table
 from omapush.protocols.smpp.values import InterfaceVersion, NumberingPlan, TypeOfNumber
 
@@ -175,12 +174,12 @@ class SmscTable(_Table):
         return Pace(
             window=self.window,
             per_second=self.per_second,
-            connect_timeout_ms=_ms(self.connect_timeout_seconds),
-            response_timeout_ms=_ms(self.response_timeout_seconds),
-            enquire_link_ms=_ms(self.enquire_link_seconds),
-            reconnect_first_ms=_ms(self.reconnect_first_seconds),
-            reconnect_longest_ms=_ms(self.reconnect_longest_seconds),
-            reconnect_refused_ms=_ms(self.reconnect_refused_seconds),
+            connect_timeout_ms=milliseconds(self.connect_timeout_seconds),
+            response_timeout_ms=milliseconds(self.response_timeout_seconds),
+            enquire_link_ms=milliseconds(self.enquire_link_seconds),
+            reconnect_first_ms=milliseconds(self.reconnect_first_seconds),
+            reconnect_longest_ms=milliseconds(self.reconnect_longest_seconds),
+            reconnect_refused_ms=milliseconds(self.reconnect_refused_seconds),
         )
 
 
@@ -201,7 +200,3 @@ def _number(address: str, ton: int | None, npi: int | None) -> Number:
     if address.startswith("+"):
         return Number(digits, TypeOfNumber.INTERNATIONAL, NumberingPlan.ISDN)
     return Number(digits, TypeOfNumber.UNKNOWN, NumberingPlan.ISDN)
-
-
-def _ms(seconds: float) -> int:
-    return max(1, round(seconds * SECOND_MS))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Literal, Self, TypeGuard
 
 from pydantic import Field, model_validator
 
+from omapush.core.networks import ip_address
 from omapush.daemon.settings_table import Endpoint, EndpointSetting
 from omapush.daemon.settings_table import Table as _Table
 from omapush.ota.http.authentication import Scheme
@@ -119,7 +119,7 @@ class TerminalsTable(_Table):
         ):
             if point is not None and listened is None:
                 raise ValueError("a contact point needs its listen")
-            if point is not None and _ip_address(point.host) is None:
+            if point is not None and ip_address(point.host) is None:
                 raise ValueError("a contact point needs an IP address: it goes out as its octets")
         return self
 
@@ -134,12 +134,5 @@ class TerminalsTable(_Table):
 
 
 def _is_usable(listened: Endpoint | None) -> TypeGuard[Endpoint]:
-    address = None if listened is None else _ip_address(listened.host)
+    address = None if listened is None else ip_address(listened.host)
     return address is not None and not address.is_unspecified
-
-
-def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None

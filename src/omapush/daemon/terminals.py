@@ -16,10 +16,10 @@ from omapush.bearers.tcp import NOT_ADMITTED, ListenLimits, TcpBearer, TcpListen
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.content.session_initiation import OTA_HTTP, OTA_HTTP_CPI_TAG, SessionInitiation
-from omapush.core.instants import SECOND_MS, Instant
+from omapush.core.instants import Instant
 from omapush.core.trace import TraceRecord
 from omapush.daemon.settings import PpgSettings
-from omapush.daemon.settings_table import Endpoint, SettingsError
+from omapush.daemon.settings_table import Endpoint, SettingsError, milliseconds
 from omapush.daemon.terminal_settings import SCHEMES, TerminalsTable
 from omapush.daemon.tls import serving_context, verifying_context
 from omapush.ota.http.authentication import Scheme
@@ -130,7 +130,7 @@ async def terminal_ways(
         settings.gateway.node,
         hastening.begin,
         clock,
-        DirectorySettings(lease_ms=_ms(table.lease_seconds)),
+        DirectorySettings(lease_ms=milliseconds(table.lease_seconds)),
     )
     arrivals = Arrivals(
         _identification(table, recipients, accounts),
@@ -138,7 +138,9 @@ async def terminal_ways(
         live,
         directory,
         session,
-        Lockout(LockoutSettings(table.lockout_failures, locked_ms=_ms(table.lockout_seconds))),
+        Lockout(
+            LockoutSettings(table.lockout_failures, locked_ms=milliseconds(table.lockout_seconds))
+        ),
         _new_nonce,
         clock,
         metrics,
@@ -147,7 +149,7 @@ async def terminal_ways(
         bearer,
         session,
         _new_nonce,
-        _ms(settings.delivery.connect_timeout_seconds),
+        milliseconds(settings.delivery.connect_timeout_seconds),
         _secure_dialling(table, bearer),
         accounts,
         accounts,
@@ -291,8 +293,8 @@ def _session_settings(settings: PpgSettings, accounts: Accounts) -> HttpPpgSetti
     table = settings.ota_http
     asks = table.authentication_required or accounts.any_password
     return HttpPpgSettings(
-        registration_timeout_ms=_ms(table.registration_timeout_seconds),
-        response_timeout_ms=_ms(settings.delivery.response_timeout_seconds),
+        registration_timeout_ms=milliseconds(table.registration_timeout_seconds),
+        response_timeout_ms=milliseconds(settings.delivery.response_timeout_seconds),
         identity=table.name,
         challenge=SCHEMES[table.authenticate] if asks else Scheme.NONE,
         # It may have shown a certificate instead, of which the session does not know.
@@ -330,7 +332,3 @@ def connection_request(contacts: Sequence[Endpoint]) -> ConnectionRequest | None
 
 def _new_nonce() -> str:
     return secrets.token_hex(NONCE_OCTETS)
-
-
-def _ms(seconds: float) -> int:
-    return max(1, round(seconds * SECOND_MS))

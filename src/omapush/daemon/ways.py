@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from starlette.routing import Route
 
-from omapush.core.instants import SECOND_MS
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.push_sessions import push_sessions
 from omapush.daemon.settings import PpgSettings
+from omapush.daemon.settings_table import milliseconds
 from omapush.daemon.terminals import terminal_ways
 from omapush.daemon.wsp_bearers import datagrams, short_messages
 from omapush.ppg.lifecycle import RetryPolicy
@@ -69,9 +69,9 @@ async def open_ways(
     ):
         reach = TerminalReachSettings(
             retry_policy(settings),
-            _ms(settings.delivery.registration_age_seconds),
+            milliseconds(settings.delivery.registration_age_seconds),
             http.request,
-            _ms(settings.ota_http.ask_again_seconds),
+            milliseconds(settings.ota_http.ask_again_seconds),
         )
         ways = Ways(store, http.terminals, clock, reach, udp, sms, sessions, http.live)
         loops = {"directory of terminals": http.directory}
@@ -82,12 +82,8 @@ def retry_policy(settings: PpgSettings) -> RetryPolicy:
     """Return how often and how soon deliveries are tried again."""
     table = settings.delivery
     return RetryPolicy(
-        first_ms=_ms(table.retry_first_seconds),
-        longest_ms=_ms(table.retry_longest_seconds),
+        first_ms=milliseconds(table.retry_first_seconds),
+        longest_ms=milliseconds(table.retry_longest_seconds),
         max_sent_attempts=table.max_sent_attempts,
         in_doubt=table.in_doubt,
     )
-
-
-def _ms(seconds: float) -> int:
-    return max(1, round(seconds * SECOND_MS))

@@ -24,6 +24,13 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
+def free_udp_port() -> int:
+    """Return a UDP port of 127.0.0.1 that nobody uses just now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def clean_environment(more: Mapping[str, str]) -> dict[str, str]:
     """Return our environment for a process that is to have no settings of omapush but ``more``."""
     inherited = {k: text for k, text in os.environ.items() if not k.startswith("OMAPUSH_")}
