@@ -193,7 +193,7 @@ class Kamailio(_Instance):
         ``ppg_port``, a free port, over UDP.
     :param auth: users authenticate with a password of :data:`USERS`.
     :param sha256: by SHA-256 and not by MD5.
-    :param outbound: it heeds ``reg-id`` (RFC 5626).
+    :param outbound: it says that it does outbound (RFC 5626); it heeds ``reg-id`` in any case.
     :param tls: it also listens with TLS, with a certificate that this authority signs.
     :param host: its address, one of 127.0.0.0/8.
     :param answer_within: seconds until it answers for a device that does not.

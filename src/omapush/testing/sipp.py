@@ -187,7 +187,7 @@ class Sipp:
                 cwd=self._directory,
             )  # fmt: skip
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            while self._process.returncode is None and _is_free(self.port):
+            while self._process.returncode is None and _is_free(self.port):  # noqa: ASYNC110 # its port
                 await asyncio.sleep(0.01)
         if self._process.returncode and not self.messages:
             run = await self.finished()
