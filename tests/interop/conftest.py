@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import pytest
 
+from omapush.testing.baresip import BaresipMissing, find_baresip
 from omapush.testing.kamailio import KamailioMissing, find_kamailio
 from omapush.testing.libwbxml import Libwbxml, LibwbxmlMissing
 from omapush.testing.sipp import SippMissing, find_sipp
@@ -52,4 +53,13 @@ def sip_peers() -> None:
         find_kamailio()
         find_sipp()
     except (KamailioMissing, SippMissing) as error:
+        missing(error)
+
+
+@pytest.fixture(scope="session")
+def baresip_peer() -> None:
+    """Ask for baresip."""
+    try:
+        find_baresip()
+    except BaresipMissing as error:
         missing(error)
