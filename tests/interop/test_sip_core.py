@@ -489,6 +489,30 @@ async def test_relay_takes_chunk_to_client(tmp_path: Path, secure: bool) -> None
 # -- the kit itself --
 
 
+async def test_notifier_of_registrations_tells_of_tags() -> None:
+    async with Sipp("reg_event_notifier", 9) as notifier:
+        subscribed = await Sipp("reg_event_subscriber", notifier.port).run()
+        told = await notifier.finished()
+    assert (told.status, subscribed.status) == (0, 0), told.errors + subscribed.errors
+    first, last = subscribed.requests
+    assert '<unknown-param name="+g.oma.pusheventapp">"mms.ua,ulp.ua"<' in first.body
+    assert last.header("Subscription-State") == "terminated;reason=noresource"
+
+
+async def test_sipp_plays_other_user_every_time(core: Kamailio) -> None:
+    everybody = {"target": f"sip:u[call_number]@{DOMAIN}"}
+    async with Sipp("client_uas", core.port, calls=20) as devices:
+        keys = {"contact_port": str(devices.port)}
+        many = Sipp("register", core.port, user="u[call_number]", keys=keys, calls=20, trace=False)
+        registered = await many.run()
+        users = {each.user for each in core.bindings()}
+        pushed = await Sipp("push", core.isc_port, keys=everybody, calls=20).run()
+        taken = await devices.finished()
+    assert (registered.status, registered.messages, pushed.status) == (0, (), 0)
+    assert users == {f"u{number}" for number in range(1, 21)}
+    assert len({each.first_line for each in taken.requests}) == 20
+
+
 def test_core_that_cannot_start_says_why() -> None:
     with (
         pytest.raises(KamailioError, match="does not come up"),

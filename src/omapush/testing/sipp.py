@@ -106,9 +106,11 @@ class Sipp:
     :param scenario: the name of a file in ``tests/interop/sipp``, without ``.xml``, or a path.
     :param core: port of 127.0.0.1 where its requests go.
     :param user: whom it authenticates as, and ``[service]`` of the scenario.
-    :param keys: values for the scenario beside those of :data:`KEYS`.
+    :param keys: values for the scenario beside those of :data:`KEYS`. The user and ``target`` may
+        hold keywords of sipp: ``u[call_number]`` is another user every time.
     :param calls: after how many runs of the scenario it ends.
     :param timeout: seconds after which it gives up.
+    :param trace: keep the messages; a load test has too many.
     :param options: more words for its command line, for example ``("-r", "100")``.
 
     :ivar port: where it listens, and sends from.
@@ -126,20 +128,21 @@ class Sipp:
         transport: str = "udp",
         calls: int = 1,
         timeout: float = 20.0,
+        trace: bool = True,
         options: Sequence[str] = (),
     ) -> None:
         self.port = free_sip_port() if port is None else port
         file = SCENARIOS / f"{scenario}.xml" if isinstance(scenario, str) else scenario
         values = {**KEYS, "contact_port": str(self.port), **(keys or {})}
-        # sipp wants to read the status code before it knows its keys.
-        self._scenario = file.read_text().replace("[status]", values.pop("status"))
+        self._scenario = _filled_in(file.read_text(), {"service": user, **values})
         self._directory = Path()
         self._process: asyncio.subprocess.Process | None = None
         self._timeout = timeout
+        self._trace = trace
         self._arguments = [
             "-i", HOST, "-p", str(self.port), "-m", str(calls),
             "-timeout", str(round(timeout)), "-timeout_error", "-nostdin",
-            "-t", _TRANSPORTS[transport], "-s", user, "-au", user,
+            "-t", _TRANSPORTS[transport], "-au", user,
             "-ap", USERS.get(user, "load") if password is None else password,
         ]  # fmt: skip
         for name, value in values.items():
@@ -176,10 +179,9 @@ class Sipp:
         self._directory = Path(tempfile.mkdtemp(prefix="omapush-sipp-"))
         file = self._directory / "scenario.xml"
         file.write_text(self._scenario)
-        logs = (
-            "-sf", str(file), "-trace_msg", "-message_file", str(self._directory / "messages"),
-            "-trace_err", "-error_file", str(self._directory / "errors"),
-        )  # fmt: skip
+        logs = ["-sf", str(file), "-trace_err", "-error_file", str(self._directory / "errors")]
+        if self._trace:
+            logs += ["-trace_msg", "-message_file", str(self._directory / "messages")]
         with (self._directory / "output").open("wb") as output:
             self._process = await asyncio.create_subprocess_exec(
                 program, *self._arguments[:-1], *logs, self._arguments[-1],
@@ -209,6 +211,7 @@ KEYS = {
     "status": "200 OK",
     "header": "User-Agent: sipp",
     "tags": ';+g.oma.pusheventapp="mms.ua,ulp.ua"',
+    "applications": "mms.ua,ulp.ua",
     "instance": INSTANCE,
     "contact_parameters": "",
     "expires": "60",
@@ -227,6 +230,13 @@ KEYS = {
 ``contact_port`` is sipp's own port unless a test says otherwise: a scenario that only registers
 names the port of the one that listens.
 """
+
+
+def _filled_in(scenario: str, values: Mapping[str, str]) -> str:
+    """Write into a scenario what sipp does not take as a key, as it reads it too early."""
+    for name in ("status", "service", "target"):
+        scenario = scenario.replace(f"[{name}]", values[name])
+    return scenario
 
 
 def find_sipp() -> str:
