@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from omapush.core.errors import OmapushError
-from omapush.testing.kamailio import DOMAIN, GATEWAY, HOST, USERS, free_sip_port
+from omapush.testing.kamailio import DOMAIN, GATEWAY, HOST, USERS, bracketed, free_sip_port
 
 SCENARIOS = Path(__file__).parents[3] / "tests" / "interop" / "sipp"
 
@@ -27,7 +27,7 @@ REQUIRED = '*;+g.oma.pusheventapp="mms.ua";require;explicit'
 """An Accept-Contact for the devices with this application and no others."""
 
 _PATIENCE_SECONDS = 30.0
-_TRANSPORTS = {"udp": "u1", "tcp": "t1", "tls": "l1"}
+_TRANSPORTS = {"udp": "u1", "tcp": "t1"}  # Debian's sipp has no TLS
 _HEADING = re.compile(r"^-{20,} \d.*\n(?:.*\n)?\w+ message (sent|received).*\n\n", re.MULTILINE)
 
 
@@ -104,7 +104,9 @@ class Sipp:
     """One sipp at a scenario.
 
     :param scenario: the name of a file in ``tests/interop/sipp``, without ``.xml``, or a path.
-    :param core: port of 127.0.0.1 where its requests go.
+    :param core: port where its requests go.
+    :param transport: ``udp`` or ``tcp``.
+    :param host: where it is, and the core: an address of loopback, also ``::1``.
     :param user: whom it authenticates as, and ``[service]`` of the scenario.
     :param keys: values for the scenario beside those of :data:`KEYS`. The user and ``target`` may
         hold keywords of sipp: ``u[call_number]`` is another user every time.
@@ -126,6 +128,7 @@ class Sipp:
         password: str | None = None,
         keys: Mapping[str, str] | None = None,
         transport: str = "udp",
+        host: str = HOST,
         calls: int = 1,
         timeout: float = 20.0,
         trace: bool = True,
@@ -137,17 +140,18 @@ class Sipp:
         self._scenario = _filled_in(file.read_text(), {"service": user, **values})
         self._directory = Path()
         self._process: asyncio.subprocess.Process | None = None
+        self._host = host
         self._timeout = timeout
         self._trace = trace
         self._arguments = [
-            "-i", HOST, "-p", str(self.port), "-m", str(calls),
+            "-i", host, "-p", str(self.port), "-m", str(calls),
             "-timeout", str(round(timeout)), "-timeout_error", "-nostdin",
             "-t", _TRANSPORTS[transport], "-au", user,
             "-ap", USERS.get(user, "load") if password is None else password,
         ]  # fmt: skip
         for name, value in values.items():
             self._arguments += ["-key", name, value]
-        self._arguments += [*options, f"{HOST}:{core}"]
+        self._arguments += [*options, f"{bracketed(host)}:{core}"]
 
     @property
     def messages(self) -> tuple[SippMessage, ...]:
@@ -189,7 +193,7 @@ class Sipp:
                 cwd=self._directory,
             )  # fmt: skip
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            while self._process.returncode is None and _is_free(self.port):  # noqa: ASYNC110 # its port
+            while self._process.returncode is None and _is_free(self._host, self.port):  # noqa: ASYNC110 # its port
                 await asyncio.sleep(0.01)
         if self._process.returncode and not self.messages:
             run = await self.finished()
@@ -247,11 +251,12 @@ def find_sipp() -> str:
     return found
 
 
-def _is_free(port: int) -> bool:
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-        with socket.socket(socket.AF_INET, kind) as probe:
+        with socket.socket(family, kind) as probe:
             try:
-                probe.bind((HOST, port))
+                probe.bind((host, port))
             except OSError:
                 return False
     return True
