@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+
+from omapush.testing.ports import OURS
 
 PATIENCE_SECONDS = 30.0
 
@@ -19,16 +20,13 @@ class DaemonError(Exception):
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody uses just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+    """Return a port of 127.0.0.1 that nobody else uses or is given; see ``ports``."""
+    return OURS.take()
 
 
 def free_udp_port() -> int:
-    """Return a UDP port of 127.0.0.1 that nobody uses just now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return such a port for UDP."""
+    return OURS.take()
 
 
 def clean_environment(more: Mapping[str, str]) -> dict[str, str]:
