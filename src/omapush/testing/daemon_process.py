@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import runpy
 import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-
-import omapush.cli
 
 _FORKED = multiprocessing.get_context("forkserver")
 _FORKED.set_forkserver_preload(
@@ -58,4 +57,4 @@ def _run(
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = arguments
-    omapush.cli.main()
+    runpy.run_module("omapush.cli", run_name="__main__")  # as python -m does
