@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msrp_transfer import RAW, Transfer
 from wire_codecs import Pair, table_of
 
