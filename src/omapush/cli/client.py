@@ -2,8 +2,8 @@
 
 The verbs, a module each: ``client_apps``, ``client_register`` (with deregister), ``client_listen``,
 ``inbox``, ``client_whitelist``, ``client_mo``, ``client_quarantine``, ``client_gateways``,
-``client_sip``, ``client_doctor``. What they share: ``client_access`` finds the client's socket, ``client_tokens``
-keeps what makes an application of the command line the owner of its registration,
+``client_sip``, ``client_doctor``. What they share: ``client_access`` finds the client's socket,
+``client_tokens`` keeps what makes an application of the command line the owner of its registration,
 ``client_registering`` registers it, ``client_answering`` answers its pushes, ``push_display`` shows
 what they contain.
 """
