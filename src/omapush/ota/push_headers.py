@@ -13,6 +13,8 @@ PUSH_STATUS = "X-Wap-Push-Status"
 PUSH_INFO = "X-Wap-Push-Info"
 PUSH_ID = "X-Push-Id"
 """Our own: lets a client of ours recognise a push that is sent again. Others pass it over."""
+PUSH_SIZE = "X-Wap-Push-Size"
+"""Our own: octets of content that are to come, said before they do."""
 
 MAX_REASON = 120
 """Characters of a refusal's text that go into X-Wap-Push-Status."""
