@@ -24,6 +24,7 @@ from omapush.client.binding.binder import SHARED, BearerOffer, BindingHold, Bind
 from omapush.client.binding.binding_hold import Hold
 from omapush.client.binding.shared_binder import check_options, is_any, unsupported
 from omapush.client.sip.standing import Applications, Condition, GatewayStanding, Standing
+from omapush.ota.sip.iari import iari_of
 
 OTA_SIP = Protocol.OTA_SIP.value
 IMS = "IMS"
@@ -58,7 +59,7 @@ class CoreRegistration(Port):
 
 def instance_scope(instance: str) -> str:
     """Return the scope of an instance tag, which pushes for it have in ``PushSource.binding``."""
-    return f"instance {instance}"
+    return iari_of(instance)
 
 
 class OtaSipBinder:
