@@ -171,19 +171,13 @@ class SipUserAgent:
         What the INVITE says of how a push goes is of the first one.
         """
         of_first = tuple(
-            (name, value)
-            for name, value in invite.headers.fields
-            if name.lower() in _OF_FIRST_PUSH
+            (name, value) for name, value in invite.headers.fields if name.lower() in _OF_FIRST_PUSH
         )
 
-        def read(
-            content_type: str, headers: tuple[Field, ...], body: bytes
-        ) -> PoConfirmedPushInd:
+        def read(content_type: str, headers: tuple[Field, ...], body: bytes) -> PoConfirmedPushInd:
             nonlocal of_first
             beside, of_first = (("Content-Type", content_type), *headers, *of_first), ()
-            found = read_session_push(
-                invite, beside, body, origin, self._next(), self._recipient()
-            )
+            found = read_session_push(invite, beside, body, origin, self._next(), self._recipient())
             return _by_ims(found)
 
         return read
