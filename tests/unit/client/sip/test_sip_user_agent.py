@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from omapush.ota.sip.requests import Circumstances, Names, Sender, Target, message
 
 from omapush.client.sip.media import MediaPorts, MediaPushes
 from omapush.client.sip.media_offer import MediaTerms
@@ -22,6 +21,7 @@ from omapush.ota.interface import (
     PushStatus,
 )
 from omapush.ota.sip.iari import iari_of
+from omapush.ota.sip.requests import Circumstances, Names, Sender, Target, message
 from omapush.protocols.sip.message import SipHeaders, SipRequest, SipResponse
 from omapush.testing.sip_link import LoopbackCore
 from omapush.testing.virtual_clock import VirtualClock
@@ -96,9 +96,12 @@ async def settle() -> None:
 
 def plain(method: str, **headers: str) -> SipRequest:
     fields = {
-        "From": "<sip:ppg@push.test>;tag=1", "To": f"<{ALICE}>", "Call-ID": "c", "CSeq": f"1 {method}",
+        "From": "<sip:ppg@push.test>;tag=1",
+        "To": f"<{ALICE}>",
+        "Call-ID": "c",
+        "CSeq": f"1 {method}",
         **{name.replace("_", "-"): value for name, value in headers.items()},
-    }  # fmt: skip
+    }
     return SipRequest(method, ALICE, SipHeaders(tuple(fields.items())))
 
 
