@@ -43,6 +43,8 @@ log = structlog.get_logger(__name__)
 ANY = "*"
 """In place of application ids: any."""
 _SECURE_PORTS = frozenset(port for port in Port if port.secure)
+SIP_PORT = 5060
+"""Of a contact point for OTA-SIP that names none."""
 MAX_REMEMBERED = 64
 """Requests and gateways that are remembered at a time."""
 
@@ -52,6 +54,8 @@ class Variant(enum.Enum):
 
     OTA_WSP = "OTA-WSP"
     OTA_HTTP = "OTA-HTTP"
+    OTA_SIP = "OTA-SIP"
+    """By way of the client's own core: what a request names is for people [design]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class SiaSettings:
     :ivar lockout_ms: how long further requests to contact a gateway have no effect.
     :ivar hide_applications: name any application instead of those that there are.
     :ivar max_gateways: contacted because of one request.
+    :ivar has_core: this client has a SIP/IP core, where it may be asked to register.
     """
 
     gateways: tuple[Network, ...] = ()
@@ -122,6 +127,12 @@ class SiaSettings:
     hide_applications: bool = False
     max_gateways: int = 4
     is_known: Callable[[str], bool] | None = None
+    has_core: bool = False
+
+    @property
+    def heeds_any(self) -> bool:
+        """Whether a request may have any effect at all."""
+        return bool(self.gateways) or self.is_known is not None or self.has_core
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +223,11 @@ class SessionInitiations:
     def _offered(self, request: SessionInitiation) -> list[tuple[ContactPoint, Variant]] | Refusal:
         """Return the gateways of the variant to be used: one only (WAP-235, 7.4)."""
         wsp = [ContactPoint(address) for address in request.wsp_contact_points]
-        offers = {Variant.OTA_WSP: wsp, Variant.OTA_HTTP: request.ota_http_contact_points()}
+        offers = {
+            Variant.OTA_WSP: wsp,
+            Variant.OTA_HTTP: request.ota_http_contact_points(),
+            Variant.OTA_SIP: request.ota_sip_contact_points(),
+        }
         possible = [variant for variant in self._variants if offers[variant]]
         # One that leads nowhere is not preferred to one that leads somewhere.
         useful = (
@@ -274,6 +289,8 @@ class SessionInitiations:
         if variant is Variant.OTA_HTTP:
             port = PUSH_PORT if point.port is None else point.port
             return GatewayAddress(variant, str(address), port, port == SECURE_PUSH_PORT)
+        if variant is Variant.OTA_SIP:
+            return GatewayAddress(variant, str(address), point.port or SIP_PORT)
         port = Port.SESSION if point.port is None else point.port
         if port in _SECURE_PORTS:
             return f"{address}: port {port} needs WTLS, which this client does not have"
@@ -283,6 +300,8 @@ class SessionInitiations:
         return not isinstance(self._gateway(point.address, variant), str)
 
     def _may_contact(self, address: IpAddress, variant: Variant) -> bool:
+        if variant is Variant.OTA_SIP:
+            return self._settings.has_core
         if any(address in network for network in self._settings.gateways):
             return True
         is_known = self._settings.is_known
@@ -306,8 +325,7 @@ class SessionInitiationApplication:
         registered: Callable[[], Collection[str]],
     ) -> None:
         self._decisions = SessionInitiations(settings, opener.variants, opener.is_open)
-        may_be_heeded = settings.gateways or settings.is_known is not None
-        self.announced = bool(may_be_heeded and opener.variants)
+        self.announced = bool(settings.heeds_any and opener.variants)
         self._opener = opener
         self._clock = clock
         self._registered = registered

@@ -24,7 +24,8 @@ from omapush.client.binding.binder import SHARED, BearerOffer, BindingHold, Bind
 from omapush.client.binding.binding_hold import Hold
 from omapush.client.binding.shared_binder import check_options, is_any, unsupported
 from omapush.client.sip.standing import Applications, Condition, GatewayStanding, Standing
-from omapush.ota.sip.iari import iari_of
+from omapush.core.errors import DecodeError
+from omapush.ota.sip.iari import iari_in, value_of
 
 OTA_SIP = Protocol.OTA_SIP.value
 IMS = "IMS"
@@ -57,9 +58,16 @@ class CoreRegistration(Port):
         """Wait until the core knows what is wanted. :raises BindingFailed: it does not."""
 
 
-def instance_scope(instance: str) -> str:
-    """Return the scope of an instance tag, which pushes for it have in ``PushSource.binding``."""
-    return iari_of(instance)
+def _instance_scope(instance: str) -> str:
+    """Return the scope of an instance tag, which pushes for it have in ``PushSource.binding``.
+
+    :raises RegistrationRejected: it cannot be written as a feature tag.
+    """
+    try:
+        return iari_in(value_of(instance))
+    except DecodeError as error:
+        detail = f"the instance cannot be an IARI: {error.reason}"
+        raise RegistrationRejected(Reason.INVALID_PARAMETER, detail, "instance") from error
 
 
 class OtaSipBinder:
@@ -101,7 +109,7 @@ class OtaSipBinder:
         if not self._is_available():
             detail = f"{OTA_SIP} is not available now: {self._registration.standing.detail}"
             raise RegistrationRejected(Reason.UNAVAILABLE, detail, f"{where}.bearer_type")
-        return SHARED if request.instance is None else instance_scope(request.instance)
+        return SHARED if request.instance is None else _instance_scope(request.instance)
 
     def begin(
         self,
