@@ -25,7 +25,6 @@ peers() {
 		mosquitto /usr/sbin/mosquitto the benchmark of idle connections beside an MQTT broker
 		kamailio /usr/sbin/kamailio the tests of OTA-SIP through a SIP core
 		kamailio-tls-modules /usr/share/doc/kamailio-tls-modules/copyright the same over TLS
-		kamailio-presence-modules /usr/share/doc/kamailio-presence-modules/copyright the same with subscriptions to registrations
 		sip-tester /usr/bin/sipp the tests of OTA-SIP with foreign clients and gateways
 		baresip-core /usr/bin/baresip the test of OTA-SIP with a foreign user agent
 	LIST

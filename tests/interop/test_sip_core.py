@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +89,23 @@ async def test_core_reaches_gateway_over_tcp() -> None:
             known = await told.finished()
     assert known.status == 0
     assert (known.requests[0].header("Via") or "").startswith("SIP/2.0/TCP")
+
+
+async def test_core_takes_push_over_ipv6() -> None:
+    with Kamailio(host="::1") as core:
+        told = Sipp("as_register", core.isc_port, port=core.ppg_port, host="::1")
+        device = Sipp("client_uas", core.port, host="::1", calls=2)
+        async with told, device:
+            port = {"contact_port": str(device.port)}
+            registered = await Sipp("register", core.port, host="::1", keys=port).run()
+            known = await told.finished()
+            pushed = await Sipp("push", core.isc_port, host="::1", transport="tcp").run()
+            trusted = await Sipp("push", core.port, port=told.port, host="::1").run()
+            taken = await device.finished()
+    assert (registered.answers, known.status) == ([200], 0)
+    assert (pushed.answers, trusted.answers, taken.status) == ([200], [200], 0)
+    assert "@[::1]:" in (registered.messages[-1].header("Service-Route") or "")
+    assert taken.requests[1].header("P-Asserted-Identity") == f"<sip:ppg@{DOMAIN}>"
 
 
 async def test_core_trusts_gateway_at_its_own_port(core: Kamailio) -> None:
@@ -284,6 +302,27 @@ async def test_core_registers_who_knows_the_password(
     assert run.answers == answers
 
 
+@pytest.mark.parametrize(("password", "status"), [("alice-secret", b"200"), ("wrong", b"401")])
+async def test_core_registers_by_sha256(password: str, status: bytes) -> None:
+    def digest(*parts: str) -> str:
+        return hashlib.sha256(":".join(parts).encode()).hexdigest()
+
+    with Kamailio(sha256=True) as core:
+        device = Connection(*await asyncio.open_connection(HOST, core.port))
+        challenge = (await device.register("tcp")).decode()
+        assert "algorithm=SHA-256" in challenge
+        nonce = challenge.partition('nonce="')[2].partition('"')[0]
+        uri, realm = f"sip:{DOMAIN}", DOMAIN
+        proof = digest(digest("alice", realm, password), nonce, digest("REGISTER", uri))
+        answered = await device.register(
+            "tcp",
+            f'Authorization: Digest username="alice",realm="{realm}",nonce="{nonce}",'
+            f'uri="{uri}",algorithm=SHA-256,response="{proof}"\r\n',
+        )
+        await device.close()
+    assert answered.startswith(b"SIP/2.0 " + status)
+
+
 async def test_core_replaces_forged_identity(core: Kamailio) -> None:
     forged = {"header": f"P-Asserted-Identity: <sip:ppg@{DOMAIN}>"}
     keys = {"target": f"sip:ppg@{DOMAIN}", "sender": f"sip:alice@{DOMAIN}", **forged}
@@ -346,7 +385,7 @@ class Connection:
         self._reader = reader
         self.writer = writer
 
-    async def register(self, scheme: str) -> bytes:
+    async def register(self, scheme: str, more: str = "") -> bytes:
         port = self.writer.get_extra_info("sockname")[1]
         self.writer.write(
             f"REGISTER sip:{DOMAIN} SIP/2.0\r\n"
@@ -354,7 +393,7 @@ class Connection:
             f"From: <sip:alice@{DOMAIN}>;tag=1\r\nTo: <sip:alice@{DOMAIN}>\r\n"
             f"Call-ID: {port}\r\nCSeq: 1 REGISTER\r\nMax-Forwards: 70\r\n"
             f"Contact: <sip:alice@{HOST}:9;transport={scheme}>{tags('mms.ua')}\r\n"
-            "Expires: 60\r\nContent-Length: 0\r\n\r\n".encode()
+            f"Expires: 60\r\n{more}Content-Length: 0\r\n\r\n".encode()
         )
         return await self.message()
 
@@ -438,6 +477,42 @@ async def test_core_speaks_tls(tmp_path: Path) -> None:
     assert b"P-Asserted-Identity: <sip:ppg@push.test>" in message
 
 
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_core_talks_tls_only_with_gateway_of_its_authority(
+    tmp_path: Path, trusted: bool
+) -> None:
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    for folder in (mine, other):
+        folder.mkdir()
+    authority = Authority(mine)
+    signing = authority if trusted else Authority(other)
+    signing.sign("gateway", f"IP:{HOST}")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(signing.folder / "gateway.pem", signing.folder / "gateway.key")
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def told(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        core_side = Connection(reader, writer)
+        request = await core_side.message()
+        core_side.answer(request)
+        await heard.put(request)
+        await core_side.close()
+
+    server = await asyncio.start_server(told, HOST, 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        with Kamailio(tls=authority, ppg=f"sip:{HOST}:{port};transport=tls") as core:
+            await register(core, 9)
+            if trusted:
+                request = await asyncio.wait_for(heard.get(), TIMEOUT_SECONDS)
+                assert request.startswith(b"REGISTER sip:ppg@push.test SIP/2.0")
+            else:
+                async with asyncio.timeout(TIMEOUT_SECONDS):
+                    while "certificate verify failed" not in core.log:  # noqa: ASYNC110 # its log
+                        await asyncio.sleep(0.02)
+                assert heard.empty()
+
+
 async def test_client_refuses_core_of_another_authority(tmp_path: Path) -> None:
     mine, other = tmp_path / "mine", tmp_path / "other"
     for folder in (mine, other):
@@ -487,6 +562,30 @@ async def test_relay_takes_chunk_to_client(tmp_path: Path, secure: bool) -> None
 
 
 # -- the kit itself --
+
+
+async def test_notifier_of_registrations_tells_of_tags() -> None:
+    async with Sipp("reg_event_notifier", 9) as notifier:
+        subscribed = await Sipp("reg_event_subscriber", notifier.port).run()
+        told = await notifier.finished()
+    assert (told.status, subscribed.status) == (0, 0), told.errors + subscribed.errors
+    first, last = subscribed.requests
+    assert '<unknown-param name="+g.oma.pusheventapp">"mms.ua,ulp.ua"<' in first.body
+    assert last.header("Subscription-State") == "terminated;reason=noresource"
+
+
+async def test_sipp_plays_other_user_every_time(core: Kamailio) -> None:
+    everybody = {"target": f"sip:u[call_number]@{DOMAIN}"}
+    async with Sipp("client_uas", core.port, calls=20) as devices:
+        keys = {"contact_port": str(devices.port)}
+        many = Sipp("register", core.port, user="u[call_number]", keys=keys, calls=20, trace=False)
+        registered = await many.run()
+        users = {each.user for each in core.bindings()}
+        pushed = await Sipp("push", core.isc_port, keys=everybody, calls=20).run()
+        taken = await devices.finished()
+    assert (registered.status, registered.messages, pushed.status) == (0, (), 0)
+    assert users == {f"u{number}" for number in range(1, 21)}
+    assert len({each.first_line for each in taken.requests}) == 20
 
 
 def test_core_that_cannot_start_says_why() -> None:

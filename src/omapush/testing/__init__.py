@@ -21,6 +21,8 @@
   told of its bindings, and ``dialled_gateway``: one that terminals dial.
 * ``plain_terminal``, ``calling_terminal`` and ``blackberry_terminal``: OTA-HTTP terminals that
   share no code with ours: one is dialled, one dials and proves who it is, one is after a handset.
+* ``daemons``: real daemons, started, killed and watched, and verbs run; ``daemon_process``: how
+  they start at once, and ``ports``: where they may listen.
 * ``running_gateway``: a real gateway daemon with an initiator who hears how pushes end.
 * ``registration_server``: a push service that registers clients, for tests and for labs.
 * ``authority``: certificates that an authority of its own has signed.

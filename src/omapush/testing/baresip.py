@@ -18,8 +18,8 @@ from omapush.testing.kamailio import DOMAIN, HOST, USERS, free_sip_port
 
 _PATIENCE_SECONDS = 30.0
 _MODULES = Path("/usr/lib/baresip/modules")
+_REFUSED = "\x1b[31mreg: sip:"  # what it says in red when the core does not want it
 # Each message of its trace: a line with both addresses, the message, and an escape sequence.
-# What it says when it is refused stands there as "reg: sip:...", coloured.
 _TRACED = re.compile(r"\w+ \S+ -> (\S+)\n(.*?)\x1b\[;m\n", re.DOTALL)
 
 
@@ -119,7 +119,7 @@ class Baresip:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 while "[1 binding]" not in self.log:
-                    if process.returncode is not None or "mreg: sip:" in self.log:
+                    if process.returncode is not None or _REFUSED in self.log:
                         raise BaresipError(f"baresip does not register:\n{self.log}")
                     await asyncio.sleep(0.02)
         except TimeoutError as error:

@@ -76,15 +76,25 @@ def free_sip_port() -> int:
         return port
 
 
+def bracketed(host: str) -> str:
+    """Return an address as a URI has it."""
+    return f"[{host}]" if ":" in host else host
+
+
 class _Instance:
     """One running Kamailio, as a context manager."""
 
     def __init__(
-        self, configuration: str, values: Mapping[str, str], switches: Sequence[str]
+        self,
+        configuration: str,
+        values: Mapping[str, str],
+        switches: Sequence[str],
+        memory_mib: int = 64,
     ) -> None:
         self._configuration = CONFIGURATIONS / configuration
         self._values = dict(values)
         self._switches = tuple(switches)
+        self._memory_mib = memory_mib
         self._directory = Path()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -121,6 +131,7 @@ class _Instance:
         command = [
             find_kamailio(), "-DD", "-E", "-f", str(self._configuration),
             "-Y", str(self._directory), "-P", str(self._directory / "pid"),
+            "-m", str(self._memory_mib),
         ]  # fmt: skip
         for switch in self._switches:
             command += ["-A", switch]
@@ -195,8 +206,10 @@ class Kamailio(_Instance):
     :param sha256: by SHA-256 and not by MD5.
     :param outbound: it says that it does outbound (RFC 5626); it heeds ``reg-id`` in any case.
     :param tls: it also listens with TLS, with a certificate that this authority signs.
-    :param host: its address, one of 127.0.0.0/8.
+    :param host: its address, one of 127.0.0.0/8 or ``::1``.
     :param answer_within: seconds until it answers for a device that does not.
+    :param memory_mib: memory for transactions, which stay for five seconds after their end: 512 MiB
+        are enough for about five thousand a second.
     :param values: more values of the configuration, by their names there.
 
     :ivar port: where users reach it, UDP and TCP; ``tls_port``: with TLS.
@@ -215,6 +228,7 @@ class Kamailio(_Instance):
         host: str = HOST,
         domain: str = DOMAIN,
         answer_within: float = 15.0,
+        memory_mib: int = 512,
         values: Mapping[str, str] | None = None,
     ) -> None:
         self.host = host
@@ -223,13 +237,14 @@ class Kamailio(_Instance):
             free_sip_port() for _ in range(5)
         )
         defaults = {
-            "SIP_HOST": host,
+            "SIP_HOST": bracketed(host),
             "PUSH_DOMAIN": domain,
             "SIP_PORT": str(self.port),
             "ISC_PORT": str(self.isc_port),
+            "AS_ADDRESS": host,
             "AS_FIRST_PORT": str(self.ppg_port),
             "AS_LAST_PORT": str(self.ppg_port),
-            "PPG_DST": ppg or f"sip:{HOST}:{self.ppg_port}",
+            "PPG_DST": ppg or f"sip:{bracketed(host)}:{self.ppg_port}",
             "FR_TIMER": str(round(answer_within * 1_000)),
         }
         switches = ["WITH_AUTH"] if auth or sha256 else []
@@ -239,7 +254,7 @@ class Kamailio(_Instance):
             switches.append("WITH_TLS")
             defaults |= {"TLS_PORT": str(self.tls_port), "ISC_TLS_PORT": str(self.isc_tls_port)}
             defaults |= _certificate(tls, f"IP:{host},DNS:{domain},URI:sip:{domain}")
-        super().__init__("kamailio-push.cfg", {**defaults, **(values or {})}, switches)
+        super().__init__("kamailio-push.cfg", {**defaults, **(values or {})}, switches, memory_mib)
 
     def bindings(self) -> list[Binding]:
         """Return all contacts that it knows now."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from omapush.core.errors import OmapushError
-from omapush.testing.kamailio import DOMAIN, GATEWAY, HOST, USERS, free_sip_port
+from omapush.testing.kamailio import DOMAIN, GATEWAY, HOST, USERS, bracketed, free_sip_port
 
 SCENARIOS = Path(__file__).parents[3] / "tests" / "interop" / "sipp"
 
@@ -27,7 +27,7 @@ REQUIRED = '*;+g.oma.pusheventapp="mms.ua";require;explicit'
 """An Accept-Contact for the devices with this application and no others."""
 
 _PATIENCE_SECONDS = 30.0
-_TRANSPORTS = {"udp": "u1", "tcp": "t1", "tls": "l1"}
+_TRANSPORTS = {"udp": "u1", "tcp": "t1"}  # Debian's sipp has no TLS
 _HEADING = re.compile(r"^-{20,} \d.*\n(?:.*\n)?\w+ message (sent|received).*\n\n", re.MULTILINE)
 
 
@@ -104,11 +104,15 @@ class Sipp:
     """One sipp at a scenario.
 
     :param scenario: the name of a file in ``tests/interop/sipp``, without ``.xml``, or a path.
-    :param core: port of 127.0.0.1 where its requests go.
+    :param core: port where its requests go.
+    :param transport: ``udp`` or ``tcp``.
+    :param host: where it is, and the core: an address of loopback, also ``::1``.
     :param user: whom it authenticates as, and ``[service]`` of the scenario.
-    :param keys: values for the scenario beside those of :data:`KEYS`.
+    :param keys: values for the scenario beside those of :data:`KEYS`. The user and ``target`` may
+        hold keywords of sipp: ``u[call_number]`` is another user every time.
     :param calls: after how many runs of the scenario it ends.
     :param timeout: seconds after which it gives up.
+    :param trace: keep the messages; a load test has too many.
     :param options: more words for its command line, for example ``("-r", "100")``.
 
     :ivar port: where it listens, and sends from.
@@ -124,27 +128,30 @@ class Sipp:
         password: str | None = None,
         keys: Mapping[str, str] | None = None,
         transport: str = "udp",
+        host: str = HOST,
         calls: int = 1,
         timeout: float = 20.0,
+        trace: bool = True,
         options: Sequence[str] = (),
     ) -> None:
         self.port = free_sip_port() if port is None else port
         file = SCENARIOS / f"{scenario}.xml" if isinstance(scenario, str) else scenario
         values = {**KEYS, "contact_port": str(self.port), **(keys or {})}
-        # sipp wants to read the status code before it knows its keys.
-        self._scenario = file.read_text().replace("[status]", values.pop("status"))
+        self._scenario = _filled_in(file.read_text(), {"service": user, **values})
         self._directory = Path()
         self._process: asyncio.subprocess.Process | None = None
+        self._host = host
         self._timeout = timeout
+        self._trace = trace
         self._arguments = [
-            "-i", HOST, "-p", str(self.port), "-m", str(calls),
+            "-i", host, "-p", str(self.port), "-m", str(calls),
             "-timeout", str(round(timeout)), "-timeout_error", "-nostdin",
-            "-t", _TRANSPORTS[transport], "-s", user, "-au", user,
+            "-t", _TRANSPORTS[transport], "-au", user,
             "-ap", USERS.get(user, "load") if password is None else password,
         ]  # fmt: skip
         for name, value in values.items():
             self._arguments += ["-key", name, value]
-        self._arguments += [*options, f"{HOST}:{core}"]
+        self._arguments += [*options, f"{bracketed(host)}:{core}"]
 
     @property
     def messages(self) -> tuple[SippMessage, ...]:
@@ -176,10 +183,9 @@ class Sipp:
         self._directory = Path(tempfile.mkdtemp(prefix="omapush-sipp-"))
         file = self._directory / "scenario.xml"
         file.write_text(self._scenario)
-        logs = (
-            "-sf", str(file), "-trace_msg", "-message_file", str(self._directory / "messages"),
-            "-trace_err", "-error_file", str(self._directory / "errors"),
-        )  # fmt: skip
+        logs = ["-sf", str(file), "-trace_err", "-error_file", str(self._directory / "errors")]
+        if self._trace:
+            logs += ["-trace_msg", "-message_file", str(self._directory / "messages")]
         with (self._directory / "output").open("wb") as output:
             self._process = await asyncio.create_subprocess_exec(
                 program, *self._arguments[:-1], *logs, self._arguments[-1],
@@ -187,7 +193,7 @@ class Sipp:
                 cwd=self._directory,
             )  # fmt: skip
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            while self._process.returncode is None and _is_free(self.port):  # noqa: ASYNC110 # its port
+            while self._process.returncode is None and _is_free(self._host, self.port):  # noqa: ASYNC110 # its port
                 await asyncio.sleep(0.01)
         if self._process.returncode and not self.messages:
             run = await self.finished()
@@ -209,6 +215,7 @@ KEYS = {
     "status": "200 OK",
     "header": "User-Agent: sipp",
     "tags": ';+g.oma.pusheventapp="mms.ua,ulp.ua"',
+    "applications": "mms.ua,ulp.ua",
     "instance": INSTANCE,
     "contact_parameters": "",
     "expires": "60",
@@ -229,6 +236,13 @@ names the port of the one that listens.
 """
 
 
+def _filled_in(scenario: str, values: Mapping[str, str]) -> str:
+    """Write into a scenario what sipp does not take as a key, as it reads it too early."""
+    for name in ("status", "service", "target"):
+        scenario = scenario.replace(f"[{name}]", values[name])
+    return scenario
+
+
 def find_sipp() -> str:
     """Return the program. :raises SippMissing: it is not installed."""
     found = shutil.which("sipp", path="/usr/bin")
@@ -237,11 +251,12 @@ def find_sipp() -> str:
     return found
 
 
-def _is_free(port: int) -> bool:
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-        with socket.socket(socket.AF_INET, kind) as probe:
+        with socket.socket(family, kind) as probe:
             try:
-                probe.bind((HOST, port))
+                probe.bind((host, port))
             except OSError:
                 return False
     return True
