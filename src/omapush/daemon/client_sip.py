@@ -12,6 +12,7 @@ import random
 import secrets
 import socket
 import ssl
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 
 from omapush.bearers.sip_core import SipCoreBearer
@@ -158,6 +159,11 @@ class ClientSip:
         return await self._tcp.dial(
             hop.host, hop.port, lambda _: session, on_indication, on_closed, timeout_ms, tls
         )
+
+
+def new_instance() -> str:
+    """Return who a device is that nobody has named (RFC 5626 4.1)."""
+    return uuid.uuid4().urn
 
 
 def account_of(table: ClientSipTable, instance: str) -> Account:

@@ -45,6 +45,7 @@ from omapush.protocols.msrp.session import (
 )
 from omapush.protocols.sip.bad_message import BadSipMessage
 from omapush.protocols.sip.dialog import Dialog
+from omapush.protocols.sip.header_fields import call_id, to_tag
 from omapush.protocols.sip.message import SipHeaders, SipRequest, SipResponse
 
 log = structlog.get_logger(__name__)
@@ -211,9 +212,10 @@ class MediaPushes:
     # -- inside --
 
     def _session_of(self, message: SipRequest | SipResponse) -> _Session | None:
-        call_id = message.headers.first("Call-ID") or ""
-        tag = (message.headers.first("To") or "").partition(";tag=")[2].partition(";")[0]
-        return self._sessions.get(_key(call_id, tag))
+        try:
+            return self._sessions.get(_key(call_id(message), to_tag(message)))
+        except BadSipMessage:
+            return None
 
     async def _connect(self, session: _Session) -> None:
         stream = MediaStream(

@@ -379,7 +379,7 @@ class SipRegistration:
         contact, before = self.contact_uri(), self._contact_before
         self._contact_before = contact
         if contact == before:  # what the core has leads to a connection that is gone
-            self._machine.flow_lost("the connection was lost", self._clock())
+            self._machine.flow_lost(self._standing.detail, self._clock())
         self._go()
 
     def _not_opened(self, error: BearerUnavailable) -> None:

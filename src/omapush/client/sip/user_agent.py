@@ -27,7 +27,7 @@ from omapush.ota.sip.core import Answer, Origin
 from omapush.ota.sip.reception import Recipient, read_invite, read_message, read_session_push
 from omapush.ota.sip.requests import CLIENT_METHODS
 from omapush.ota.sip.results import refusal, untrusted
-from omapush.protocols.sip.answering import has_tag
+from omapush.protocols.sip.header_fields import to_tag
 from omapush.protocols.sip.message import Field, SipHeaders, SipRequest, SipResponse
 
 log = structlog.get_logger(__name__)
@@ -106,7 +106,7 @@ class SipUserAgent:
 
     def _serve(self, request: SipRequest, origin: Origin, answer: Answer) -> None:
         unknown = [one for one in request.headers.listed("Require") if one not in SUPPORTED]
-        in_dialog = has_tag(request.headers.first("To") or "")
+        in_dialog = to_tag(request) is not None
         if unknown:
             headers = SipHeaders((("Unsupported", ", ".join(unknown)),))
             answer(SipResponse(420, "Bad Extension", headers))
