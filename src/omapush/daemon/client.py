@@ -133,7 +133,7 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
                 ],
             )
             agent = PushClient(store, clock, limits, rules)
-            binders.give_pushes_to(agent, agent.own_applications)
+            binders.give_pushes_to(agent, lambda: own_at_core(agent, settings))
             async with registering_at_services(
                 settings.service_registration,
                 settings.terminal.id,
@@ -315,6 +315,17 @@ def gateway_entries(gateways: Iterable[GatewayEntryTable]) -> list[WhitelistEntr
     """Return entries for the gateways that the client is set up to dial."""
     hosts = [place.host for one in gateways for place in one.places]
     return [WhitelistEntry(host) for host in dict.fromkeys(hosts)]
+
+
+def own_at_core(agent: PushClient, settings: ClientSettings) -> set[str]:
+    """Return the ids that the client takes by itself, as far as a SIP/IP core is to know them.
+
+    Who is registered there need not be asked to register: session initiation is among them only if
+    it may lead elsewhere.
+    """
+    own = agent.own_applications()
+    leads_elsewhere = settings.sia.gateways or settings.gateways
+    return own if leads_elsewhere else own - {SessionInitiationApplication.push_application_id}
 
 
 def sip_entries(table: ClientSipTable) -> list[WhitelistEntry]:
