@@ -19,6 +19,7 @@ from omapush.protocols.sip.header_fields import (
     HIGHEST_CSEQ,
     HIGHEST_HOPS,
     VIA_SHAPE,
+    NameAddress,
 )
 from omapush.protocols.sip.lexical import TOKEN
 from omapush.protocols.sip.message import Field, SipHeaders, SipMessage, SipRequest, SipResponse
@@ -245,11 +246,18 @@ def _check_request(request: SipRequest, method: str) -> None:
         raise BadSipMessage("headers in the Request-URI", "Request-URI")
 
 
+def _is_address(value: str) -> bool:
+    if not ADDRESS_SHAPE.fullmatch(value):
+        return False
+    # With one parameter at most there is no need to look. Of two tags nobody knows which counts.
+    return value.count(";") < 2 or NameAddress.parse(value).parameters.is_unambiguous
+
+
 # What there must be, and what it must look like; CSeq and Via are looked at more closely.
 _REQUIRED: tuple[tuple[str, Callable[[str], object]], ...] = (
     ("Call-ID", CALL_ID_SHAPE.fullmatch),
     ("CSeq", bool),
-    ("From", ADDRESS_SHAPE.fullmatch),
-    ("To", ADDRESS_SHAPE.fullmatch),
+    ("From", _is_address),
+    ("To", _is_address),
     ("Via", bool),
 )
