@@ -7,8 +7,8 @@ it and gives what was decided to a :class:`SessionOpener`.
 
 A request makes the phone spend money and show itself to a server, and anybody can send a short
 message. So the device's whitelist applies to who sent it, and only gateways that the operator of
-the phone has named are contacted, however the request came. One that was contacted is locked out
-for a while: requests in a row have the effect of one.
+the phone has named are contacted, however the request came; by OTA-SIP that is the own core. One
+that was contacted is locked out for a while: requests in a row have the effect of one.
 """
 
 from __future__ import annotations
@@ -43,8 +43,6 @@ log = structlog.get_logger(__name__)
 ANY = "*"
 """In place of application ids: any."""
 _SECURE_PORTS = frozenset(port for port in Port if port.secure)
-SIP_PORT = 5060
-"""Of a contact point for OTA-SIP that names none."""
 MAX_REMEMBERED = 64
 """Requests and gateways that are remembered at a time."""
 
@@ -55,7 +53,6 @@ class Variant(enum.Enum):
     OTA_WSP = "OTA-WSP"
     OTA_HTTP = "OTA-HTTP"
     OTA_SIP = "OTA-SIP"
-    """By way of the client's own core: what a request names is for people [design]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,14 @@ class GatewayAddress:
     secure: bool = False
 
     def __str__(self) -> str:
+        if self == OWN_CORE:
+            return f"{self.variant.value} through the own core"
         return f"{self.variant.value} {host_and_port(self.host, self.port)}"
+
+
+OWN_CORE = GatewayAddress(Variant.OTA_SIP, "", 0)
+"""What a request for OTA-SIP leads to, whatever contact point it names: the client registers with
+the SIP/IP core that it is set up for, and tells the gateway that it is set up for [design]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,6 @@ class SiaSettings:
     :ivar lockout_ms: how long further requests to contact a gateway have no effect.
     :ivar hide_applications: name any application instead of those that there are.
     :ivar max_gateways: contacted because of one request.
-    :ivar has_core: this client has a SIP/IP core, where it may be asked to register.
     """
 
     gateways: tuple[Network, ...] = ()
@@ -127,12 +130,6 @@ class SiaSettings:
     hide_applications: bool = False
     max_gateways: int = 4
     is_known: Callable[[str], bool] | None = None
-    has_core: bool = False
-
-    @property
-    def heeds_any(self) -> bool:
-        """Whether a request may have any effect at all."""
-        return bool(self.gateways) or self.is_known is not None or self.has_core
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +223,7 @@ class SessionInitiations:
         offers = {
             Variant.OTA_WSP: wsp,
             Variant.OTA_HTTP: request.ota_http_contact_points(),
-            Variant.OTA_SIP: request.ota_sip_contact_points(),
+            Variant.OTA_SIP: [ContactPoint(one) for one in request.ota_sip_contact_points()],
         }
         possible = [variant for variant in self._variants if offers[variant]]
         # One that leads nowhere is not preferred to one that leads somewhere.
@@ -279,6 +276,8 @@ class SessionInitiations:
 
     def _gateway(self, point: AddressType, variant: Variant) -> GatewayAddress | str:
         """Return the gateway at a contact point, or why it cannot be contacted."""
+        if variant is Variant.OTA_SIP:
+            return OWN_CORE
         try:
             address = ipaddress.ip_address(point.text)
         except ValueError:
@@ -289,8 +288,6 @@ class SessionInitiations:
         if variant is Variant.OTA_HTTP:
             port = PUSH_PORT if point.port is None else point.port
             return GatewayAddress(variant, str(address), port, port == SECURE_PUSH_PORT)
-        if variant is Variant.OTA_SIP:
-            return GatewayAddress(variant, str(address), point.port or SIP_PORT)
         port = Port.SESSION if point.port is None else point.port
         if port in _SECURE_PORTS:
             return f"{address}: port {port} needs WTLS, which this client does not have"
@@ -300,8 +297,6 @@ class SessionInitiations:
         return not isinstance(self._gateway(point.address, variant), str)
 
     def _may_contact(self, address: IpAddress, variant: Variant) -> bool:
-        if variant is Variant.OTA_SIP:
-            return self._settings.has_core
         if any(address in network for network in self._settings.gateways):
             return True
         is_known = self._settings.is_known
@@ -325,7 +320,10 @@ class SessionInitiationApplication:
         registered: Callable[[], Collection[str]],
     ) -> None:
         self._decisions = SessionInitiations(settings, opener.variants, opener.is_open)
-        self.announced = bool(settings.heeds_any and opener.variants)
+        may_be_heeded = (
+            settings.gateways or settings.is_known is not None or Variant.OTA_SIP in opener.variants
+        )
+        self.announced = bool(may_be_heeded and opener.variants)
         self._opener = opener
         self._clock = clock
         self._registered = registered

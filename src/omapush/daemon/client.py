@@ -125,7 +125,7 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
                 default_profiles=trust.profiles,
                 own=[
                     SessionInitiationApplication(
-                        sia_settings(settings.sia, may_ask, has_core=binders.sip is not None),
+                        sia_settings(settings.sia, may_ask),
                         opener,
                         clock,
                         registered,

@@ -15,24 +15,17 @@ from omapush.daemon.modem_settings import SiaTable
 from omapush.ota.datagrams import Peer
 
 
-def sia_settings(
-    table: SiaTable,
-    is_known: Callable[[str], bool] | None = None,
-    *,
-    has_core: bool = False,
-) -> SiaSettings:
+def sia_settings(table: SiaTable, is_known: Callable[[str], bool] | None = None) -> SiaSettings:
     """Return what session initiation requests may lead to.
 
     :param is_known: whether a gateway that the client dials is at an address; ``None``: it dials
         none.
-    :param has_core: the client has a SIP/IP core.
     """
     return SiaSettings(
         gateways=tuple(ipaddress.ip_network(text, strict=False) for text in table.gateways),
         lockout_ms=round(table.lockout_seconds * SECOND_MS),
         hide_applications=table.hide_applications,
         is_known=is_known,
-        has_core=has_core,
     )
 
 
