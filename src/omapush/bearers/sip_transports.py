@@ -10,7 +10,6 @@ than he may is not heard.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from omapush.bearers.driving import Clock, OnTrace, no_trace
@@ -28,6 +27,8 @@ from omapush.ota.interface import BearerUnavailable
 from omapush.ota.sip.core import FlowListener
 from omapush.protocols.sip.hop import Hop, Transport
 
+PORT_TRIES = 8
+"""Ports of UDP that are tried until one is free for TCP as well."""
 _KEEP_ALIVE = b"\r\n\0"
 
 
@@ -65,13 +66,10 @@ class SipTransports:
         :raises BearerUnavailable: one of them cannot be had; none is open then.
         """
         try:
-            for listen in self._wanted():
-                if listen.transport is Transport.UDP:
-                    port = await self._udp.open(listen.host, listen.port, self._datagram)
-                    self._ports.append((listen, port))
-                else:
-                    listener = await self._connections.listen(listen)
-                    self._listeners.append((listen, listener))
+            for listen in self._settings.listen:
+                await self._listen(listen)
+            if self._settings.core.transport is Transport.UDP and not self._ports:
+                await self._listen_anywhere()
         except BearerUnavailable:
             await self.close("another address cannot be listened on")
             raise
@@ -179,14 +177,31 @@ class SipTransports:
 
     # -- within --
 
-    def _wanted(self) -> Sequence[Listen]:
-        wanted, core = self._settings.listen, self._settings.core
-        if core.transport is not Transport.UDP or any(
-            one.transport is Transport.UDP for one in wanted
-        ):
-            return wanted
-        host = "::" if ":" in core.host else "0.0.0.0"  # noqa: S104 - the core answers to it
-        return (*wanted, Listen(Transport.UDP, host, 0))
+    async def _listen(self, listen: Listen) -> None:
+        """:raises BearerUnavailable: the address cannot be had."""
+        if listen.transport is Transport.UDP:
+            port = await self._udp.open(listen.host, listen.port, self._datagram)
+            self._ports.append((listen, port))
+        else:
+            self._listeners.append((listen, await self._connections.listen(listen)))
+
+    async def _listen_anywhere(self) -> None:
+        """Open some port, for datagrams and for requests that are too long for them: the core dials
+        the same port for those (RFC 3261 18.1.1).
+        """
+        host = "::" if ":" in self._settings.core.host else "0.0.0.0"  # noqa: S104 - see is_trusted
+        for tries_left in reversed(range(PORT_TRIES)):
+            port = await self._udp.open(host, 0, self._datagram)
+            both = Listen(Transport.TCP, host, port.port)
+            try:
+                self._listeners.append((both, await self._connections.listen(both)))
+            except BearerUnavailable:
+                port.close()  # TCP has given it to somebody else
+                if not tries_left:
+                    raise
+            else:
+                self._ports.append((replace(both, transport=Transport.UDP), port))
+                return
 
     def _datagram(self, octets: bytes, peer: Peer) -> None:
         if octets.strip(_KEEP_ALIVE):
