@@ -10,10 +10,11 @@ than he may is not heard.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 from omapush.bearers.driving import Clock, OnTrace, no_trace
-from omapush.bearers.sip_connections import OnMessage, OnUnreachable, SipConnections
+from omapush.bearers.sip_connections import ENDED, OnMessage, OnUnreachable, SipConnections
 from omapush.bearers.sip_local import written_local
 from omapush.bearers.sip_settings import Listen, TransportSettings
 from omapush.bearers.sip_trust import SourceRates
@@ -61,7 +62,9 @@ class SipTransports:
         )
 
     async def open(self) -> None:
-        """Open what is to be received at, and a port of UDP if the core is reached by that.
+        """Open what is to be received at, and find the core's address, to know it by.
+
+        It is no failure if the core cannot be found yet.
 
         :raises BearerUnavailable: one of them cannot be had; none is open then.
         """
@@ -70,6 +73,8 @@ class SipTransports:
                 await self._listen(listen)
             if self._settings.core.transport is Transport.UDP and not self._ports:
                 await self._listen_anywhere()
+            with contextlib.suppress(BearerUnavailable):
+                await self._find_core()
         except BearerUnavailable:
             await self.close("another address cannot be listened on")
             raise
@@ -144,9 +149,10 @@ class SipTransports:
             return hop
         if ip_address(hop.host) is not None:
             return hop
-        peer = await self._udp.resolve(hop.host, hop.port, self._settings.connect_ms)
         if hop.host == self._settings.core.host:
-            self._core_address = peer.host
+            await self._find_core()
+            return replace(hop, host=self._core_address)
+        peer = await self._udp.resolve(hop.host, hop.port, self._settings.connect_ms)
         return replace(hop, host=peer.host)
 
     def located(self, hop: Hop) -> Hop:
@@ -181,9 +187,10 @@ class SipTransports:
         """:raises BearerUnavailable: the address cannot be had."""
         if listen.transport is Transport.UDP:
             port = await self._udp.open(listen.host, listen.port, self._datagram)
-            self._ports.append((listen, port))
+            self._ports.append((replace(listen, port=port.port), port))
         else:
-            self._listeners.append((listen, await self._connections.listen(listen)))
+            listener = await self._connections.listen(listen)
+            self._listeners.append((replace(listen, port=listener.port), listener))
 
     async def _listen_anywhere(self) -> None:
         """Open some port, for datagrams and for requests that are too long for them: the core dials
@@ -202,6 +209,12 @@ class SipTransports:
             else:
                 self._ports.append((replace(both, transport=Transport.UDP), port))
                 return
+
+    async def _find_core(self) -> None:
+        """Ask for the core's address. :raises BearerUnavailable: its name leads nowhere."""
+        core = self._settings.core
+        found = await self._udp.resolve(core.host, core.port, self._settings.connect_ms)
+        self._core_address = found.host
 
     def _datagram(self, octets: bytes, peer: Peer) -> None:
         if octets.strip(_KEEP_ALIVE):
@@ -235,13 +248,13 @@ class SipTransports:
         elif fallback is not None and self.is_trusted(fallback):
             self._connections.send(octets, fallback)
         else:
-            self._on_unreachable(hop, "the connection has ended", after_sending=False)
+            self._on_unreachable(hop, ENDED, after_sending=False)
 
     def _own_port(self, transport: Transport) -> tuple[str, int] | None:
-        ports = [(listen, one.port) for listen, one in self._ports]
-        ports += [(listen, one.port) for listen, one in self._listeners]
-        own = (one for one in ports if one[0].transport is transport)
-        return next(((listen.host, port) for listen, port in own), None)
+        for one, _ in (*self._ports, *self._listeners):
+            if one.transport is transport:
+                return one.host, one.port
+        return None
 
     def _trace(self, event: str, hop: Hop, **more: str) -> None:
         self._on_trace(TraceRecord(self._clock(), "sip", event, {"peer": str(hop), **more}))

@@ -12,6 +12,7 @@ from itertools import count
 
 import pytest
 
+from omapush.bearers import tcp_link
 from omapush.bearers.sip_core import SipCoreBearer
 from omapush.bearers.sip_settings import Listen, TransportSettings
 from omapush.bearers.sip_trust import SipTrust, SourceRates
@@ -622,3 +623,59 @@ async def test_stream_limits_bound_the_head() -> None:
         with contextlib.suppress(ConnectionError):
             assert await reader.read() == b""
         writer.close()
+
+
+async def test_peer_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp_link, "CLOSE_TIMEOUT_SECONDS", 0.0)
+    async with pair(Transport.TCP) as (far, near, server):
+        reader, writer = await asyncio.open_connection(HOST, far.port(Transport.TCP) or 0)
+        writer.write(
+            b"OPTIONS sip:ppg@push.test SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\n"
+            b"From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n"
+            b"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        )
+        await server.told.get()
+        hop = server.origins[0].hop
+        many = [far.send(request(body=bytes(1_000_000)), hop) for _ in range(20)]
+
+        outcomes = await asyncio.gather(*many, return_exceptions=True)
+
+        assert all(isinstance(one, BearerUnavailable) for one in outcomes)
+        writer.transport.abort()
+        del reader
+        assert (await near.send(request())).status == 200
+
+
+async def test_request_fails_when_end_is_closed_while_it_dials() -> None:
+    accepted = asyncio.Event()
+
+    async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.set()
+        await _reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(accept, HOST, 0)  # which never answers a handshake of TLS
+    core = Hop(Transport.TLS, HOST, server.sockets[0].getsockname()[1])
+    async with running(TransportSettings(core, dialling_tls=ssl.create_default_context())) as near:
+        sending = asyncio.create_task(near.send(request()))
+        await accepted.wait()
+        await near.close("shutting down")
+
+        with pytest.raises(BearerUnavailable):
+            await sending
+    server.close()
+    await server.wait_closed()
+
+
+async def test_core_that_is_a_name_is_trusted_before_anything_was_sent() -> None:
+    port = free_udp_port()
+    named = TransportSettings(
+        Hop(Transport.UDP, "localhost", port), (Listen(Transport.UDP, HOST, 0),)
+    )
+    async with running(named) as gateway:
+        gateway.serve(server := Server())
+        core = Hop(Transport.UDP, HOST, gateway.port(Transport.UDP) or 0)
+        async with running(TransportSettings(core, (Listen(Transport.UDP, HOST, port),))) as near:
+            await near.send(request())
+
+    assert server.origins[0].is_trusted
