@@ -81,9 +81,10 @@ class UserAgentServer:
         self._unmerged: dict[tuple[str, ...], str] = {}
         self._awaited_acks: dict[tuple[str, ...], InviteServer] = {}
 
-    def __len__(self) -> int:
-        """Return how many transactions are open or remembered."""
-        return len(self._transactions)
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is open or remembered."""
+        return not (self._transactions or self._unmerged or self._awaited_acks)
 
     # -- for the user --
 
@@ -181,7 +182,7 @@ class UserAgentServer:
     def _refusal(
         self, request: SipRequest, merge_key: tuple[str, ...] | None
     ) -> SipResponse | None:
-        if len(self) >= self._settings.maximum_server_transactions:
+        if len(self._transactions) >= self._settings.maximum_server_transactions:
             return plain_response(503, ("Retry-After", str(self._settings.retry_after_s)))
         if merge_key in self._unmerged:
             return plain_response(482)  # 8.2.2.2: it came another way already
