@@ -45,7 +45,9 @@ LIFETIME_MS = 450
 """How long datagrams live here: less than what SIP allows for between two repetitions."""
 MAXIMUM = 6
 SETTINGS = EndpointSettings(
-    maximum_client_transactions=MAXIMUM, maximum_server_transactions=MAXIMUM
+    maximum_client_transactions=MAXIMUM,
+    maximum_server_transactions=MAXIMUM,
+    maximum_remembered=1_000,
 )
 
 
