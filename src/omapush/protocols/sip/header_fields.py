@@ -19,6 +19,7 @@ from omapush.protocols.sip.parameters import Parameters
 from omapush.protocols.sip.uri import SipUri
 
 HIGHEST_CSEQ = 2**31 - 1
+HIGHEST_HOPS = 255
 LONGEST_S = 2**32 - 1
 """More seconds than that are read as that (RFC 3261 20.19)."""
 
@@ -41,7 +42,7 @@ VIA_SHAPE = re.compile(rf"{_VIA_SHAPE}(?:,{_VIA_SHAPE})*+", re.IGNORECASE | re.D
 """What a Via header looks like, with one element or several."""
 
 CSEQ_SHAPE = re.compile(rf"([0-9]{{1,20}})[ \t]++({TOKEN})")
-_CALL_ID = re.compile(r"[^ \t]++")
+CALL_ID_SHAPE = re.compile(r"[^ \t]++")
 _SECONDS = re.compile(r"[0-9]++")
 _RETRY_AFTER = re.compile(
     rf"([0-9]++){SPACE}(\((?:[^()\\]|\\.)*+\))?+({PARAMETERS}){SPACE}", re.DOTALL
@@ -254,7 +255,7 @@ def cseq(message: SipMessage) -> CSeq:
 def call_id(message: SipMessage) -> str:
     """Return what names the call."""
     value = required(message, "Call-ID")
-    if not _CALL_ID.fullmatch(value):
+    if not CALL_ID_SHAPE.fullmatch(value):
         raise BadSipMessage(f"not a Call-ID: {value[:80]!r}")
     return value
 
@@ -316,6 +317,6 @@ def max_forwards(message: SipMessage) -> int | None:
     if value is None:
         return None
     hops = parse_seconds(value)
-    if hops > 255:
+    if hops > HIGHEST_HOPS:
         raise BadSipMessage(f"not a Max-Forwards: {value[:40]!r}")
     return hops
