@@ -341,7 +341,7 @@ class SipConnections:
         if listener is not None and not self._is_closed:
             listener.lost(reason)
 
-    def _keep_alive(self, seconds: int) -> KeepAlive:
+    def _keep_alive(self, seconds: float) -> KeepAlive:
         """Return the questions for one who waits so long: up to a fifth sooner (RFC 5626 4.4.1)."""
         early = random.uniform(0.8, 1.0)  # noqa: S311 - spreads load, guards nothing
         return KeepAlive(round(seconds * 1000 * early), self._settings.pong_ms)

@@ -53,5 +53,5 @@ class TransportSettings:
     max_dialled: int = 64
     connect_ms: int = 5_000
     idle_ms: int = 600_000
-    flow_seconds: int = FLOW_SECONDS
+    flow_seconds: float = FLOW_SECONDS
     pong_ms: int = PONG_MS

@@ -448,7 +448,7 @@ async def test_flow_is_lost_when_core_does_not_answer_pings() -> None:
 
     server = await asyncio.start_server(accept, HOST, 0)
     core = Hop(Transport.TCP, HOST, server.sockets[0].getsockname()[1])
-    settings = TransportSettings(core, flow_seconds=1, pong_ms=10)
+    settings = TransportSettings(core, flow_seconds=0.05, pong_ms=10)
     async with running(settings) as near:
         flow = FlowEnd()
         await near.open_flow(flow)
