@@ -15,12 +15,11 @@ from dataclasses import replace
 
 from omapush.bearers.driving import Clock, OnTrace, no_trace
 from omapush.bearers.sip_connections import ENDED, OnMessage, OnUnreachable, SipConnections
-from omapush.bearers.sip_local import written_local
+from omapush.bearers.sip_local import is_address, written_local
 from omapush.bearers.sip_settings import Listen, TransportSettings
 from omapush.bearers.sip_trust import SourceRates
 from omapush.bearers.tcp_listener import TcpListener
 from omapush.bearers.udp import UdpBearer, UdpEndpoint
-from omapush.core.networks import ip_address
 from omapush.core.peer_certificate import PeerCertificate
 from omapush.core.trace import TraceRecord
 from omapush.ota.datagrams import Peer
@@ -147,7 +146,7 @@ class SipTransports:
             if hop.connection is None:
                 await self._connections.connected(hop)
             return hop
-        if ip_address(hop.host) is not None:
+        if is_address(hop.host):
             return hop
         if hop.host == self._settings.core.host:
             await self._find_core()
