@@ -232,3 +232,30 @@ async def test_dialog_is_made_and_ended_through_core(transport: Transport, tmp_p
         assert bye.status == 200
         arrived = [(await at.user_agent.came.get())[0].method for _ in range(2)]
         assert arrived == ["INVITE", "BYE"]
+
+
+async def test_client_comes_back_by_new_flow_when_core_was_restarted(tmp_path: Path) -> None:
+    async with ends(Transport.TCP, tmp_path) as at:
+        lost = LostFlow()
+        await at.client.open_flow(lost)
+        assert (await at.gateway.send(push())).status == 200
+
+        at.core.restart()
+        assert await lost.reasons.get()
+        assert (await at.gateway.send(push())).status == 480
+        await at.client.open_flow(lost)
+        at.user_agent.contact = f"<sip:alice@{at.client.contact()};transport=tcp>"
+        assert (await register(at.client)).status == 200
+
+        assert (await at.gateway.send(push())).status == 200
+        assert lost.reasons.empty()
+
+
+class LostFlow:
+    """A flow that ends."""
+
+    def __init__(self) -> None:
+        self.reasons: asyncio.Queue[str] = asyncio.Queue()
+
+    def lost(self, reason: str) -> None:
+        self.reasons.put_nowait(reason)

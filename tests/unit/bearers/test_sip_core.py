@@ -504,6 +504,36 @@ async def test_source_that_sends_too_fast_is_not_heard() -> None:
     assert "too_fast" in [one.event for one in traces]
 
 
+async def test_core_is_served_while_stranger_floods() -> None:
+    core_trust = SipTrust((ipaddress.ip_network("127.0.0.2"),))
+    settings = TransportSettings(
+        NOWHERE, (Listen(Transport.UDP, HOST, 0),), trust=core_trust, messages_per_second=20
+    )
+    loop = asyncio.get_running_loop()
+    async with running(settings) as far:
+        far.serve(server := Server())
+        at = (HOST, far.port(Transport.UDP) or 0)
+        flood, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol, local_addr=("127.0.0.3", 0), remote_addr=at
+        )
+        own = (Listen(Transport.UDP, "127.0.0.2", 0),)
+        async with running(TransportSettings(Hop(Transport.UDP, *at), own), endpoint=FAST) as near:
+            for number in range(20):
+                for each in range(50):
+                    flood.sendto(
+                        b"OPTIONS sip:ppg@push.test SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK"
+                        b"%d.%d\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nMax-Forwards: 70\r\n"
+                        b"Call-ID: %d.%d\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+                        % (number, each, number, each)
+                    )
+                assert (await near.send(request())).status == 200
+        flood.close()
+
+    of_core = [one for one in server.origins if one.hop.host == "127.0.0.2"]
+    assert len(of_core) == 20
+    assert len(server.origins) - len(of_core) < 500
+
+
 def test_rate_is_counted_by_source() -> None:
     rates = SourceRates(1)
     now = Instant(0)
