@@ -99,10 +99,11 @@ class SipTransports:
         connection = self._connections.of(hop) or self._connections.dialled(hop)
         transport = hop.transport
         # A user agent takes connections where it takes datagrams (RFC 3261 18.1.1).
+        is_ipv6 = ":" in hop.host
         host, port = (
-            self._own_port(transport)
+            self._own_port(transport, is_ipv6=is_ipv6)
             or (None if connection is None else connection.local)
-            or self._own_port(Transport.UDP)
+            or self._own_port(Transport.UDP, is_ipv6=is_ipv6)
             or ("", transport.default_port)
         )
         return written_local(host, port, self._settings.advertised_host, self._core_address)
@@ -249,11 +250,12 @@ class SipTransports:
         else:
             self._on_unreachable(hop, ENDED, after_sending=False)
 
-    def _own_port(self, transport: Transport) -> tuple[str, int] | None:
-        for one, _ in (*self._ports, *self._listeners):
-            if one.transport is transport:
-                return one.host, one.port
-        return None
+    def _own_port(self, transport: Transport, *, is_ipv6: bool = False) -> tuple[str, int] | None:
+        """Return where ``transport`` is received at, by this version of IP if there is a choice."""
+        own = [one for one, _ in (*self._ports, *self._listeners) if one.transport is transport]
+        fitting = next((one for one in own if (":" in one.host) is is_ipv6), None)
+        found = fitting or next(iter(own), None)
+        return None if found is None else (found.host, found.port)
 
     def _trace(self, event: str, hop: Hop, **more: str) -> None:
         self._on_trace(TraceRecord(self._clock(), "sip", event, {"peer": str(hop), **more}))

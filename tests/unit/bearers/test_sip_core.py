@@ -709,3 +709,15 @@ async def test_core_that_is_a_name_is_trusted_before_anything_was_sent() -> None
             await near.send(request())
 
     assert server.origins[0].is_trusted
+
+
+async def test_end_with_both_versions_of_ip_names_the_one_that_it_uses() -> None:
+    both = (Listen(Transport.UDP, HOST, 0), Listen(Transport.UDP, "::1", 0))
+    async with running(TransportSettings(NOWHERE, both)) as near:
+        for host, name in ((HOST, "127.0.0.1:"), ("::1", "[::1]:")):
+            listening = TransportSettings(NOWHERE, (Listen(Transport.UDP, host, 0),))
+            async with running(listening) as far:
+                far.serve(server := Server())
+                await near.send(request(), Hop(Transport.UDP, host, far.port(Transport.UDP) or 0))
+            via = server.requests[0].headers.first("Via") or ""
+            assert via.startswith(f"SIP/2.0/UDP {name}")
