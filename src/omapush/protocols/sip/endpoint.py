@@ -154,4 +154,4 @@ class SipEndpoint:
     @property
     def is_idle(self) -> bool:
         """Whether no transaction is open or remembered."""
-        return not self._client and not self._server
+        return self._client.is_idle and self._server.is_idle

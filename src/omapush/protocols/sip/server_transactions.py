@@ -111,6 +111,10 @@ class NonInviteServer(ServerTransaction):
             self._octets, self.state = octets, State.PROCEEDING
             self._transmit()
 
+    def forget(self) -> None:
+        """End it early."""
+        self._terminate()
+
     def _repeat(self, now: Instant) -> None:
         if self.state is State.TRYING:
             self._outlet.unanswered(self, now)

@@ -78,12 +78,15 @@ class UserAgentServer:
         # 8.2.7: what is answered without a transaction must have the same tag each time.
         self._stateless_tag = new_token()
         self._transactions: dict[str, ServerTransaction] = {}
+        self._remembered: dict[str, NonInviteServer] = {}
         self._unmerged: dict[tuple[str, ...], str] = {}
         self._awaited_acks: dict[tuple[str, ...], InviteServer] = {}
 
-    def __len__(self) -> int:
-        """Return how many transactions are open or remembered."""
-        return len(self._transactions)
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is open or remembered."""
+        side_tables = self._remembered, self._unmerged, self._awaited_acks
+        return not (self._transactions or any(side_tables))
 
     # -- for the user --
 
@@ -138,10 +141,13 @@ class UserAgentServer:
         """Do what follows a change of a transaction: wait for it, or forget it."""
         if transaction.is_over:
             self._transactions.pop(transaction.key, None)
+            self._remembered.pop(transaction.key, None)
             if transaction.merge_key is not None:
                 self._unmerged.pop(transaction.merge_key, None)
             if isinstance(transaction, InviteServer) and transaction.ack_key is not None:
                 self._awaited_acks.pop(transaction.ack_key, None)
+        elif isinstance(transaction, NonInviteServer) and not transaction.is_unanswered:
+            self._remember(transaction)
         self._outgoing.queue.schedule(transaction)
 
     # -- what transactions ask for --
@@ -165,6 +171,13 @@ class UserAgentServer:
 
     # -- inside --
 
+    def _remember(self, transaction: NonInviteServer) -> None:
+        self._remembered[transaction.key] = transaction
+        if len(self._remembered) > self._settings.maximum_remembered:
+            oldest = next(iter(self._remembered.values()))
+            oldest.forget()
+            self.settle(oldest)
+
     def _begin(self, key: str, arrival: _Arrival, now: Instant) -> None:
         """Take a new request, or refuse it; the refusal is made anew for each repetition."""
         merge_key = _merge_key(arrival.request)
@@ -181,7 +194,8 @@ class UserAgentServer:
     def _refusal(
         self, request: SipRequest, merge_key: tuple[str, ...] | None
     ) -> SipResponse | None:
-        if len(self) >= self._settings.maximum_server_transactions:
+        are_open = len(self._transactions) - len(self._remembered)
+        if are_open >= self._settings.maximum_server_transactions:
             return plain_response(503, ("Retry-After", str(self._settings.retry_after_s)))
         if merge_key in self._unmerged:
             return plain_response(482)  # 8.2.2.2: it came another way already
@@ -212,7 +226,7 @@ class UserAgentServer:
         self.settle(transaction)
 
     def _cancel(self, key: str, arrival: _Arrival, now: Instant) -> None:
-        # 9.2. There is at most one CANCEL for each INVITE, so these need no bound of their own.
+        # 9.2. It is answered at once, and needs no bound of its own.
         invite = self._transactions.get(arrival.key("INVITE"))
         if not isinstance(invite, InviteServer):
             self._answer(arrival, plain_response(481))
