@@ -11,8 +11,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from omapush.content.application_id import ApplicationId
 from omapush.core.instants import DAY_MS, Instant, later
 from omapush.ota.interface import ClientCapabilities
+from omapush.ota.sip.push_features import PushFeatures
 
 MAX_DEVICES = 16
 """Devices of one user that are kept; the newest."""
@@ -39,7 +41,7 @@ class Device:
     :ivar key: by which it is told from the user's others: its GRUU, instance or contact address.
     :ivar until: when it is forgotten unless somebody tells of it again.
     :ivar gruu: address by which requests reach it and no other; ``None``: not known.
-    :ivar applications: values of its Push Resource Identifiers; ``None``: not told, or all.
+    :ivar features: the applications that it has declared; ``None``: not told.
     :ivar methods: requests that it takes pushes by.
     :ivar capabilities: what it takes; ``None``: not told.
     :ivar told_at: when somebody told of it last.
@@ -49,21 +51,21 @@ class Device:
     source: Source
     until: Instant
     gruu: str | None = None
-    applications: frozenset[str] | None = None
+    features: PushFeatures | None = None
     methods: frozenset[str] = ANY_METHOD
     capabilities: ClientCapabilities | None = None
     told_at: Instant = Instant(0)
 
-    def serves(self, application: str) -> bool:
-        """Whether it may have the application of this Push Resource Identifier."""
-        return self.applications is None or application.lower() in self.applications
+    def serves(self, application: ApplicationId) -> bool:
+        """Whether it may have the application."""
+        return self.features is None or self.features.has(application)
 
     def updated_by(self, news: Device) -> Device:
         """Return it with what ``news`` tells; what it does not tell stays."""
         return replace(
             news,
             gruu=news.gruu or self.gruu,
-            applications=self.applications if news.applications is None else news.applications,
+            features=self.features if news.features is None else news.features,
             capabilities=news.capabilities or self.capabilities,
         )
 

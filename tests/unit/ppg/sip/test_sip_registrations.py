@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from omapush.content.application_id import ApplicationId
 from omapush.core.instants import DAY_MS, Instant
 from omapush.ota.interface import ClientCapabilities
+from omapush.ota.sip.push_features import PushFeatures
 from omapush.ppg.sip.registrations import MAX_DEVICES, Device, Registrations, Source, until
 from omapush.testing.virtual_clock import VirtualClock
 
 BOB = "sip:bob@push.test"
-PHONE = Device("phone", Source.THIRD_PARTY, Instant(0), f"{BOB};gr=phone", frozenset({"mms.ua"}))
+MMS = PushFeatures(("mms.ua",))
+PHONE = Device("phone", Source.THIRD_PARTY, Instant(0), f"{BOB};gr=phone", MMS)
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ def test_device_that_is_told_of_again_keeps_what_others_told(clock: VirtualClock
     by_itself = Device("phone", Source.OPTIONS, until(clock(), 60), capabilities=capabilities)
     registrations.told(BOB, [by_itself])
     (device,) = registrations.devices(BOB)
-    assert device.applications == {"mms.ua"}
+    assert device.features == MMS
     assert device.gruu == PHONE.gruu
     assert device.capabilities == capabilities
     assert device.source is Source.OPTIONS
@@ -112,7 +115,7 @@ def test_whoever_comes_is_told_on_and_changes_of_capabilities_once(clock: Virtua
     assert changed == [1, 2]
 
 
-def test_device_serves_the_applications_that_it_named_whatever_the_case() -> None:
-    assert PHONE.serves("MMS.ua")
-    assert not PHONE.serves("ulp.ua")
-    assert replace(PHONE, applications=None).serves("ulp.ua")
+def test_device_serves_the_applications_that_it_declared_and_all_if_it_did_not() -> None:
+    assert PHONE.serves(ApplicationId.parse("4"))
+    assert not PHONE.serves(ApplicationId.parse("x-oma-application:ulp.ua"))
+    assert replace(PHONE, features=None).serves(ApplicationId.parse("x-oma-application:ulp.ua"))
