@@ -32,6 +32,7 @@ from omapush.protocols.sip.answering import completed, has_tag
 from omapush.protocols.sip.hop import Hop, Transport
 from omapush.protocols.sip.message import Field, SipHeaders, SipRequest, SipResponse
 from omapush.testing.sip_registrar import Binding, Registrar, address_of_record, uri_of
+from omapush.testing.sip_users import SipUsers
 from omapush.testing.virtual_clock import START
 
 CORE = Hop(Transport.TCP, "127.0.0.1", 5060)
@@ -135,6 +136,7 @@ class LoopbackCore:
 
     :param clock: by which registrations end; default: time stands still.
     :param ppg: the gateway's URI.
+    :param users: who has to prove himself; ``None``: nobody. The gateway never has to.
     :param tells_gateway: whether registrations are told by third-party REGISTER.
     :ivar gateway: the gateway's end. :ivar client: the end of the first client.
     :ivar requests: what the ends sent, as it was sent, but for ACK.
@@ -149,8 +151,10 @@ class LoopbackCore:
         domain: str = "push.test",
         ppg: str = "sip:ppg@push.test",
         registrar: Registrar[LoopbackEnd] | None = None,
+        users: SipUsers | None = None,
         tells_gateway: bool = True,
     ) -> None:
+        self.users = users
         self.domain = domain
         self.ppg = ppg
         self.registrar: Registrar[LoopbackEnd] = registrar or Registrar()
@@ -275,7 +279,12 @@ class LoopbackCore:
         request, sender = exchange.request, exchange.sender
         if exchange.outcome.done() or sender is None:
             return
-        if has_tag(request.headers.first("To") or ""):
+        refusal = None
+        if self.users is not None and not sender.is_element:
+            refusal = self.users.refusal(request)
+        if refusal is not None:
+            exchange.answered(refusal)
+        elif has_tag(request.headers.first("To") or ""):
             other = self._other_end(sender, request.headers.first("Call-ID") or "")
             if other is None:
                 exchange.answered(SipResponse(481, "Call/Transaction Does Not Exist"))
@@ -397,6 +406,7 @@ class LoopbackCore:
         if not sender.is_element:
             caller = uri_of(headers.first("From") or "")
             headers = headers.without("P-Asserted-Identity", "P-Asserted-Service")
+            headers = headers.without("Authorization", "Proxy-Authorization")
             headers = headers.added(("P-Asserted-Identity", f"<{caller}>"))
         if request.method in ("INVITE", "SUBSCRIBE"):
             headers = headers.before("Record-Route", RECORD_ROUTE)

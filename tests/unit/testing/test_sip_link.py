@@ -8,9 +8,11 @@ import pytest
 
 from omapush.ota.interface import BearerUnavailable
 from omapush.ota.sip.core import Answer, NoFinalAnswer, Origin
+from omapush.protocols.sip.digest import DigestClient
 from omapush.protocols.sip.message import SipHeaders, SipRequest, SipResponse
 from omapush.testing.sip_link import Answered, Fate, Held, LoopbackCore, LoopbackEnd
 from omapush.testing.sip_registrar import SERVICE_ROUTE, Registrar
+from omapush.testing.sip_users import SipUsers
 from omapush.testing.virtual_clock import VirtualClock
 
 ALICE = "sip:alice@push.test"
@@ -249,6 +251,39 @@ async def test_invite_of_caller_who_gives_up_is_cancelled(core: LoopbackCore) ->
         await inviting
 
     assert silent.told == ["cancelled"]
+
+
+async def test_core_lets_in_users_who_prove_themselves(core: LoopbackCore) -> None:
+    core.users = SipUsers({"alice": "alice-secret"})
+    digest = DigestClient("alice", "alice-secret", lambda: "cnonce")
+    first = register(core.client)
+    challenge = await core.client.send(first)
+    answered = digest.answer(first, challenge)
+    assert answered is not None
+
+    assert (await core.client.send(answered)).status == 200
+
+    core.users.make_stale()
+    stale = digest.authorise(first)
+    again = digest.answer(stale, await core.client.send(stale))
+    assert again is not None
+    assert (await core.client.send(again)).status == 200
+    assert (await core.gateway.send(request("MESSAGE", ALICE))).status == 200
+
+
+async def test_core_does_not_let_in_wrong_password(core: LoopbackCore) -> None:
+    core.users = SipUsers({"alice": "alice-secret"})
+    digest = DigestClient("alice", "guessed", lambda: "cnonce")
+    first = register(core.client)
+    answered = digest.answer(first, await core.client.send(first))
+    assert answered is not None
+
+    refused = await core.client.send(answered)
+
+    assert refused.status == 401
+    assert digest.answer(answered, refused) is None
+    options = request("OPTIONS", "sip:ppg@push.test")
+    assert (await core.client.send(options)).status == 407
 
 
 async def test_restarted_core_knows_nobody(core: LoopbackCore) -> None:
