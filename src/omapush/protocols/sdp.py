@@ -175,28 +175,24 @@ class _Reading:
 
 
 def _with_attribute(media: Media, name: str, text: str, number: int) -> Media:
+    if name in _DIRECTIONS:
+        return replace(media, direction=Direction(name))
     match name:
-        case "path":
-            return replace(media, path=text)
-        case "accept-types":
-            return replace(media, accept_types=tuple(text.split()))
-        case "accept-wrapped-types":
-            return replace(media, accept_wrapped_types=tuple(text.split()))
-        case "max-size":
-            if not _is_number(text):
-                raise BadDescription("not a size", f"line {number}")
+        case "path" | "fingerprint":
+            return replace(media, **{name: text})  # type: ignore[arg-type]
+        case "accept-types" | "accept-wrapped-types":
+            return replace(media, **{name.replace("-", "_"): tuple(text.split())})  # type: ignore[arg-type]
+        case "max-size" if _is_number(text):
             return replace(media, max_size=int(text))
-        case "setup":
-            try:
-                return replace(media, setup=Setup(text.lower()))
-            except ValueError:
-                raise BadDescription("not a setup attribute", f"line {number}") from None
-        case "fingerprint":
-            return replace(media, fingerprint=text)
-        case "sendonly" | "recvonly" | "sendrecv" | "inactive":
-            return replace(media, direction=Direction(name))
-        case _:
-            return media
+        case "setup" if text.lower() in _SETUPS:
+            return replace(media, setup=Setup(text.lower()))
+        case "max-size" | "setup":
+            raise BadDescription(f"not what {name} may say", f"line {number}")
+    return media
+
+
+_DIRECTIONS = {each.value for each in Direction}
+_SETUPS = {each.value for each in Setup}
 
 
 def encode_description(description: Description) -> bytes:
