@@ -29,3 +29,10 @@ def is_device(uri: str) -> bool:
     """Whether it is a GRUU: the address of one device of the user (RFC 5627 3)."""
     parameters = uri.rpartition("@")[2].partition("?")[0].split(";")[1:]
     return any(each.partition("=")[0].lower() == "gr" for each in parameters)
+
+
+def instance_of(uri: str) -> str | None:
+    """Return by what a public GRUU names the device; ``None``: it does not, or is none."""
+    parameters = uri.rpartition("@")[2].partition("?")[0].split(";")[1:]
+    given = (each.partition("=") for each in parameters)
+    return next((value for name, _, value in given if name.lower() == "gr" and value), None)

@@ -15,6 +15,7 @@ from omapush.content.application_id import ApplicationId
 from omapush.core.instants import DAY_MS, Instant, later
 from omapush.ota.interface import ClientCapabilities
 from omapush.ota.sip.push_features import PushFeatures
+from omapush.ppg.sip.address_of_record import instance_of
 
 MAX_DEVICES = 16
 """Devices of one user that are kept; the newest."""
@@ -44,6 +45,7 @@ class Device:
     :ivar features: the applications that it has declared; ``None``: not told.
     :ivar methods: requests that it takes pushes by.
     :ivar capabilities: what it takes; ``None``: not told.
+    :ivar wants_bare: its pushes go without the envelope.
     :ivar told_at: when somebody told of it last.
     """
 
@@ -54,6 +56,7 @@ class Device:
     features: PushFeatures | None = None
     methods: frozenset[str] = ANY_METHOD
     capabilities: ClientCapabilities | None = None
+    wants_bare: bool = False
     told_at: Instant = Instant(0)
 
     def serves(self, application: ApplicationId) -> bool:
@@ -62,11 +65,14 @@ class Device:
 
     def updated_by(self, news: Device) -> Device:
         """Return it with what ``news`` tells; what it does not tell stays."""
+        capable = self if news.capabilities is None else news
         return replace(
             news,
             gruu=news.gruu or self.gruu,
             features=self.features if news.features is None else news.features,
-            capabilities=news.capabilities or self.capabilities,
+            methods=capable.methods,
+            capabilities=capable.capabilities,
+            wants_bare=capable.wants_bare,
         )
 
 
@@ -135,7 +141,8 @@ class Registrations:
         :param target: the GRUU of the one that is meant; ``None``: any.
         """
         found = (*self._living(user), *self._static.get(user, ()))
-        return tuple(one for one in found if target is None or one.gruu == target)
+        instance = None if target is None else instance_of(target)
+        return tuple(one for one in found if target in (None, one.gruu) or one.key == instance)
 
     def _keep(self, user: str, devices: dict[str, Device], news: Device) -> None:
         before = devices.pop(news.key, None)

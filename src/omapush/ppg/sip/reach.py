@@ -1,0 +1,270 @@
+"""Reaching a user through the SIP/IP core.
+
+    a device is known, or nobody may be asked ──► MESSAGE, or INVITE and MSRP
+    nothing is known ──► OPTIONS ──► nobody there ──► other ways; session request (SIR)
+
+A user who is not registered is tried again with growing waits, and at once when he comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from omapush.content.application_id import ApplicationId
+from omapush.content.message import PushMessage
+from omapush.core.errors import DecodeError
+from omapush.core.instants import Instant
+from omapush.ota.interface import BearerUnavailable, OutcomeKind, PushOutcome
+from omapush.ota.sip.requests import Circumstances, Priority, Target
+from omapush.ota.sip.results import Method
+from omapush.pap import address as addressing
+from omapush.pap.codes import StatusCode
+from omapush.ppg.client import Client
+from omapush.ppg.contacts import SipContact
+from omapush.ppg.lifecycle import RetryPolicy
+from omapush.ppg.reach import BackOff, Reach, note, request_of
+from omapush.ppg.session_request import SessionRequests
+from omapush.ppg.sip.address_of_record import address_of_record, is_device
+from omapush.ppg.sip.attempt import Attempt
+from omapush.ppg.sip.capability_query import AbsentError, Presence, ask_device
+from omapush.ppg.sip.line import SipLine
+from omapush.ppg.sip.media_push import MediaPush
+from omapush.ppg.sip.message_push import MessagePush
+from omapush.ppg.sip.registrations import ANY_METHOD, Device
+from omapush.ppg.store.contract import ClaimedDelivery, Store
+from omapush.ppg.transform import Unfit, fit
+
+log = structlog.get_logger(__name__)
+
+_PRIORITIES = {"high": Priority.URGENT, "medium": Priority.NORMAL, "low": Priority.NON_URGENT}
+
+
+@dataclass(frozen=True, slots=True)
+class SipUsers:
+    """What reaching SIP users needs.
+
+    :ivar media: ``None``: no push goes by INVITE.
+    :ivar request: makes the push that asks a device to register, for an application; ``None``: none
+        is asked. :ivar ask_again_ms: one is not asked again before.
+    """
+
+    line: SipLine
+    messages: MessagePush
+    media: MediaPush | None
+    request: Callable[[ApplicationId], PushMessage] | None
+    ask_again_ms: int
+
+
+class SipReach:
+    """The way to ``client`` as the user of its SIP contact.
+
+    :param other: a connectionless way to the same client, for the request to register.
+    """
+
+    # The next MESSAGE to a user waits for the answer to the one before (RFC 3428 8).
+    outstanding_limit = 1
+
+    def __init__(
+        self,
+        client: Client,
+        where: SipContact,
+        users: SipUsers,
+        other: Reach | None,
+        store: Store,
+        retry: RetryPolicy,
+        clock: Callable[[], Instant],
+    ) -> None:
+        self._client = client
+        self._user = where.address_of_record
+        self._users = users
+        self._line = users.line
+        self._store = store
+        self._clock = clock
+        self._back_off = BackOff(retry, clock, client.client_id)
+        self._noted = ""
+        self._requests = SessionRequests(
+            client.client_id, "a registration", other, store, retry, clock, users.ask_again_ms,
+            self._asked,
+        )  # fmt: skip
+
+    @property
+    def not_before(self) -> Instant:
+        """Nothing is sent before, unless the user comes."""
+        return self._back_off.not_before
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a device of the user is known to be registered, and nothing failed since."""
+        return not self.not_before and bool(self._line.registrations.devices(self._user))
+
+    @property
+    def worth_keeping(self) -> bool:
+        """Whether there is a growing wait."""
+        return self.not_before > 0 or self._requests.not_before > 0
+
+    def retire(self, reason: str) -> None:
+        """Media sessions end by themselves when they are not used."""
+
+    async def passage(self, claimed: ClaimedDelivery, message: PushMessage) -> SipPassage | Unfit:
+        """Return the way for one push; see :class:`omapush.ppg.reach.Reach`."""
+        application = ApplicationId.of(message)
+        uri = target_of(claimed.address, self._user)
+        devices = await self._devices(claimed, uri, application)
+        if not devices:
+            return self._passage(claimed, message, uri, application, None)
+        verdict: PushMessage | Unfit = Unfit("no device")
+        for device in devices:
+            verdict = _fitted(message, device)
+            if not isinstance(verdict, Unfit):
+                # Where others would get it that cannot take it, it goes to this one alone.
+                alone = device.gruu if len(devices) > 1 and device.gruu is not None else None
+                return self._passage(claimed, verdict, alone or uri, application, device)
+        return verdict
+
+    async def ask(self, claimed: ClaimedDelivery, message: PushMessage) -> str | None:
+        """Ask the device to register."""
+        application = ApplicationId.of(message)
+        uri = target_of(claimed.address, self._user)
+        if self._known(uri, application):
+            return None  # it came meanwhile, and what waits for it is looked at again
+        make = self._users.request
+        return await self._requests.ask(claimed, None if make is None else make(application))
+
+    def came(self) -> None:
+        """A push has reached the user."""
+        self._back_off.succeeded()
+        self._requests.answered()
+
+    def absent(self, device: Device | None, reason: str) -> int:
+        """The core says that nobody is registered there; return for how long to wait."""
+        if device is not None:
+            self._line.registrations.gone(self._user, [device.key])
+        return self._back_off.failed(reason)
+
+    def _known(self, uri: str, application: ApplicationId) -> tuple[Device, ...]:
+        target = uri if is_device(uri) else None
+        known = self._line.registrations.devices(self._user, target)
+        return tuple(one for one in known if one.serves(application))
+
+    async def _devices(
+        self, claimed: ClaimedDelivery, uri: str, application: ApplicationId
+    ) -> tuple[Device, ...]:
+        """Return what is known of the devices that the push is for, having asked if need be."""
+        known = self._known(uri, application)
+        if known:
+            self.came()
+            return known
+        self._back_off.check(self._clock())
+        if not self._line.settings.ask_capabilities:
+            return ()
+        try:
+            presence = await ask_device(self._line, self._user, Target(uri, application))
+        except BearerUnavailable as error:
+            self._back_off.failed(error.reason)
+            if not isinstance(error, AbsentError):
+                log.info("core_unavailable", client=self._client.client_id, reason=error.reason)
+            raise
+        self.came()
+        if presence is Presence.SILENT:
+            return ()
+        known = self._known(uri, application)
+        await self._note(claimed, known)
+        return known
+
+    async def _note(self, claimed: ClaimedDelivery, devices: tuple[Device, ...]) -> None:
+        for device in devices[:1]:
+            told = f"{device.key} of {self._user}, by {device.source}"
+            await note(self._store, claimed.key, self._clock(), "registered", told)
+
+    def _passage(
+        self,
+        claimed: ClaimedDelivery,
+        message: PushMessage,
+        uri: str,
+        application: ApplicationId,
+        device: Device | None,
+    ) -> SipPassage | Unfit:
+        """Return the way, by the method that fits the push and the device (OTA-SIP 6.2, 8)."""
+        features = None if device is None else device.features
+        target = Target(uri, application, features=features, one_copy=claimed.confirmed)
+        now = self._clock()
+        attempt = Attempt(
+            request_of(claimed, message),
+            target,
+            Circumstances(now, claimed.expires_at, _priority(claimed)),
+            max(1, claimed.lease_until - now),
+            ANY_METHOD if device is None else device.methods,
+            bare=device is not None and device.wants_bare,
+        )
+        method = self._users_method(attempt)
+        if isinstance(method, Unfit):
+            return method
+        return SipPassage(self, self._users, claimed, attempt, method, device)
+
+    def _users_method(self, attempt: Attempt) -> Method | Unfit:
+        return attempt.method(self._users.messages, self._users.media, self._line.settings)
+
+    def _asked(self, sent: bool) -> None:  # noqa: FBT001 - it is what is told
+        self._line.metrics.session_requested(sent=sent)
+
+
+@dataclass(frozen=True, slots=True)
+class SipPassage:
+    """One push, ready to be sent."""
+
+    reach: SipReach
+    users: SipUsers
+    claimed: ClaimedDelivery
+    attempt: Attempt
+    method: Method
+    device: Device | None
+
+    async def push(self) -> PushOutcome:
+        """Send it, by another method if the first is refused, and wait for its end."""
+        ended = await self.attempt.run(self.method, self.users.messages, self.users.media, self.users.line)
+        outcome = ended.outcome
+        self.users.line.metrics.pushed(ended.method.value, outcome.kind)
+        if not ended.is_absent:
+            if outcome.kind is not OutcomeKind.LATER:
+                self.reach.came()
+            return outcome
+        return await self._wait_for_registration(outcome)
+
+    async def _wait_for_registration(self, outcome: PushOutcome) -> PushOutcome:
+        wait_ms = self.reach.absent(self.device, outcome.reason)
+        told = await self.reach.ask(self.claimed, self.attempt.push.message)
+        reason = outcome.reason if told is None else f"{outcome.reason}; {told}"
+        wait_ms = max(wait_ms, outcome.retry_after_ms or 0)
+        return PushOutcome(outcome.delivery_id, OutcomeKind.LATER, reason, None, wait_ms)
+
+
+def target_of(address: str, user: str) -> str:
+    """Return where a push goes that was addressed so: to one device of the user, or to any.
+
+    :param address: as the initiator gave it; it may be another name of the same client.
+    """
+    try:
+        read = addressing.parse(address)
+    except DecodeError:
+        return user  # a group, or an address that an older version took
+    if read.type != addressing.URI or not is_device(read.value):
+        return user
+    return read.value if address_of_record(read.value) == user else user
+
+
+def _fitted(message: PushMessage, device: Device) -> PushMessage | Unfit:
+    if device.capabilities is None:
+        return message
+    return fit(message, device.capabilities, coded=not device.wants_bare)
+
+
+def _priority(claimed: ClaimedDelivery) -> Priority:
+    qos = claimed.control.get("qos")
+    given = qos.get("priority") if isinstance(qos, dict) else None
+    return _PRIORITIES.get(str(given), Priority.NORMAL)
+
+
+__all__ = ["StatusCode"]
