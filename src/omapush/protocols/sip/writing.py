@@ -9,6 +9,7 @@ from omapush.protocols.sip.lexical import TOKEN
 from omapush.protocols.sip.message import SipMessage, SipRequest
 
 _METHOD = re.compile(TOKEN)
+_LENGTH_OF_NAME = len("Content-Length")
 
 
 def encode_message(message: SipMessage) -> bytes:
@@ -28,7 +29,7 @@ def encode_message(message: SipMessage) -> bytes:
     lines += [
         f"{name}: {value}"
         for name, value in message.headers.fields
-        if name != "Content-Length" and name.lower() != "content-length"
+        if len(name) != _LENGTH_OF_NAME or name.lower() != "content-length"
     ]
     lines.append(f"Content-Length: {len(message.body)}\r\n\r\n")
     head = "\r\n".join(lines)
