@@ -1,4 +1,4 @@
-"""Requests of the gateway to the core: sent with its credentials where it asks for some, counted."""
+"""Requests of the gateway to the core, with the credentials that it asks for."""
 
 from __future__ import annotations
 

@@ -9,15 +9,14 @@ from omapush.ota.interface import ClientCapabilities
 from omapush.ota.sip.capabilities import read_headers, takes_envelope
 from omapush.ota.sip.envelope import CONTENT_TYPE
 from omapush.ota.sip.push_features import PushFeatures
+from omapush.ota.sip.third_party import RegistrationNews
 from omapush.ppg.sip.address_of_record import address_of_record, instance_of, is_device
-from omapush.ppg.sip.registrations import ANY_METHOD, Device, Source
+from omapush.ppg.sip.registrations import ANY_METHOD, Device, Source, until
 from omapush.protocols.sip.header_fields import NameAddress
 from omapush.protocols.sip.message import SipHeaders
 
 
-def device_told_by(
-    headers: SipHeaders, user: str, source: Source, until: Instant
-) -> Device | None:
+def device_told_by(headers: SipHeaders, user: str, source: Source, until: Instant) -> Device | None:
     """Return the device that tells of itself: in OPTIONS, or in its answer.
 
     :param user: whose device it is; a GRUU in Contact counts only if it is his.
@@ -59,3 +58,18 @@ def fitted(told: ClientCapabilities) -> ClientCapabilities:
     """
     accept = tuple(one for one in told.accept if one.lower() != CONTENT_TYPE)
     return replace(told, accept=accept or ("*/*",))
+
+
+def known_by_news(news: RegistrationNews, now: Instant) -> tuple[list[Device], list[str]]:
+    """Return the devices that the core says are registered, and the keys of those that are not."""
+    here: list[Device] = []
+    gone: list[str] = []
+    for contact in news.contacts:
+        key = contact.instance or contact.uri
+        if contact.expires_s == 0:
+            gone.append(key)
+            continue
+        features = contact.features if contact.features.is_for_push else None
+        lasts = until(now, contact.expires_s)
+        here.append(Device(key, Source.THIRD_PARTY, lasts, contact.gruu, features))
+    return here, gone

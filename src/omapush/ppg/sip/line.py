@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from omapush.core.instants import SECOND_MS, Instant
+from omapush.ota.sip.method_choice import MethodPolicy
 from omapush.ota.sip.requests import Names, Sender
 from omapush.ppg.sip.calling import Caller
 from omapush.ppg.sip.metrics import SipMetrics
@@ -19,16 +20,12 @@ LONGEST_ANSWER_MS = 32 * SECOND_MS
 class SipLineSettings:
     """How pushes are sent.
 
-    :ivar via_reserve: octets that proxies may add to a request on its way.
-    :ivar message_size_limit: of the longest MESSAGE, with that reserve (RFC 3428 8).
-    :ivar force_media_for_confirmed: every confirmed push goes by INVITE.
+    :ivar methods: how one is chosen.
     :ivar ask_capabilities: devices of which nothing is known are asked before a push.
     :ivar domains: of the users that are served; redirections lead no further.
     """
 
-    via_reserve: int = 200
-    message_size_limit: int = 1_300
-    force_media_for_confirmed: bool = False
+    methods: MethodPolicy = MethodPolicy()
     ask_capabilities: bool = True
     response_ms: int = LONGEST_ANSWER_MS
     domains: frozenset[str] = frozenset()

@@ -91,7 +91,7 @@ class MediaArrivals:
         """A connection has ended."""
         arrival = self._come.pop(link, None)
         if arrival is not None and arrival.session is not None:
-            arrival.session.end(f"the media connection ended: {reason}")
+            arrival.session.lost(reason)
 
     def _bound(self, link: MediaLink, own: MsrpUri) -> None:
         link.identified()

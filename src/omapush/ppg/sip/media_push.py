@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 
 import structlog
@@ -30,7 +30,13 @@ from omapush.ppg.sip.line import SipLine
 from omapush.ppg.sip.media_arrivals import Arrival, MediaArrivals
 from omapush.ppg.sip.media_session import MediaSession
 from omapush.protocols.msrp.connection import MsrpConnection
-from omapush.protocols.msrp.session import Ends, MsrpIndication, MsrpRequest, MsrpSettings, SendMessage
+from omapush.protocols.msrp.session import (
+    Ends,
+    MsrpIndication,
+    MsrpRequest,
+    MsrpSettings,
+    SendMessage,
+)
 from omapush.protocols.msrp.uri import MsrpUri, Path, parse_path
 from omapush.protocols.sdp import (
     MSRP_PLAIN,
@@ -44,7 +50,7 @@ from omapush.protocols.sdp import (
 )
 from omapush.protocols.sip.bad_message import BadSipMessage
 from omapush.protocols.sip.dialog import Dialog
-from omapush.protocols.sip.message import SipRequest, SipResponse
+from omapush.protocols.sip.message import SipHeaders, SipRequest, SipResponse
 
 log = structlog.get_logger(__name__)
 
@@ -118,20 +124,24 @@ class MediaPush:
             return Verdict(_unfit(push, session.answer), Next.OTHER_METHOD)
         return Verdict(await session.push(push.delivery_id, message, within_ms))
 
-    def hung_up(self, request: SipRequest) -> bool:
-        """Take a BYE; return whether there is such a session."""
+    def serve(self, request: SipRequest) -> SipResponse | None:
+        """Answer a request within a dialog; see ``application_server.DialogRequests``."""
         call_id = request.headers.first("Call-ID") or ""
-        if call_id in self._opening:
+        session = self._by_call.get(call_id)
+        if session is None and call_id not in self._opening:
+            return None
+        if request.method == "INVITE":
+            return SipResponse(488, "Not Acceptable Here")  # the media stay as they are
+        if request.method != "BYE":
+            return SipResponse(405, "Method Not Allowed", SipHeaders((("Allow", "BYE"),)))
+        if session is not None:
+            self._drop(session)
+            session.hung_up("the device ended the media session")
+        else:
             arrival = self._opening.pop(call_id)
             if arrival is not None:
                 arrival.hung_up("the device hung up")
-            return True
-        session = self._by_call.get(call_id)
-        if session is None:
-            return False
-        self._drop(session)
-        session.end("the device ended the media session")
-        return True
+        return SipResponse(200, "OK")
 
     async def close(self) -> None:
         """End all sessions."""
@@ -256,7 +266,7 @@ class MediaPush:
 
         def closed(reason: str) -> None:
             for session in held:
-                session.end(f"the media connection ended: {reason}")
+                session.lost(reason)
 
         hop = ends.remote[0]
         link = await self._bearer.connect(
@@ -268,10 +278,7 @@ class MediaPush:
     def _session(
         self, dialog: Dialog, answer: Media, link: StreamLink[MsrpRequest]
     ) -> MediaSession:
-        def idle(session: MediaSession) -> None:
-            self._leave(session, "nothing more to push")
-
-        return MediaSession(dialog, answer, link, idle, self._settings.idle_ms)
+        return MediaSession(dialog, answer, link, self._leave, self._settings.idle_ms)
 
     # -- pushing --
 
@@ -302,8 +309,8 @@ class MediaPush:
         for key in [key for key, one in self._by_target.items() if one is session]:
             del self._by_target[key]
 
-    def _later(self, work: Callable[[], None] | object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    def _later(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 

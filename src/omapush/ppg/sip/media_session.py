@@ -27,6 +27,9 @@ from omapush.protocols.msrp.session import (
 from omapush.protocols.sdp import Media
 from omapush.protocols.sip.dialog import Dialog
 
+GRACE_MS = 2 * SECOND_MS
+"""So long a report is waited for after the device has ended the dialog."""
+
 
 @dataclass(slots=True)
 class _Push:
@@ -40,7 +43,8 @@ class MediaSession:
 
     :ivar answer: what the device has said of the media.
     :ivar ended: why it takes no more pushes; ``None``: it does.
-    :param idle: is called when nothing was under way for ``idle_ms``.
+    :param leave: is called with the reason when the connection has ended, or nothing was under way
+        for ``idle_ms``: the dialog is to be ended, and :meth:`end` to be called.
     """
 
     def __init__(
@@ -48,14 +52,14 @@ class MediaSession:
         dialog: Dialog,
         answer: Media,
         link: StreamLink[MsrpRequest],
-        idle: Callable[[MediaSession], None],
+        leave: Callable[[MediaSession, str], None],
         idle_ms: int,
     ) -> None:
         self.dialog = dialog
         self.answer = answer
         self.ended: str | None = None
         self._link = link
-        self._idle = idle
+        self._leave = leave
         self._idle_s = idle_ms / SECOND_MS
         self._pushes: dict[str, _Push] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -97,6 +101,22 @@ class MediaSession:
             case _:
                 pass  # the report decides
 
+    def lost(self, reason: str) -> None:
+        """The connection has ended."""
+        if self.ended is None:
+            self._leave(self, f"the media connection ended: {reason}")
+
+    def hung_up(self, reason: str) -> None:
+        """The device has ended the dialog.
+
+        Its last report may still be under way: by another path than what ended the dialog.
+        """
+        if not self._pushes or self.ended is not None:
+            self.end(reason)
+            return
+        self._rest(0)
+        self._timer = asyncio.get_running_loop().call_later(GRACE_MS / SECOND_MS, self.end, reason)
+
     def end(self, reason: str) -> None:
         """Take no more pushes, and close the connection.
 
@@ -107,9 +127,7 @@ class MediaSession:
         self.ended = reason
         self._rest(0)
         for push in self._pushes.values():
-            outcome = PushOutcome(
-                push.delivery_id, OutcomeKind.LATER, reason, PushStatus.USERREQ
-            )
+            outcome = PushOutcome(push.delivery_id, OutcomeKind.LATER, reason, PushStatus.USERREQ)
             _end(push, outcome)
         self._link.request(EndSession(reason))
 
@@ -119,7 +137,8 @@ class MediaSession:
             self._timer.cancel()
             self._timer = None
         if seconds and self.ended is None:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._idle, self)
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(seconds, self._leave, self, "nothing more to push")
 
 
 def _end(push: _Push, outcome: PushOutcome) -> None:

@@ -17,17 +17,15 @@ class MessagePush:
     def __init__(self, line: SipLine) -> None:
         self._line = line
 
-    def fits(
+    def size(
         self, target: Target, push: PpgRequest, circumstances: Circumstances, *, bare: bool
-    ) -> bool:
-        """Whether the whole request, with what proxies add to it, may go by MESSAGE.
+    ) -> int:
+        """Return the octets of the whole request, as it leaves.
 
         :raises EncodeError: a header of the push cannot be written.
         """
-        settings = self._line.settings
         request = self._request(target, push, circumstances, bare=bare)
-        size = self._line.caller.core.request_size(request) + settings.via_reserve
-        return size <= settings.message_size_limit
+        return self._line.caller.core.request_size(request)
 
     async def push(
         self,

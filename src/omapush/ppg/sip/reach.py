@@ -9,15 +9,16 @@ A user who is not registered is tried again with growing waits, and at once when
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
-from omapush.core.errors import DecodeError
-from omapush.core.instants import Instant
+from omapush.core.errors import DecodeError, EncodeError
+from omapush.core.instants import HOUR_MS, Instant, later
 from omapush.ota.interface import BearerUnavailable, OutcomeKind, PushOutcome
+from omapush.ota.sip.method_choice import methods_for
 from omapush.ota.sip.requests import Circumstances, Priority, Target
 from omapush.ota.sip.results import Method
 from omapush.pap import address as addressing
@@ -28,16 +29,16 @@ from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.reach import BackOff, Reach, note, request_of
 from omapush.ppg.session_request import SessionRequests
 from omapush.ppg.sip.address_of_record import address_of_record, is_device
-from omapush.ppg.sip.attempt import Attempt
+from omapush.ppg.sip.attempt import Attempt, Means
 from omapush.ppg.sip.capability_query import AbsentError, Presence, ask_device
-from omapush.ppg.sip.line import SipLine
-from omapush.ppg.sip.media_push import MediaPush
-from omapush.ppg.sip.message_push import MessagePush
-from omapush.ppg.sip.registrations import ANY_METHOD, Device
+from omapush.ppg.sip.registrations import Device
 from omapush.ppg.store.contract import ClaimedDelivery, Store
 from omapush.ppg.transform import Unfit, fit
 
 log = structlog.get_logger(__name__)
+
+SILENT_MS = HOUR_MS
+"""A device that tells nothing is not asked again before."""
 
 _PRIORITIES = {"high": Priority.URGENT, "medium": Priority.NORMAL, "low": Priority.NON_URGENT}
 
@@ -46,14 +47,11 @@ _PRIORITIES = {"high": Priority.URGENT, "medium": Priority.NORMAL, "low": Priori
 class SipUsers:
     """What reaching SIP users needs.
 
-    :ivar media: ``None``: no push goes by INVITE.
     :ivar request: makes the push that asks a device to register, for an application; ``None``: none
         is asked. :ivar ask_again_ms: one is not asked again before.
     """
 
-    line: SipLine
-    messages: MessagePush
-    media: MediaPush | None
+    means: Means
     request: Callable[[ApplicationId], PushMessage] | None
     ask_again_ms: int
 
@@ -79,15 +77,16 @@ class SipReach:
     ) -> None:
         self._client = client
         self._user = where.address_of_record
-        self._users = users
-        self._line = users.line
+        self._means = users.means
+        self._line = users.means.line
+        self._request = users.request
+        self._silent_until = Instant(0)
         self._store = store
         self._clock = clock
         self._back_off = BackOff(retry, clock, client.client_id)
-        self._noted = ""
         self._requests = SessionRequests(
             client.client_id, "a registration", other, store, retry, clock, users.ask_again_ms,
-            self._asked,
+            self._requested,
         )  # fmt: skip
 
     @property
@@ -109,20 +108,38 @@ class SipReach:
         """Media sessions end by themselves when they are not used."""
 
     async def passage(self, claimed: ClaimedDelivery, message: PushMessage) -> SipPassage | Unfit:
-        """Return the way for one push; see :class:`omapush.ppg.reach.Reach`."""
+        """Return the way for one push; see :class:`omapush.ppg.reach.Reach`.
+
+        A refusal by capabilities counts only when they are fresh: a device may have changed.
+        """
+        asked_at = self._clock()
         application = ApplicationId.of(message)
         uri = target_of(claimed.address, self._user)
         devices = await self._devices(claimed, uri, application)
+        found = self._fitting(message, devices)
+        if isinstance(found, Unfit) and any(one.told_at < asked_at for one in devices):
+            devices = await self._asked_again(uri, application) or devices
+            found = self._fitting(message, devices)
+        if isinstance(found, Unfit):
+            return found
+        fitted, device = found
+        # Where others would get it that perhaps cannot take it, it goes to this one alone.
+        alone = device.gruu if device is not None and len(devices) > 1 else None
+        return self._passage(claimed, fitted, alone or uri, application, device)
+
+    def _fitting(
+        self, message: PushMessage, devices: tuple[Device, ...]
+    ) -> tuple[PushMessage, Device | None] | Unfit:
+        """Return the message as the first device that can takes it."""
         if not devices:
-            return self._passage(claimed, message, uri, application, None)
-        verdict: PushMessage | Unfit = Unfit("no device")
+            return message, None
+        unfit = Unfit("the user has no device for it")
         for device in devices:
             verdict = _fitted(message, device)
             if not isinstance(verdict, Unfit):
-                # Where others would get it that cannot take it, it goes to this one alone.
-                alone = device.gruu if len(devices) > 1 and device.gruu is not None else None
-                return self._passage(claimed, verdict, alone or uri, application, device)
-        return verdict
+                return verdict, device
+            unfit = verdict
+        return unfit
 
     async def ask(self, claimed: ClaimedDelivery, message: PushMessage) -> str | None:
         """Ask the device to register."""
@@ -130,8 +147,8 @@ class SipReach:
         uri = target_of(claimed.address, self._user)
         if self._known(uri, application):
             return None  # it came meanwhile, and what waits for it is looked at again
-        make = self._users.request
-        return await self._requests.ask(claimed, None if make is None else make(application))
+        asked_for = None if self._request is None else self._request(application)
+        return await self._requests.ask(claimed, asked_for)
 
     def came(self) -> None:
         """A push has reached the user."""
@@ -157,9 +174,16 @@ class SipReach:
         if known:
             self.came()
             return known
-        self._back_off.check(self._clock())
-        if not self._line.settings.ask_capabilities:
+        now = self._clock()
+        self._back_off.check(now)
+        if not self._line.settings.ask_capabilities or now < self._silent_until:
             return ()
+        known = await self._asked(uri, application)
+        await self._note(claimed, known)
+        return known
+
+    async def _asked(self, uri: str, application: ApplicationId) -> tuple[Device, ...]:
+        """Ask, and return what is known then."""
         try:
             presence = await ask_device(self._line, self._user, Target(uri, application))
         except BearerUnavailable as error:
@@ -169,10 +193,18 @@ class SipReach:
             raise
         self.came()
         if presence is Presence.SILENT:
+            self._silent_until = later(self._clock(), SILENT_MS)
             return ()
-        known = self._known(uri, application)
-        await self._note(claimed, known)
-        return known
+        return self._known(uri, application)
+
+    async def _asked_again(self, uri: str, application: ApplicationId) -> tuple[Device, ...]:
+        """Ask for what may have changed; what was known counts if nobody answers."""
+        if not self._line.settings.ask_capabilities:
+            return ()
+        try:
+            return await self._asked(uri, application)
+        except BearerUnavailable:
+            return ()
 
     async def _note(self, claimed: ClaimedDelivery, devices: tuple[Device, ...]) -> None:
         for device in devices[:1]:
@@ -187,27 +219,36 @@ class SipReach:
         application: ApplicationId,
         device: Device | None,
     ) -> SipPassage | Unfit:
-        """Return the way, by the method that fits the push and the device (OTA-SIP 6.2, 8)."""
+        """Return the way, by the methods that fit the push and the device (OTA-SIP 6.2, 8)."""
         features = None if device is None else device.features
         target = Target(uri, application, features=features, one_copy=claimed.confirmed)
-        now = self._clock()
-        attempt = Attempt(
-            request_of(claimed, message),
-            target,
-            Circumstances(now, claimed.expires_at, _priority(claimed)),
-            max(1, claimed.lease_until - now),
-            ANY_METHOD if device is None else device.methods,
-            bare=device is not None and device.wants_bare,
+        now, push = self._clock(), request_of(claimed, message)
+        circumstances = Circumstances(now, claimed.expires_at, _priority(claimed))
+        bare = device is not None and device.wants_bare
+        try:
+            size = self._means.messages.size(target, push, circumstances, bare=bare)
+        except EncodeError as error:
+            return Unfit(f"a header of the push cannot be sent: {error}", StatusCode.BAD_REQUEST)
+        methods = self._methods(size, device, confirmed=claimed.confirmed)
+        if not methods:
+            reason = f"no method of SIP carries {len(message.body)} octets to this device"
+            return Unfit(reason, StatusCode.SPECIFIED_DELIVERY_METHOD_NOT_POSSIBLE)
+        left_ms = max(1, claimed.lease_until - now)
+        attempt = Attempt(push, target, circumstances, methods, left_ms, bare)
+        return SipPassage(self, self._means, claimed, attempt, device)
+
+    def _methods(self, size: int, device: Device | None, *, confirmed: bool) -> tuple[Method, ...]:
+        methods = methods_for(
+            size,
+            self._line.settings.methods,
+            confirmed=confirmed,
+            allowed=() if device is None else device.methods,
         )
-        method = self._users_method(attempt)
-        if isinstance(method, Unfit):
-            return method
-        return SipPassage(self, self._users, claimed, attempt, method, device)
+        if self._means.media is None:
+            return tuple(one for one in methods if one is not Method.INVITE)
+        return methods
 
-    def _users_method(self, attempt: Attempt) -> Method | Unfit:
-        return attempt.method(self._users.messages, self._users.media, self._line.settings)
-
-    def _asked(self, sent: bool) -> None:  # noqa: FBT001 - it is what is told
+    def _requested(self, sent: bool) -> None:  # noqa: FBT001 - it is what is told
         self._line.metrics.session_requested(sent=sent)
 
 
@@ -216,29 +257,29 @@ class SipPassage:
     """One push, ready to be sent."""
 
     reach: SipReach
-    users: SipUsers
+    means: Means
     claimed: ClaimedDelivery
     attempt: Attempt
-    method: Method
     device: Device | None
 
     async def push(self) -> PushOutcome:
         """Send it, by another method if the first is refused, and wait for its end."""
-        ended = await self.attempt.run(self.method, self.users.messages, self.users.media, self.users.line)
+        ended = await self.attempt.run(self.means)
         outcome = ended.outcome
-        self.users.line.metrics.pushed(ended.method.value, outcome.kind)
-        if not ended.is_absent:
-            if outcome.kind is not OutcomeKind.LATER:
-                self.reach.came()
-            return outcome
-        return await self._wait_for_registration(outcome)
+        self.means.line.metrics.pushed(ended.method.value, outcome.kind)
+        if ended.is_absent:
+            return await self._wait_for_registration(outcome)
+        if outcome.kind is not OutcomeKind.LATER:
+            self.reach.came()
+        return outcome
 
     async def _wait_for_registration(self, outcome: PushOutcome) -> PushOutcome:
         wait_ms = self.reach.absent(self.device, outcome.reason)
         told = await self.reach.ask(self.claimed, self.attempt.push.message)
         reason = outcome.reason if told is None else f"{outcome.reason}; {told}"
-        wait_ms = max(wait_ms, outcome.retry_after_ms or 0)
-        return PushOutcome(outcome.delivery_id, OutcomeKind.LATER, reason, None, wait_ms)
+        return replace(
+            outcome, reason=reason, retry_after_ms=max(wait_ms, outcome.retry_after_ms or 0)
+        )
 
 
 def target_of(address: str, user: str) -> str:
@@ -265,6 +306,3 @@ def _priority(claimed: ClaimedDelivery) -> Priority:
     qos = claimed.control.get("qos")
     given = qos.get("priority") if isinstance(qos, dict) else None
     return _PRIORITIES.get(str(given), Priority.NORMAL)
-
-
-__all__ = ["StatusCode"]

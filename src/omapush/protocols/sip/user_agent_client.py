@@ -137,9 +137,7 @@ class UserAgentClient:
         """Send a message."""
         self._outgoing.send(SendMessage(octets, hop))
 
-    def answered(
-        self, transaction: ClientTransaction, response: SipResponse, now: Instant
-    ) -> None:
+    def answered(self, transaction: ClientTransaction, response: SipResponse, now: Instant) -> None:
         """The first final response is there."""
         if isinstance(transaction, InviteClient) and response.is_success:
             if transaction.is_cancelled:
@@ -209,9 +207,7 @@ class UserAgentClient:
         prepared = self._with_via(request, hop, transaction.key.partition(" ")[0])
         self._start(transaction, prepared, encode_message(prepared), hop, now)
 
-    def _prepare(
-        self, request: SipRequest, hop: Hop, branch: str
-    ) -> tuple[SipRequest, bytes, Hop]:
+    def _prepare(self, request: SipRequest, hop: Hop, branch: str) -> tuple[SipRequest, bytes, Hop]:
         """Return the request as it is sent, its octets, and by which way they go."""
         prepared = self._with_via(request, hop, branch)
         octets = encode_message(prepared)
@@ -238,9 +234,7 @@ class UserAgentClient:
         if there is not None and there.pop(transaction.key, None) is not None and not there:
             del self._by_hop[transaction.hop]
 
-    def _end_dialog(
-        self, transaction: InviteClient, response: SipResponse, now: Instant
-    ) -> None:
+    def _end_dialog(self, transaction: InviteClient, response: SipResponse, now: Instant) -> None:
         if transaction.request is None:
             return
         if len(transaction.acks) > self._settings.maximum_forks:
