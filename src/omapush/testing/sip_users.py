@@ -76,13 +76,9 @@ class SipUsers:
         self._good.add(nonce)
         self._given.add(nonce)
         more = ", stale=true" if stale else ""
+        shared = f'Digest realm="{self._realm}", nonce="{nonce}", qop="auth"'
         fields = tuple(
-            (
-                name,
-                f'Digest realm="{self._realm}", nonce="{nonce}", qop="auth", '
-                f"algorithm={algorithm.value}{more}",
-            )
-            for algorithm in self._algorithms
+            (name, f"{shared}, algorithm={algorithm.value}{more}") for algorithm in self._algorithms
         )
         status, reason = (
             (401, "Unauthorized") if is_register else (407, "Proxy Authentication Required")

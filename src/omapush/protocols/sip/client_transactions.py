@@ -16,6 +16,12 @@ from omapush.protocols.sip.timers import SipTimers, Timer
 from omapush.protocols.sip.transaction import State, Transaction
 from omapush.protocols.sip.writing import encode_message
 
+MAGIC_COOKIE = "z9hG4bK"
+"""How branches begin that name a transaction by themselves (RFC 3261 8.1.1.7)."""
+
+InviteKey = tuple[str, int, str]
+"""Call-ID, CSeq number and From tag: what an INVITE and the ACK of its 2xx have in common."""
+
 
 class ClientOutlet(Protocol):
     """What a client transaction asks for."""
@@ -23,7 +29,7 @@ class ClientOutlet(Protocol):
     def transmit(self, octets: bytes, hop: Hop) -> None:
         """Send a message."""
 
-    def answered(self, transaction: ClientTransaction, response: SipResponse) -> None:
+    def answered(self, transaction: ClientTransaction, response: SipResponse, now: Instant) -> None:
         """The first final response is there."""
 
     def succeeded_again(
@@ -109,7 +115,7 @@ class NonInviteClient(ClientTransaction):
             return
         self._forget()
         self._enter(State.COMPLETED, now, Timer.K)
-        self._outlet.answered(self, response)
+        self._outlet.answered(self, response, now)
 
     def _begin(self, now: Instant) -> None:
         self._enter(State.TRYING, now, Timer.F, Timer.E)
@@ -129,17 +135,19 @@ class NonInviteClient(ClientTransaction):
 class InviteClient(ClientTransaction):
     """An INVITE (RFC 3261 17.1.1 with RFC 6026's Accepted state).
 
+    :ivar invite_key: by which the ACK of its 2xx is known; its user sets it.
     :ivar wanted_tag: the To tag of the 2xx that the user was given.
     :ivar acks: the ACK of each 2xx, by its To tag, and where it goes.
     :ivar is_cancelled: the user wants no 2xx any more.
     """
 
-    __slots__ = ("_ack", "_cancel_sent", "acks", "is_cancelled", "wanted_tag")
+    __slots__ = ("_ack", "_cancel_sent", "acks", "invite_key", "is_cancelled", "wanted_tag")
 
     def __init__(self, key: str, hop: Hop, timers: SipTimers, outlet: ClientOutlet) -> None:
         super().__init__(key, State.CALLING, hop, timers, outlet)
+        self.invite_key: InviteKey | None = None
         self.wanted_tag: str | None = None
-        self.acks: dict[str | None, tuple[bytes, Hop]] = {}
+        self.acks: dict[str, tuple[bytes, Hop]] = {}
         self.is_cancelled = False
         self._cancel_sent = False
         self._ack = b""
@@ -170,7 +178,7 @@ class InviteClient(ClientTransaction):
         if self.is_unanswered:
             self._octets, self.original = b"", None
             self._enter(State.ACCEPTED, now, Timer.M)
-            self._outlet.answered(self, response)
+            self._outlet.answered(self, response, now)
         elif self.state in (State.ACCEPTED, State.GIVEN_UP):
             self._outlet.succeeded_again(self, response, now)
 
@@ -184,7 +192,7 @@ class InviteClient(ClientTransaction):
             self._forget()
             self._enter(State.COMPLETED, now, Timer.D)
             if is_unanswered:
-                self._outlet.answered(self, response)
+                self._outlet.answered(self, response, now)
 
     def _send_cancel(self, now: Instant) -> None:
         self._cancel_sent = True

@@ -10,9 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from omapush.core.instants import Instant
+from omapush.protocols.sip.bad_message import BadSipMessage
+from omapush.protocols.sip.client_transactions import ClientTransaction
 from omapush.protocols.sip.hop import Hop
 from omapush.protocols.sip.message import SipRequest, SipResponse
+from omapush.protocols.sip.outgoing import Outgoing
+from omapush.protocols.sip.parsing import parse_message
 from omapush.protocols.sip.primitives import EndpointSettings, Indication, SendMessage
+from omapush.protocols.sip.user_agent_client import UserAgentClient
+from omapush.protocols.sip.user_agent_server import UserAgentServer
 
 
 class SipEndpoint:
@@ -28,9 +34,9 @@ class SipEndpoint:
         settings: EndpointSettings,
         new_token: Callable[[], str],
     ) -> None:
-        self._local = local
-        self._settings = settings
-        self._new_token = new_token
+        self._outgoing = Outgoing()
+        self._client = UserAgentClient(local, settings, new_token, self._outgoing)
+        self._server = UserAgentServer(settings, new_token, self._outgoing)
 
     # -- as client --
 
@@ -44,14 +50,14 @@ class SipEndpoint:
 
         :raises EncodeError: the request cannot be written.
         """
-        raise NotImplementedError
+        return self._client.send(request, hop, now)
 
     def acknowledge(self, ack: SipRequest, hop: Hop, now: Instant) -> None:
         """Send the ACK of a 2xx; it is sent again for each repetition of that 2xx.
 
         :raises EncodeError: it cannot be written.
         """
-        raise NotImplementedError
+        self._client.acknowledge(ack, hop)
 
     def cancel(self, key: str, now: Instant) -> None:
         """End an own request before its final response; nothing happens if it has ended.
@@ -62,7 +68,7 @@ class SipEndpoint:
         user. Other requests cannot be cancelled: they are only repeated no longer, and no
         indication follows.
         """
-        raise NotImplementedError
+        self._client.cancel_request(key, now)
 
     def unreachable(
         self, hop: Hop, reason: str, now: Instant, *, after_sending: bool = False
@@ -73,14 +79,14 @@ class SipEndpoint:
         :param after_sending: the messages had left, then the connection broke: they may have
             arrived, so that nothing is tried by UDP.
         """
-        raise NotImplementedError
+        self._client.unreachable(hop, reason, now, after_sending=after_sending)
 
     def size(self, request: SipRequest, hop: Hop) -> int:
         """Return the octets that ``request`` would have as it leaves.
 
         :raises EncodeError: it cannot be written.
         """
-        raise NotImplementedError
+        return self._client.size(request, hop)
 
     # -- as server --
 
@@ -93,7 +99,7 @@ class SipEndpoint:
 
         :raises EncodeError: the response cannot be written.
         """
-        raise NotImplementedError
+        self._server.respond(key, response, now)
 
     # -- from below --
 
@@ -104,29 +110,48 @@ class SipEndpoint:
 
         :param source: where it came from; with TCP and TLS with its connection.
         """
-        raise NotImplementedError
+        try:
+            message = parse_message(octets)
+            if isinstance(message, SipRequest):
+                self._receive_request(message, source, now)
+            else:
+                self._client.receive(message, now)
+        except BadSipMessage as error:
+            self._server.refuse(error, source)
+
+    def _receive_request(self, request: SipRequest, source: Hop, now: Instant) -> None:
+        try:
+            self._server.receive(request, source, now)
+        except BadSipMessage as error:
+            error.readable = request
+            raise
 
     # -- time --
 
     def next_timer(self) -> Instant | None:
         """Return when :meth:`handle_timer` is to be called, ``None`` for never."""
-        raise NotImplementedError
+        return self._outgoing.queue.next_due()
 
     def handle_timer(self, now: Instant) -> None:
         """Do what is due."""
-        raise NotImplementedError
+        while (transaction := self._outgoing.queue.take_due(now)) is not None:
+            transaction.wake(now)
+            if isinstance(transaction, ClientTransaction):
+                self._client.settle(transaction)
+            else:
+                self._server.settle(transaction)
 
     # -- what follows --
 
     def effects(self) -> list[SendMessage]:
         """Return and forget the messages to be sent, in order."""
-        raise NotImplementedError
+        return self._outgoing.effects()
 
     def indications(self) -> list[Indication]:
         """Return and forget what the user is to be told, in order."""
-        raise NotImplementedError
+        return self._outgoing.indications()
 
     @property
     def is_idle(self) -> bool:
         """Whether no transaction is open or remembered."""
-        raise NotImplementedError
+        return not self._client and not self._server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from omapush.protocols.sip.bad_message import BadSipMessage
 from omapush.protocols.sip.header_fields import NameAddress
 from omapush.protocols.sip.message import Field, SipHeaders, SipRequest, SipResponse
 
@@ -55,15 +56,12 @@ def completed_response(response: SipResponse, request: SipRequest, tag: str) -> 
 
 
 def tagged(address: str, tag: str) -> str:
-    """Return a From or To with ``tag``, unless it has one. Never fails."""
-    if not tag or (";" in address and has_tag(address)):
+    """Return a From or To with ``tag``, unless it has one or cannot be read."""
+    try:
+        has_tag = NameAddress.parse(address).tag is not None
+    except BadSipMessage:
         return address
-    return f"{address};tag={tag}"
-
-
-def has_tag(address: str) -> bool:
-    """Return whether a From or To has a tag. :raises BadSipMessage: it is no address."""
-    return NameAddress.parse(address).tag is not None
+    return address if has_tag else f"{address};tag={tag}"
 
 
 def _makes_dialog(response: SipResponse, request: SipRequest) -> bool:

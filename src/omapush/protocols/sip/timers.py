@@ -8,7 +8,7 @@ import enum
 import heapq
 import itertools
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from omapush.core.instants import MINUTE_MS, Instant
 
@@ -122,7 +122,10 @@ class Timed:
         self.queued_at: Instant | None = None
 
 
-class TimerQueue:
+TimedT = TypeVar("TimedT", bound=Timed)
+
+
+class TimerQueue(Generic[TimedT]):
     """Which one is due next, among as many as one likes.
 
     Each has as a rule one entry in the heap. One whose time moves to later keeps its entry, which
@@ -131,7 +134,7 @@ class TimerQueue:
     """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[Instant, int, Timed]] = []
+        self._heap: list[tuple[Instant, int, TimedT]] = []
         self._order = itertools.count()
         self._dead = 0
 
@@ -139,7 +142,7 @@ class TimerQueue:
         """Return the number of entries, dead ones included."""
         return len(self._heap)
 
-    def schedule(self, one: Timed) -> None:
+    def schedule(self, one: TimedT) -> None:
         """Take note that ``one.due`` may have changed."""
         if one.due is None:
             self._discard(one)
@@ -157,7 +160,7 @@ class TimerQueue:
             self._put_right(at, one)
         return None
 
-    def take_due(self, now: Instant) -> Timed | None:
+    def take_due(self, now: Instant) -> TimedT | None:
         """Return one whose time has come; it waits for nothing until it is scheduled again."""
         at = self.next_due()
         if at is None or at > now:
@@ -166,7 +169,7 @@ class TimerQueue:
         one.queued_at = None
         return one
 
-    def _put_right(self, at: Instant, one: Timed) -> None:
+    def _put_right(self, at: Instant, one: TimedT) -> None:
         if one.queued_at != at:  # superseded by an earlier entry
             self._dead = max(0, self._dead - 1)
         elif one.due is None:
@@ -174,11 +177,11 @@ class TimerQueue:
         else:
             self._push(one, one.due)
 
-    def _push(self, one: Timed, due: Instant) -> None:
+    def _push(self, one: TimedT, due: Instant) -> None:
         one.queued_at = due
         heapq.heappush(self._heap, (due, next(self._order), one))
 
-    def _discard(self, one: Timed) -> None:
+    def _discard(self, one: TimedT) -> None:
         if one.queued_at is None:
             return
         one.queued_at = None

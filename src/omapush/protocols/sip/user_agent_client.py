@@ -9,8 +9,10 @@ from omapush.core.errors import OmapushError
 from omapush.core.instants import Instant
 from omapush.protocols.sip.ack_and_cancel import cancel_of
 from omapush.protocols.sip.client_transactions import (
+    MAGIC_COOKIE,
     ClientTransaction,
     InviteClient,
+    InviteKey,
     NonInviteClient,
 )
 from omapush.protocols.sip.dialog import Dialog
@@ -25,12 +27,6 @@ from omapush.protocols.sip.primitives import (
     TransactionFailedInd,
 )
 from omapush.protocols.sip.writing import encode_message
-
-MAGIC_COOKIE = "z9hG4bK"
-"""How branches begin that name a transaction by themselves (RFC 3261 8.1.1.7)."""
-
-InviteKey = tuple[str, int, str | None]
-"""Call-ID, CSeq number and From tag: what an INVITE and the ACK of its 2xx have in common."""
 
 
 class UserAgentClient:
@@ -78,7 +74,7 @@ class UserAgentClient:
         octets, way = self._encode(ack, hop, MAGIC_COOKIE + self._new_token())
         self.transmit(octets, way)
         invite = self._invites.get(_invite_key(ack))
-        tag = to_tag(ack)
+        tag = to_tag(ack) or ""
         if invite is not None and tag == invite.wanted_tag:
             invite.acks[tag] = (octets, way)
 
@@ -117,16 +113,19 @@ class UserAgentClient:
         key = f"{top_via(response).branch} {cseq(response).method}"
         transaction = self._transactions.get(key)
         # 8.1.3.3: with a second Via it is on its way to somebody else.
-        if transaction is not None and len(response.headers.listed("Via")) == 1:
-            transaction.receive(response, now)
-            self.settle(transaction)
+        if transaction is None or len(response.headers.listed("Via")) != 1:
+            return
+        if isinstance(transaction, InviteClient):
+            to_tag(response)  # before anything is done, it must be certain that it can be read
+        transaction.receive(response, now)
+        self.settle(transaction)
 
     def settle(self, transaction: ClientTransaction) -> None:
         """Do what follows a change of a transaction: wait for it, or forget it."""
         if transaction.is_over:
             self._transactions.pop(transaction.key, None)
-            if isinstance(transaction, InviteClient) and transaction.request is not None:
-                self._invites.pop(_invite_key(transaction.request), None)
+            if isinstance(transaction, InviteClient) and transaction.invite_key is not None:
+                self._invites.pop(transaction.invite_key, None)
         if not transaction.is_unanswered:
             self._leave_hop(transaction)
         self._outgoing.queue.schedule(transaction)
@@ -145,7 +144,7 @@ class UserAgentClient:
                 self._tell_failed(transaction.key, "it was cancelled", timed_out=True)
                 self.succeeded_again(transaction, response, now)
                 return
-            transaction.wanted_tag = to_tag(response)
+            transaction.wanted_tag = to_tag(response) or ""
         if not transaction.is_quiet:
             self._outgoing.tell(ResponseInd(transaction.key, response))
 
@@ -153,10 +152,10 @@ class UserAgentClient:
         self, transaction: InviteClient, response: SipResponse, now: Instant
     ) -> None:
         """Acknowledge a repeated 2xx again; end the dialog of one that nobody wants (13.2.2.4)."""
-        tag = to_tag(response)
+        tag = to_tag(response) or ""
         if tag in transaction.acks:
             self.transmit(*transaction.acks[tag])
-        elif tag != transaction.wanted_tag or transaction.wanted_tag is None:
+        elif tag != transaction.wanted_tag:
             self._end_dialog(transaction, response, now)
 
     def timed_out(self, transaction: ClientTransaction) -> None:
@@ -181,7 +180,8 @@ class UserAgentClient:
         if request.method != "INVITE":
             return NonInviteClient(key, hop, timers, self)
         invite = InviteClient(key, hop, timers, self)
-        self._invites[_invite_key(request)] = invite
+        invite.invite_key = _invite_key(request)
+        self._invites[invite.invite_key] = invite
         return invite
 
     def _start(
@@ -243,8 +243,9 @@ class UserAgentClient:
             dialog = Dialog.of_response(transaction.request, response)
             ack = dialog.acknowledge(transaction.request)
             branch = MAGIC_COOKIE + self._new_token()
-            transaction.acks[dialog.remote_tag] = self._encode(ack, transaction.hop, branch)
-            self.transmit(*transaction.acks[dialog.remote_tag])
+            acknowledgement = self._encode(ack, transaction.hop, branch)
+            transaction.acks[dialog.remote_tag or ""] = acknowledgement
+            self.transmit(*acknowledgement)
             self.send(dialog.request("BYE"), transaction.hop, now, is_quiet=True)
         except OmapushError:
             return  # what cannot be read cannot be ended; its sender gives up after 64*T1
@@ -254,4 +255,4 @@ class UserAgentClient:
 
 
 def _invite_key(request: SipRequest) -> InviteKey:
-    return call_id(request), cseq(request).number, from_tag(request)
+    return call_id(request), cseq(request).number, from_tag(request) or ""
