@@ -249,7 +249,8 @@ class SipGatewayWorld:
     async def pushed(self, reach: SipReach, claimed: ClaimedDelivery) -> PushOutcome:
         """Push, and return what came of it."""
         passage = await reach.passage(claimed, claimed.message)
-        assert not isinstance(passage, Unfit), passage.reason
+        if isinstance(passage, Unfit):
+            raise TypeError(passage.reason)
         return await passage.push()
 
     async def register(self) -> None:
