@@ -5,6 +5,9 @@ PYTHON := $(VENV)/bin/python
 FROM_LOCK := $(VENV)/.from-lock
 WORKERS ?= 2
 
+# The tests start many processes, and a compiled module is read ten times as fast.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup peers demo test unit check bench docs fuzz clean
 
 help: ## what there is to make

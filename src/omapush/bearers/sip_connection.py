@@ -28,8 +28,16 @@ class KeepAlive:
     within_ms: int
 
 
-ConnectionRequest = bytes | KeepAlive
-"""A message to be sent, or the wish for keep-alives."""
+@dataclass(frozen=True, slots=True)
+class LastMessage:
+    """Send this message and close. ``octets`` may be empty: then close."""
+
+    octets: bytes
+    reason: str
+
+
+ConnectionRequest = bytes | KeepAlive | LastMessage
+"""A message to be sent, the wish for keep-alives, or the end."""
 ConnectionIndication = bytes | SipStreamLost
 """A message that came whole, or why nothing more can be read; the user has to close then."""
 
@@ -57,13 +65,16 @@ class SipConnection:
         self._alive(now)
 
     def request(self, primitive: ConnectionRequest, now: Instant) -> None:
-        """Send a message, or begin to ask."""
-        if isinstance(primitive, KeepAlive):
-            self._keep_alive = primitive
-            self._ping_at = later(now, primitive.every_ms)
-        else:
-            self._effects.append(SendOctets(primitive))
-            self._alive(now)
+        """Send a message, begin to ask, or end."""
+        match primitive:
+            case KeepAlive():
+                self._keep_alive = primitive
+                self._ping_at = later(now, primitive.every_ms)
+            case LastMessage(octets=octets, reason=reason):
+                self._effects += [SendOctets(octets), CloseConnection(reason)]
+            case _:
+                self._effects.append(SendOctets(primitive))
+                self._alive(now)
 
     def receive(self, octets: bytes, now: Instant) -> None:
         """Cut octets into messages; answer a question, or take the answer to one."""

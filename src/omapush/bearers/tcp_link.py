@@ -81,7 +81,7 @@ class TcpLink(Driver[RequestT], asyncio.BufferedProtocol, Generic[RequestT, Indi
 
     @property
     def local(self) -> tuple[str, int] | None:
-        """This end's address and port, while the connection is open."""
+        """Address and port of our own end, while the connection is open."""
         name = None if self._transport is None else self._transport.get_extra_info("sockname")
         return (str(name[0]), int(name[1])) if name else None
 

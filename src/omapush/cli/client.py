@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 
 from omapush.cli.client_apps import apps
 from omapush.cli.client_doctor import doctor
@@ -28,8 +27,6 @@ from omapush.cli.client_whitelist import whitelist
 from omapush.cli.ending import telling
 from omapush.cli.inbox import inbox
 from omapush.cli.option_groups import grouped
-from omapush.daemon.client import run_client
-from omapush.daemon.logs import configure_logs
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.settings_file import load_settings
 from omapush.daemon.settings_table import SettingsError
@@ -48,6 +45,12 @@ def _run(
     if context.invoked_subcommand is not None:
         context.obj = config
         return
+    # What only the daemon needs; the commands that ask it are to answer at once.
+    import uvloop  # noqa: PLC0415 - see above
+
+    from omapush.daemon.client import run_client  # noqa: PLC0415
+    from omapush.daemon.logs import configure_logs  # noqa: PLC0415
+
     with telling(asked_wrongly=(SettingsError,)):
         settings = load_settings(ClientSettings, config)
         configure_logs(settings.log.level, settings.log.format)

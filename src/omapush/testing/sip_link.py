@@ -28,9 +28,11 @@ from omapush.core.instants import Instant
 from omapush.core.peer_certificate import PeerCertificate
 from omapush.ota.interface import BearerUnavailable
 from omapush.ota.sip.core import FlowListener, NoFinalAnswer, Origin, SipServer
-from omapush.protocols.sip.answering import completed, has_tag
+from omapush.protocols.sip.header_fields import to_tag
 from omapush.protocols.sip.hop import Hop, Transport
 from omapush.protocols.sip.message import Field, SipHeaders, SipRequest, SipResponse
+from omapush.protocols.sip.responses import completed_response
+from omapush.protocols.sip.writing import encode_message
 from omapush.testing.sip_registrar import Binding, Registrar, address_of_record, uri_of
 from omapush.testing.sip_users import SipUsers
 from omapush.testing.virtual_clock import START
@@ -124,7 +126,7 @@ class _Exchange:
         if self.answer_is_lost:
             self.failed(NoFinalAnswer("the answer was lost"))
         else:
-            self.outcome.set_result(completed(self.request, response, "core"))
+            self.outcome.set_result(completed_response(response, self.request, "core"))
 
     def failed(self, error: BearerUnavailable) -> None:
         if not self.outcome.done():
@@ -284,7 +286,7 @@ class LoopbackCore:
             refusal = self.users.refusal(request)
         if refusal is not None:
             exchange.answered(refusal)
-        elif has_tag(request.headers.first("To") or ""):
+        elif to_tag(request) is not None:
             other = self._other_end(sender, request.headers.first("Call-ID") or "")
             if other is None:
                 exchange.answered(SipResponse(481, "Call/Transaction Does Not Exist"))
@@ -371,7 +373,7 @@ class LoopbackCore:
         """Pass the best answer back (RFC 3261 16.7)."""
         if branch.final is not None or not response.is_final:
             return
-        full = completed(branch.request, response, f"{next(self._numbers)}ua")
+        full = completed_response(response, branch.request, f"{next(self._numbers)}ua")
         branch.final = full
         call_id = full.headers.first("Call-ID") or ""
         if full.is_success and branch.request.method == "INVITE" and not exchange.outcome.done():
@@ -490,10 +492,7 @@ class LoopbackEnd:
         headers = request.headers.before("Via", via)
         if headers.first("Max-Forwards") is None:
             headers = headers.before("Max-Forwards", "70")
-        headers = headers.without("Content-Length")
-        headers = headers.added(("Content-Length", str(len(request.body))))
-        head = f"{request.method} {request.uri} SIP/2.0\r\n{_lines(headers)}\r\n"
-        return len(head.encode("utf-8", "surrogateescape")) + len(request.body)
+        return len(encode_message(request.with_headers(headers)))
 
 
 def _inner_register(domain: str, aor: str, register: SipRequest, seconds: int) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import enum
 import heapq
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Generic, TypeVar
 
 from omapush.core.instants import MINUTE_MS, Instant
@@ -81,6 +81,12 @@ class SipTimers:
     t4_ms: int = 5_000
     patience_ms: int = 3 * MINUTE_MS + 5_000
     trying_ms: int = 200
+
+    def __post_init__(self) -> None:
+        """Refuse what would let no time pass. :raises ValueError: a value that is not positive."""
+        for each in fields(self):
+            if getattr(self, each.name) <= 0:
+                raise ValueError(f"{each.name} must be positive")
 
     def duration_ms(self, timer: Timer, *, is_reliable: bool) -> int | None:
         """Return how long ``timer`` runs at first; ``None``: never there."""

@@ -235,9 +235,8 @@ class UserAgentClient:
             del self._by_hop[transaction.hop]
 
     def _end_dialog(self, transaction: InviteClient, response: SipResponse, now: Instant) -> None:
-        if transaction.request is None:
-            return
-        if len(transaction.acks) > self._settings.maximum_forks:
+        ended = len(transaction.acks.keys() - {transaction.wanted_tag})
+        if transaction.request is None or ended >= self._settings.maximum_forks:
             return
         try:
             dialog = Dialog.of_response(transaction.request, response)
