@@ -68,7 +68,7 @@ class SipTable(_Table):
         None, description="the gateway's own address, e.g. sip:ppg@example.com; needed with core"
     )
     domains: list[str] = Field(
-        [], description="domains of the users that are served; default: that of uri"
+        [], description="domains that redirections may lead to; default: that of uri"
     )
     listen_udp: EndpointSetting | None = Field(
         None, description="UDP address and port where the core reaches the gateway"
@@ -139,8 +139,9 @@ class SipTable(_Table):
         description="TCP address and port, normally 2855, where devices fetch longer pushes; "
         "default: none is opened, and the gateway connects to the device",
     )
-    msrp_secure_listen: EndpointSetting | None = Field(
-        None, description="the same by TLS; needs tls_certificate and tls_key"
+    msrp_secure: bool = Field(
+        default=False,
+        description="longer pushes go by TLS; msrp_listen then needs tls_certificate and tls_key",
     )
     msrp_address: str | None = Field(
         None, description="host that devices are told to connect to; default: that of the port"
@@ -170,9 +171,9 @@ class SipTable(_Table):
     def _secure(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key need each other")
-        secure = self.listen_tls is not None or self.msrp_secure_listen is not None
-        if secure and self.tls_certificate is None:
-            raise ValueError("listen_tls and msrp_secure_listen need tls_certificate and tls_key")
+        secure = self.msrp_secure and self.msrp_listen is not None
+        if (secure or self.listen_tls is not None) and self.tls_certificate is None:
+            raise ValueError("listen_tls and msrp_secure need tls_certificate and tls_key")
         if self.password is not None and self.password_file is not None:
             raise ValueError("has either password or password_file")
         has_password = self.password is not None or self.password_file is not None
@@ -188,8 +189,8 @@ class SipTable(_Table):
         every = (self.listen_udp, self.listen_tcp, self.listen_tls)
         return tuple(one for one in every if one is not None)
 
-    def served_domains(self) -> tuple[str, ...]:
-        """Return the domains of the users that are served, in lower case."""
+    def own_domains(self) -> tuple[str, ...]:
+        """Return the domains that redirections may lead to, in lower case."""
         return tuple(one.lower() for one in self.domains) or (domain_of(self.uri or ""),)
 
     def secret(self) -> str | None:

@@ -23,7 +23,7 @@ LEAST: dict[str, Any] = {
 def test_least_settings_serve_the_gateways_own_domain() -> None:
     table = SipTable(**LEAST)
     assert table.core == Endpoint("127.0.0.1", 5060)
-    assert table.served_domains() == ("push.test",)
+    assert table.own_domains() == ("push.test",)
     assert table.listens() == (Endpoint("127.0.0.1", 5070),)
     assert table.secret() is None
 
@@ -42,7 +42,7 @@ def test_without_core_nothing_is_set_up() -> None:
         ({"listen_udp": None}, "needs listen_udp, listen_tcp or listen_tls"),
         ({"listen_udp": None, "listen_tcp": "127.0.0.1:5070"}, "needs listen_udp"),
         ({"listen_tls": "127.0.0.1:5071"}, "need tls_certificate and tls_key"),
-        ({"msrp_secure_listen": "127.0.0.1:2856"}, "need tls_certificate and tls_key"),
+        ({"msrp_listen": "127.0.0.1:0", "msrp_secure": True}, "need tls_certificate and tls_key"),
         ({"tls_key": "key.pem"}, "need each other"),
         ({"username": "ppg"}, "username and a password need each other"),
         ({"password": "x"}, "username and a password need each other"),

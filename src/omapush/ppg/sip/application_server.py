@@ -23,9 +23,8 @@ from omapush.ppg.sip.address_of_record import address_of_record
 from omapush.ppg.sip.devices import device_told_by, known_by_news
 from omapush.ppg.sip.line import SipLine
 from omapush.ppg.sip.registrations import Source, until
-from omapush.protocols.sip.answering import has_tag
 from omapush.protocols.sip.bad_message import BadSipMessage
-from omapush.protocols.sip.header_fields import NameAddress, expires, from_address
+from omapush.protocols.sip.header_fields import NameAddress, expires, from_address, to_tag
 from omapush.protocols.sip.message import Field, SipHeaders, SipRequest, SipResponse
 
 log = structlog.get_logger(__name__)
@@ -81,7 +80,7 @@ class ApplicationServer:
         if not origin.is_trusted:
             log.warning("sip_request_refused", method=request.method, source=str(origin.hop))
             return SipResponse(403, "Forbidden")
-        if has_tag(request.headers.first("To") or ""):
+        if to_tag(request) is not None:
             return self._within_dialog(request)
         match request.method:
             case "REGISTER":
