@@ -13,12 +13,22 @@ from dataclasses import dataclass, field
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.core.networks import written_host
 from omapush.protocols.sip.bad_message import BadSipMessage
-from omapush.protocols.sip.lexical import HOST, PARAMETERS, QUOTED, SPACE, TOKEN, quoted, unquoted
+from omapush.protocols.sip.lexical import (
+    HOST,
+    PARAMETERS,
+    PORT,
+    QUOTED,
+    SPACE,
+    TOKEN,
+    quoted,
+    unquoted,
+)
 from omapush.protocols.sip.message import SipMessage
 from omapush.protocols.sip.parameters import Parameters
 from omapush.protocols.sip.uri import SipUri
 
 HIGHEST_CSEQ = 2**31 - 1
+HIGHEST_HOPS = 255
 LONGEST_S = 2**32 - 1
 """More seconds than that are read as that (RFC 3261 20.19)."""
 
@@ -33,15 +43,16 @@ ADDRESS_SHAPE = re.compile(rf"{SPACE}(?:{_NAME_ADDRESS}|{_BARE}){PARAMETERS}{SPA
 
 _SENT = (
     rf"{SPACE}SIP{SPACE}/{SPACE}2\.0{SPACE}/{SPACE}({TOKEN})[ \t]++"
-    rf"({HOST})(?:{SPACE}:{SPACE}([0-9]{{1,5}}))?+"
+    rf"({HOST})(?:{SPACE}:{SPACE}({PORT}))?+"
 )
 _VIA = re.compile(_SENT, re.IGNORECASE)
 _VIA_SHAPE = rf"{_SENT}{PARAMETERS}{SPACE}"
 VIA_SHAPE = re.compile(rf"{_VIA_SHAPE}(?:,{_VIA_SHAPE})*+", re.IGNORECASE | re.DOTALL)
 """What a Via header looks like, with one element or several."""
 
+_PORT = re.compile(PORT)
 CSEQ_SHAPE = re.compile(rf"([0-9]{{1,20}})[ \t]++({TOKEN})")
-_CALL_ID = re.compile(r"[^ \t]++")
+CALL_ID_SHAPE = re.compile(r"[^ \t]++")
 _SECONDS = re.compile(r"[0-9]++")
 _RETRY_AFTER = re.compile(
     rf"([0-9]++){SPACE}(\((?:[^()\\]|\\.)*+\))?+({PARAMETERS}){SPACE}", re.DOTALL
@@ -139,7 +150,7 @@ class Via:
     def rport(self) -> int | None:
         """The port that the message came from (RFC 3581); ``None``: absent, or still empty."""
         written = self.parameters.written("rport")
-        return int(written) if written and written.isdecimal() and len(written) <= 5 else None
+        return int(written) if written and _PORT.fullmatch(written) else None
 
     def came_from(self, host: str, port: int) -> Via:
         """Return it with the source of the message filled in (RFC 3261 18.2.1, RFC 3581 4)."""
@@ -254,7 +265,7 @@ def cseq(message: SipMessage) -> CSeq:
 def call_id(message: SipMessage) -> str:
     """Return what names the call."""
     value = required(message, "Call-ID")
-    if not _CALL_ID.fullmatch(value):
+    if not CALL_ID_SHAPE.fullmatch(value):
         raise BadSipMessage(f"not a Call-ID: {value[:80]!r}")
     return value
 
@@ -316,6 +327,6 @@ def max_forwards(message: SipMessage) -> int | None:
     if value is None:
         return None
     hops = parse_seconds(value)
-    if hops > 255:
+    if hops > HIGHEST_HOPS:
         raise BadSipMessage(f"not a Max-Forwards: {value[:40]!r}")
     return hops

@@ -12,7 +12,14 @@ from dataclasses import replace
 from typing import NoReturn
 
 from omapush.protocols.sip.bad_message import BadSipMessage
-from omapush.protocols.sip.header_fields import ADDRESS_SHAPE, CSEQ_SHAPE, HIGHEST_CSEQ, VIA_SHAPE
+from omapush.protocols.sip.header_fields import (
+    ADDRESS_SHAPE,
+    CALL_ID_SHAPE,
+    CSEQ_SHAPE,
+    HIGHEST_HOPS,
+    VIA_SHAPE,
+    CSeq,
+)
 from omapush.protocols.sip.lexical import TOKEN
 from omapush.protocols.sip.message import Field, SipHeaders, SipMessage, SipRequest, SipResponse
 from omapush.protocols.sip.uri import REQUEST_URI_SHAPE, SipUri
@@ -26,8 +33,10 @@ _REQUEST_LINE = re.compile(rf"({TOKEN}) ([^ \t]++) SIP/([0-9]++)\.([0-9]++)", re
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*+))?+", re.IGNORECASE | re.DOTALL)
 _FOLD = re.compile(r"\r\n[ \t]++")
 _NAME = re.compile(TOKEN)
-_CALL_ID = re.compile(r"[^ \t]++")
-_LENGTH = re.compile(r"[0-9]{1,20}")
+_NUMBER = re.compile(r"[0-9]{1,20}")
+_LENGTH_IN_HEAD = re.compile(
+    rb"\r\n(?:content-length|l)[ \t]*+:((?:[^\r]++|\r\n[ \t]++)*+)", re.IGNORECASE
+)
 
 _COMPACT = {
     "a": "Accept-Contact",
@@ -52,8 +61,17 @@ _COMPACT = {
     "y": "Identity",
 }
 # Those of which there is one in a message (RFC 3261 20).
-_SINGLE = ("Call-ID", "CSeq", "Content-Length", "From", "Max-Forwards", "To")
-_CANONICAL = {name.lower(): name for name in (*_COMPACT.values(), *_SINGLE)}
+_SINGLE = frozenset({"Call-ID", "CSeq", "Content-Length", "From", "Max-Forwards", "To"})
+# Further names that are usual: they need no look at their characters.
+_USUAL = (
+    "Accept", "Accept-Encoding", "Accept-Language", "Allow", "Authorization", "Date", "Expires",
+    "Min-Expires", "P-Access-Network-Info", "P-Asserted-Identity", "P-Associated-URI",
+    "P-Charging-Vector", "P-Preferred-Identity", "Path", "Priority", "Proxy-Authenticate",
+    "Proxy-Authorization", "Proxy-Require", "Reason", "Record-Route", "Require", "Retry-After",
+    "Route", "Server", "Service-Route", "Subscription-State", "Unsupported", "User-Agent",
+    "WWW-Authenticate", "Warning",
+)  # fmt: skip
+_CANONICAL = {name.lower(): name for name in (*_COMPACT.values(), *_SINGLE, *_USUAL)}
 _CANONICAL |= _COMPACT
 _LONG_NAMES = {name: name for name in _CANONICAL.values()} | _CANONICAL
 _LONG_NAMES |= {name.upper(): long for name, long in _COMPACT.items()}
@@ -88,13 +106,14 @@ def parse_parts(head: bytes, body: bytes) -> SipMessage:
     start, *lines = text.split("\r\n")
     if not text.count("\r") == text.count("\n") == len(lines):
         raise BadSipMessage("a line end that is not CRLF")
-    fields, single, fault = _read_fields(lines)
+    fields, fault = _read_fields(lines)
     message = _started(start, SipHeaders(tuple(fields)), body)
     try:
         if fault is not None:
             raise fault
-        body = _measured(body, single.get("Content-Length"))
-        _check(message, fields, single)
+        named = _by_name(fields)
+        body = _measured(body, named.get("Content-Length"))
+        _check(message, fields, named)
     except BadSipMessage as error:
         _refuse(error, message)
     return message if len(body) == len(message.body) else replace(message, body=body)
@@ -114,34 +133,36 @@ def content_length(head: bytes) -> int | None:
     return _length(found[0].decode("latin-1"))
 
 
-_LENGTH_IN_HEAD = re.compile(
-    rb"\r\n(?:content-length|l)[ \t]*+:((?:[^\r]++|\r\n[ \t]++)*+)", re.IGNORECASE
-)
-
-
-def _read_fields(
-    lines: list[str],
-) -> tuple[list[Field], dict[str, str], BadSipMessage | None]:
-    """Return all headers, those that may be there once, and the first fault, if there is one."""
+def _read_fields(lines: list[str]) -> tuple[list[Field], BadSipMessage | None]:
+    """Return all headers that can be read, and the first fault, if there is one."""
     fields: list[Field] = []
-    single: dict[str, str] = {}
     fault: BadSipMessage | None = None
     for line in lines[:FIELD_LIMIT]:
         name, colon, value = line.partition(":")
         long = _LONG_NAMES.get(name) or _long_name(name)
-        if not colon or not long:
+        if colon and long:
+            fields.append((long, value.strip(" \t")))
+        else:
             fault = fault or BadSipMessage(f"not a header: {line[:80]!r}")
-            continue
-        value = value.strip(" \t")
-        if long in _CHECKS:
-            if long in single:
-                fault = fault or BadSipMessage(f"more than one {long}", long)
-                continue
-            single[long] = value
-        fields.append((long, value))
     if len(lines) > FIELD_LIMIT:
         fault = fault or BadSipMessage(f"more than {FIELD_LIMIT} headers")
-    return fields, single, fault
+    return fields, fault
+
+
+def _by_name(fields: list[Field]) -> dict[str, str]:
+    """Return the headers by their names.
+
+    :raises BadSipMessage: one is there twice of which there must be but one.
+    """
+    named = dict(fields)
+    if len(named) < len(fields):
+        seen = set()
+        for name, _ in fields:
+            if name in seen:
+                raise BadSipMessage(f"more than one {name}", name)
+            if name in _SINGLE:
+                seen.add(name)
+    return named
 
 
 def _long_name(name: str) -> str:
@@ -189,64 +210,44 @@ def _measured(body: bytes, written: str | None) -> bytes:
 
 
 def _length(written: str) -> int:
-    match = _LENGTH.fullmatch(written.strip(" \t\r\n"))
+    match = _NUMBER.fullmatch(written.strip(" \t\r\n"))
     if match is None:
         raise BadSipMessage(f"not a Content-Length: {written[:40]!r}", "Content-Length")
     return int(match[0])
 
 
-def _check(message: SipMessage, fields: list[Field], single: Mapping[str, str]) -> None:
+def _check(message: SipMessage, fields: list[Field], named: Mapping[str, str]) -> None:
     """See to what every message needs. :raises BadSipMessage: something is missing or malformed."""
-    for name, is_good in _CHECKS.items():
-        value = single.get(name)
+    for name, is_good in _REQUIRED:
+        value = named.get(name)
         if value is None:
-            if name in _REQUIRED:
-                raise BadSipMessage(f"no {name}", name)
-        elif not is_good(value):
+            raise BadSipMessage(f"no {name}", name)
+        if not is_good(value):
             raise BadSipMessage(f"not a {name}: {value[:80]!r}", name)
-    routes = [value for name, value in fields if name == "Via"]
-    if not routes:
-        raise BadSipMessage("no Via", "Via")
-    for value in routes:
-        if not VIA_SHAPE.fullmatch(value):
+    cseq = CSeq.parse(named["CSeq"])
+    hops = named.get("Max-Forwards")
+    if hops is not None and not (_NUMBER.fullmatch(hops) and int(hops) <= HIGHEST_HOPS):
+        raise BadSipMessage(f"not a Max-Forwards: {hops[:40]!r}", "Max-Forwards")
+    for name, value in fields:
+        if name == "Via" and not VIA_SHAPE.fullmatch(value):
             raise BadSipMessage(f"not a Via: {value[:80]!r}", "Via")
     if isinstance(message, SipRequest):
-        _check_request(message, single["CSeq"])
+        _check_request(message, cseq.method)
 
 
-def _check_request(request: SipRequest, cseq: str) -> None:
-    # RFC 3261 8.1.1.5: the method of both is the same.
-    if not cseq.endswith(request.method) or cseq[-len(request.method) - 1] not in " \t":
+def _check_request(request: SipRequest, method: str) -> None:
+    if method != request.method:  # RFC 3261 8.1.1.5
         raise BadSipMessage("CSeq names another method", "CSeq")
     if not REQUEST_URI_SHAPE.fullmatch(request.uri):
         SipUri.parse(request.uri)
         raise BadSipMessage("headers in the Request-URI", "Request-URI")
 
 
-def _is_address(value: str) -> bool:
-    return ADDRESS_SHAPE.fullmatch(value) is not None
-
-
-def _is_call_id(value: str) -> bool:
-    return _CALL_ID.fullmatch(value) is not None
-
-
-def _is_cseq(value: str) -> bool:
-    match = CSEQ_SHAPE.fullmatch(value)
-    return match is not None and int(match[1]) <= HIGHEST_CSEQ
-
-
-def _is_hop_count(value: str) -> bool:
-    match = _LENGTH.fullmatch(value)
-    return match is not None and int(match[0]) <= 255
-
-
-_CHECKS: Mapping[str, Callable[[str], bool]] = {
-    "Call-ID": _is_call_id,
-    "CSeq": _is_cseq,
-    "From": _is_address,
-    "To": _is_address,
-    "Max-Forwards": _is_hop_count,
-    "Content-Length": lambda _: True,
-}
-_REQUIRED = frozenset({"Call-ID", "CSeq", "From", "To"})
+# What there must be, and what it must look like.
+_REQUIRED: tuple[tuple[str, Callable[[str], object]], ...] = (
+    ("Call-ID", CALL_ID_SHAPE.fullmatch),
+    ("CSeq", CSEQ_SHAPE.fullmatch),
+    ("From", ADDRESS_SHAPE.fullmatch),
+    ("To", ADDRESS_SHAPE.fullmatch),
+    ("Via", VIA_SHAPE.fullmatch),
+)
