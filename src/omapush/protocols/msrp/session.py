@@ -43,7 +43,9 @@ class MsrpSettings:
 class Ends:
     """The two ends of a session.
 
-    :ivar own: this end's path, its own URI last. :ivar remote: the other's, next hop first.
+    :ivar own: this end's path, its own URI last.
+    :ivar remote: the other's, next hop first; empty for a passive end that does not know it yet:
+        then it is the path that the first request comes from.
     """
 
     own: Path

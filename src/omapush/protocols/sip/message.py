@@ -25,7 +25,11 @@ class SipHeaders:
     def first(self, name: str) -> str | None:
         """Return the value of the first header of this name, as it stands."""
         wanted = name.lower()
-        return next((value for each, value in self.fields if each.lower() == wanted), None)
+        # A plain loop: every message is asked for some of its headers.
+        for each, value in self.fields:
+            if each.lower() == wanted:
+                return value
+        return None
 
     def every(self, name: str) -> tuple[str, ...]:
         """Return the values of all headers of this name, each as it stands."""
