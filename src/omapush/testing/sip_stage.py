@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 30
 NUMBERS = {"alice": "+358401000001", "bob": "+358401000002", "carol": "+358401000003"}
 """Their telephone numbers, for short messages."""
 PASSWORDS = {"alice": "alice-secret", "bob": "bob-secret"}
-SMSC_PASSWORD = "sms-secret"  # noqa: S105 - of a simulator
+SMSC_PASSWORD = "s3cret"  # noqa: S105 - of a simulator
 
 
 @dataclass(slots=True)
