@@ -19,6 +19,7 @@ from omapush.inspection.http_messages import (
 from omapush.inspection.model import Carried, Reading, Values
 from omapush.inspection.ota_http_words import status_words, words_for
 from omapush.inspection.plain import Json, plain
+from omapush.ota import message_format, push_headers
 from omapush.ota.http import cpi, entity, headers
 from omapush.ota.interface import ClientCapabilities
 from omapush.protocols.http import Header, Request, Response
@@ -120,7 +121,7 @@ def _shown(name: str, value: str) -> str:
 
 
 def _add_answer(response: Response, values: Values, warnings: list[str]) -> None:
-    status = headers.parse_push_status(response.get(headers.PUSH_STATUS))
+    status = push_headers.parse_push_status(response.get(push_headers.PUSH_STATUS))
     if status is not None:
         values["push_status"] = {"code": status[0], "meaning": status_words(status[0])}
     told = cpi.of_headers(response.headers)
@@ -136,7 +137,7 @@ def _add_answer(response: Response, values: Values, warnings: list[str]) -> None
 
 def _brings_cpi(response: Response, told: tuple[Header, ...]) -> bool:
     """Whether an answer to OPTIONS describes the terminal: all that it leaves out has defaults."""
-    status = headers.parse_push_status(response.get(headers.PUSH_STATUS))
+    status = push_headers.parse_push_status(response.get(push_headers.PUSH_STATUS))
     return bool(told) or (status is not None and status[0] == 501)
 
 
@@ -148,7 +149,7 @@ def _carried(message: Request | Response) -> tuple[Carried, ...]:
     coding = message.get("Content-Encoding")
     given = () if coding is None else (("Content-Encoding", coding),)
     try:
-        body = entity.inflated(PushMessage(given, message.body), MAX_CONTENT).body
+        body = message_format.inflated(PushMessage(given, message.body), MAX_CONTENT).body
     except DecodeError as error:
         kind = "push-message" if is_push else "content"
         return (Carried(kind, message.body, partial(_refuse, error)),)
@@ -169,7 +170,11 @@ def _plausibility(message: Request | Response) -> int:
         is_ours = message.target == headers.TARGET or headers.VERSION.lower() in names
     else:
         is_ours = not names.isdisjoint(
-            (headers.PUSH_STATUS.lower(), headers.BEARER_INDICATION.lower(), "x-wap-application-id")
+            (
+                push_headers.PUSH_STATUS.lower(),
+                headers.BEARER_INDICATION.lower(),
+                "x-wap-application-id",
+            )
         )
     return 98 if is_ours else 20
 
@@ -214,7 +219,7 @@ def _header(line: Line, octets: bytes, shown: bytes, start: int) -> Field:
 def _defaults(response: Response, at: int) -> list[Field]:
     """Return what an answer that brings CPI says by leaving it out (WAP-235, 7.2.5.5)."""
     told = cpi.of_headers(response.headers)
-    status = headers.parse_push_status(response.get(headers.PUSH_STATUS))
+    status = push_headers.parse_push_status(response.get(push_headers.PUSH_STATUS))
     if status is None or status[0] != 501:
         return []
     names = {name.lower() for name, _ in told}

@@ -10,6 +10,7 @@ from omapush.content.application_id import HEADER as APPLICATION_ID
 from omapush.content.application_id import ApplicationId
 from omapush.content.client_id import ClientIdType
 from omapush.core.errors import DecodeError
+from omapush.ota import push_headers
 from omapush.ota.http import authentication, cpi, headers
 from omapush.ota.http.authentication import BasicCredentials, Challenge, DigestCredentials, Refusal
 from omapush.protocols.wdp import BEARERS
@@ -94,7 +95,7 @@ def bearer_words(value: str) -> str:
 
 
 def _push_status(value: str) -> str:
-    read = headers.parse_push_status(value)
+    read = push_headers.parse_push_status(value)
     return "not three digits and a text" if read is None else status_words(read[0])
 
 
@@ -165,9 +166,9 @@ _WORDS: dict[str, Callable[[str], str | None]] = {
     headers.CPI_TAG.lower(): _tag,
     headers.TERMINAL_ID.lower(): lambda value: client_id_words(value.strip()),
     headers.BEARER_INDICATION.lower(): lambda value: bearer_words(value.strip()),
-    headers.PUSH_STATUS.lower(): _push_status,
-    headers.PUSH_INFO.lower(): _push_info,
-    headers.PUSH_ID.lower(): lambda _: "our own: by it a client recognises a repetition",
+    push_headers.PUSH_STATUS.lower(): _push_status,
+    push_headers.PUSH_INFO.lower(): _push_info,
+    push_headers.PUSH_ID.lower(): lambda _: "our own: by it a client recognises a repetition",
     "x-wap-push-msgsize": _other_name,
     APPLICATION_ID.lower(): _application,
     authentication.AUTHORIZATION.lower(): _credentials,

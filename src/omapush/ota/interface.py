@@ -95,6 +95,15 @@ class CarriedPart:
     parts: int = 1
 
 
+class Undelivered(enum.Enum):
+    """Why a push did not reach any push client, where PAP has a code of its own for that."""
+
+    ADDRESS_NOT_FOUND = "address not found"
+    """Whoever knows says that there is nobody of that address."""
+    METHOD_NOT_POSSIBLE = "method not possible"
+    """The client has no method by which this push could be carried."""
+
+
 @dataclass(frozen=True, slots=True)
 class PushOutcome:
     """The end of one attempt.
@@ -110,6 +119,7 @@ class PushOutcome:
         asked; ``None``: until the push expires.
     :ivar body: what the application answered, if the request allowed it to and it took the push.
     :ivar content_type: of ``body``.
+    :ivar undelivered: with ``NEVER`` and without ``status``: why, where that has a code in PAP.
     """
 
     delivery_id: str
@@ -121,6 +131,7 @@ class PushOutcome:
     report_by_ms: int | None = None
     body: bytes = b""
     content_type: str | None = None
+    undelivered: Undelivered | None = None
 
 
 @dataclass(frozen=True, slots=True)

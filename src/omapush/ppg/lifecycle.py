@@ -34,7 +34,7 @@ from dataclasses import dataclass, replace
 from omapush.core.errors import OmapushError
 from omapush.core.instants import MINUTE_MS, SECOND_MS, Instant, format_utc, later
 from omapush.ota.bearer_reports import ReportVerdict
-from omapush.ota.interface import OutcomeKind, PushOutcome, PushStatus
+from omapush.ota.interface import OutcomeKind, PushOutcome, PushStatus, Undelivered
 from omapush.pap.codes import StatusCode, abort_code
 from omapush.ppg.store.contract import ClaimedDelivery, DeliveryState, Settlement
 
@@ -181,6 +181,12 @@ def after_reports(settlement: Settlement, verdict: ReportVerdict, reason: str) -
         due_at=None,
         notify=True,
     )
+
+
+_UNDELIVERED: Mapping[Undelivered, StatusCode] = {
+    Undelivered.ADDRESS_NOT_FOUND: StatusCode.ADDRESS_NOT_FOUND,
+    Undelivered.METHOD_NOT_POSSIBLE: StatusCode.SPECIFIED_DELIVERY_METHOD_NOT_POSSIBLE,
+}
 
 
 class InDoubtPolicy(enum.StrEnum):
@@ -381,13 +387,10 @@ def end(
 
 def _refused(claimed: ClaimedDelivery, outcome: PushOutcome, now: Instant) -> Settlement:
     if outcome.status is None:
-        return end(
-            claimed,
-            DeliveryEvent.UNREACHABLE,
-            StatusCode.SERVICE_FAILURE,
-            outcome.reason,
-            now,
-        )
+        code: int = StatusCode.SERVICE_FAILURE
+        if outcome.undelivered is not None:
+            code = _UNDELIVERED[outcome.undelivered]
+        return end(claimed, DeliveryEvent.UNREACHABLE, code, outcome.reason, now)
     code = abort_code(outcome.status)
     return end(claimed, DeliveryEvent.REFUSED, code, outcome.reason, now, sent=True)
 

@@ -8,6 +8,7 @@ import pytest
 
 from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError, EncodeError, LimitError
+from omapush.ota import message_format
 from omapush.ota.http import entity
 
 MESSAGE = PushMessage(
@@ -164,7 +165,7 @@ def test_deflate_bomb_is_not_inflated() -> None:
     [
         inner(b"x" * 101),
         inner(b"65\r\n" + b"x" * 101, "Transfer-Encoding: chunked"),
-        inner(b"", *(f"X-{number}: x" for number in range(entity.MAX_HEADERS + 1))),
+        inner(b"", *(f"X-{number}: x" for number in range(message_format.MAX_HEADERS + 1))),
     ],
 )
 def test_entity_beyond_its_limits_is_refused(octets: bytes) -> None:
@@ -174,4 +175,4 @@ def test_entity_beyond_its_limits_is_refused(octets: bytes) -> None:
 
 def test_head_without_end_is_refused() -> None:
     with pytest.raises(DecodeError):
-        entity.decode(inner(b"", "X-Name: " + "x" * entity.MAX_HEAD), 100)
+        entity.decode(inner(b"", "X-Name: " + "x" * message_format.MAX_HEAD), 100)

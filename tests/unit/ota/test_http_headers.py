@@ -6,6 +6,7 @@ import pytest
 
 from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError, LimitError
+from omapush.ota import push_headers
 from omapush.ota.http import cpi, headers
 from omapush.ota.http.status import outcome_of, push_status
 from omapush.ota.interface import ClientCapabilities, OutcomeKind, PoConfirmedPushReq, PushFlag
@@ -49,12 +50,12 @@ def test_version_is_chosen_from_offer(offered: str, chosen: str | None) -> None:
 def test_push_info_is_written_and_read(
     flags: PushFlag, response_allowed: bool, value: str | None
 ) -> None:
-    assert headers.format_push_info(flags, response_allowed=response_allowed) == value
-    assert headers.parse_push_info(value) == (flags, response_allowed)
+    assert push_headers.format_push_info(flags, response_allowed=response_allowed) == value
+    assert push_headers.parse_push_info(value) == (flags, response_allowed)
 
 
 def test_push_info_passes_over_unknown_tokens_and_case() -> None:
-    assert headers.parse_push_info(" Last , ,new-thing,TRUSTED") == (
+    assert push_headers.parse_push_info(" Last , ,new-thing,TRUSTED") == (
         PushFlag.LAST | PushFlag.CONTENT_TRUSTED,
         False,
     )
@@ -74,7 +75,7 @@ def test_push_info_passes_over_unknown_tokens_and_case() -> None:
     ],
 )
 def test_push_status_is_read(value: str | None, read: tuple[int, str] | None) -> None:
-    assert headers.parse_push_status(value) == read
+    assert push_headers.parse_push_status(value) == read
 
 
 def test_tag_is_opaque_but_of_reasonable_length() -> None:
@@ -218,7 +219,7 @@ PUSH = PoConfirmedPushReq("id", PushMessage((), b""))
 def test_answer_becomes_outcome(
     http: int, told: str | None, status: int | None, kind: OutcomeKind
 ) -> None:
-    given = ((headers.PUSH_STATUS, told),) if told is not None else ()
+    given = ((push_headers.PUSH_STATUS, told),) if told is not None else ()
     outcome = outcome_of(PUSH, Response(http, given))
     assert (outcome.delivery_id, outcome.status, outcome.kind) == ("id", status, kind)
     assert any(words in outcome.reason for words in (told or "-", f"HTTP {http}"))
@@ -241,14 +242,14 @@ def test_retry_after_is_heeded_within_bounds(value: str | None, milliseconds: in
 
 
 def test_words_of_terminal_reach_the_timeline() -> None:
-    response = Response(204, ((headers.PUSH_STATUS, "236 no such application"),))
+    response = Response(204, ((push_headers.PUSH_STATUS, "236 no such application"),))
     assert push_status(response) == (236, "X-Wap-Push-Status 236 no such application")
 
 
 def test_status_without_words_is_told_with_its_meaning() -> None:
-    response = Response(204, ((headers.PUSH_STATUS, "236"),))
+    response = Response(204, ((push_headers.PUSH_STATUS, "236"),))
     assert push_status(response) == (236, "X-Wap-Push-Status 236 (no such application there)")
-    unknown = Response(204, ((headers.PUSH_STATUS, "250"),))
+    unknown = Response(204, ((push_headers.PUSH_STATUS, "250"),))
     assert push_status(unknown) == (250, "X-Wap-Push-Status 250")
 
 

@@ -6,13 +6,12 @@ Whatever has an X-Wap-Push-Status has it as its first header.
 from __future__ import annotations
 
 from omapush.core.errors import LimitError
+from omapush.ota import push_headers
 from omapush.ota.http import headers
 from omapush.ota.interface import ClientRequest, PoConfirmedPushRes, PoPushAbortReq, PushStatus
 from omapush.protocols.http import Header, HttpError, Request, Response
 
 ALLOW = ("Allow", "POST, OPTIONS")
-MAX_REASON = 120
-"""Characters of a refusal's text that go into X-Wap-Push-Status."""
 
 _NO_CONTEXT = 302
 
@@ -29,7 +28,7 @@ def not_for_us(request: Request) -> Response | None:
 
 def push_level(status: int, text: str, *more: Header, http: int = 204) -> Response:
     """Answer at the level of push, for which HTTP has done its duty (WAP-235, 7.4.2)."""
-    given = (headers.PUSH_STATUS, f"{int(status)} {_printable(text)}".rstrip())
+    given = (push_headers.PUSH_STATUS, push_headers.format_push_status(status, text))
     return Response(http, (given, *more))
 
 
@@ -51,7 +50,7 @@ def unmatched_context(request: Request) -> Response:
 
 def is_of_no_context(response: Response) -> bool:
     """Whether this refuses a registration in a context that we do not have."""
-    return (response.get(headers.PUSH_STATUS) or "").startswith(str(_NO_CONTEXT))
+    return (response.get(push_headers.PUSH_STATUS) or "").startswith(str(_NO_CONTEXT))
 
 
 def of_application(
@@ -72,7 +71,7 @@ def of_application(
                 accepted = push_level(401, "Accepted, CPITag differs", (headers.CPI_TAG, new_tag))
             if not body or not response_allowed:
                 return accepted
-            media_type = _printable(content_type or "") or "application/octet-stream"
+            media_type = push_headers.printable(content_type or "") or "application/octet-stream"
             return Response(200, (*accepted.headers, ("Content-Type", media_type)), body)
 
 
@@ -92,8 +91,3 @@ def with_headers(response: Response, *more: Header) -> Response:
         return response
     given = (*response.headers[:1], *more, *response.headers[1:])
     return Response(response.status, given, response.body)
-
-
-def _printable(text: str) -> str:
-    """Return ``text`` as it may stand in a header."""
-    return "".join(c if " " <= c <= "~" else "?" for c in text[:MAX_REASON]).strip()

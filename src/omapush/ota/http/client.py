@@ -21,6 +21,7 @@ from typing import TypeAlias
 from omapush.content.message import Header, PushMessage
 from omapush.core.errors import DecodeError, EncodeError, LimitError
 from omapush.core.instants import MINUTE_MS, SECOND_MS, Instant, later
+from omapush.ota import message_format, push_headers
 from omapush.ota.http import answers, authentication, cpi, entity, headers
 from omapush.ota.http.admission import Admission
 from omapush.ota.http.contexts import ProvisioningContext
@@ -161,7 +162,7 @@ class HttpTerminalSession:
         self._max_push_requests = limits.max_push_requests
         self._http = HttpServerEnd(
             # A push beyond the limit is read and told so (413); one far beyond is not read.
-            max_body=limits.max_message_size + entity.MAX_HEAD,
+            max_body=limits.max_message_size + message_format.MAX_HEAD,
             # One more than announced, so that a gateway that sends too many is told so (237).
             max_unanswered=limits.max_push_requests + 1,
         )
@@ -380,7 +381,7 @@ class HttpTerminalSession:
         return answers.push_level(PushStatus.CPITAG, text, (headers.CPI_TAG, tag))
 
     def _indicate(self, request: Request, message: PushMessage, waiting: _Unanswered) -> None:
-        flags, response_allowed = headers.parse_push_info(request.get(headers.PUSH_INFO))
+        flags, response_allowed = push_headers.parse_push_info(request.get(push_headers.PUSH_INFO))
         self._is_past_last = PushFlag.LAST in flags
         self._count += 1
         waiting.reference = str(self._count)
@@ -391,7 +392,7 @@ class HttpTerminalSession:
                 message=message,
                 source=self._proven_source(),
                 flags=flags,
-                push_id=request.get(headers.PUSH_ID),
+                push_id=request.get(push_headers.PUSH_ID),
                 response_allowed=response_allowed,
             )
         )

@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from omapush.core.errors import EncodeError
 from omapush.core.instants import SECOND_MS, Instant, later
+from omapush.ota import push_headers
 from omapush.ota.http import entity, headers
 from omapush.ota.http.accounts import NO_ACCOUNTS, KnownCpi, TerminalAccounts
 from omapush.ota.http.authentication import Login, Scheme
@@ -387,14 +388,14 @@ class HttpPpgSession:
             ("Host", ""),
             ("Content-Type", entity.CONTENT_TYPE),
             (headers.VERSION, headers.OUR_VERSION),
-            (headers.PUSH_ID, request.delivery_id),
+            (push_headers.PUSH_ID, request.delivery_id),
         ]
         if self._tag is not None:
             given.append((headers.CPI_TAG, self._tag))
         response_allowed = isinstance(request, PoConfirmedPushReq) and request.response_allowed
-        info = headers.format_push_info(request.flags, response_allowed=response_allowed)
+        info = push_headers.format_push_info(request.flags, response_allowed=response_allowed)
         if info is not None:
-            given.append((headers.PUSH_INFO, info))
+            given.append((push_headers.PUSH_INFO, info))
         return Request("POST", headers.TARGET, (*given, *authorization), push.body)
 
     def _push_answer(self, response: Response) -> None:

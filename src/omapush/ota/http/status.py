@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from omapush.ota.http.headers import PUSH_STATUS, parse_push_status
 from omapush.ota.interface import OutcomeKind, PoConfirmedPushReq, PushOutcome, PushStatus
+from omapush.ota.push_headers import PUSH_STATUS, parse_push_status
 from omapush.protocols.http import Response
 
 # What an HTTP status means for a push when X-Wap-Push-Status is missing.
