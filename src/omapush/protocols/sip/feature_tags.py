@@ -94,7 +94,7 @@ class FeatureSet:
         features: dict[str, tuple[FeatureValue, ...]] = {}
         for name, value in parameters.items:
             tag = tag_of(name)
-            if tag is not None:
+            if tag is not None and tag not in features:
                 features[tag] = _values(value)
         return cls(features)
 

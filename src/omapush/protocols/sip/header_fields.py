@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.core.networks import written_host
 from omapush.protocols.sip.bad_message import BadSipMessage
-from omapush.protocols.sip.lexical import HOST, PARAMETERS, QUOTED, SPACE, TOKEN, quoted, unquoted
+from omapush.protocols.sip.lexical import (
+    HOST,
+    PARAMETERS,
+    PORT,
+    QUOTED,
+    SPACE,
+    TOKEN,
+    quoted,
+    unquoted,
+)
 from omapush.protocols.sip.message import SipMessage
 from omapush.protocols.sip.parameters import Parameters
 from omapush.protocols.sip.uri import SipUri
@@ -34,13 +43,14 @@ ADDRESS_SHAPE = re.compile(rf"{SPACE}(?:{_NAME_ADDRESS}|{_BARE}){PARAMETERS}{SPA
 
 _SENT = (
     rf"{SPACE}SIP{SPACE}/{SPACE}2\.0{SPACE}/{SPACE}({TOKEN})[ \t]++"
-    rf"({HOST})(?:{SPACE}:{SPACE}([0-9]{{1,5}}))?+"
+    rf"({HOST})(?:{SPACE}:{SPACE}({PORT}))?+"
 )
 _VIA = re.compile(_SENT, re.IGNORECASE)
 _VIA_SHAPE = rf"{_SENT}{PARAMETERS}{SPACE}"
 VIA_SHAPE = re.compile(rf"{_VIA_SHAPE}(?:,{_VIA_SHAPE})*+", re.IGNORECASE | re.DOTALL)
 """What a Via header looks like, with one element or several."""
 
+_PORT = re.compile(PORT)
 CSEQ_SHAPE = re.compile(rf"([0-9]{{1,20}})[ \t]++({TOKEN})")
 CALL_ID_SHAPE = re.compile(r"[^ \t]++")
 _SECONDS = re.compile(r"[0-9]++")
@@ -140,7 +150,7 @@ class Via:
     def rport(self) -> int | None:
         """The port that the message came from (RFC 3581); ``None``: absent, or still empty."""
         written = self.parameters.written("rport")
-        return int(written) if written and written.isdecimal() and len(written) <= 5 else None
+        return int(written) if written and _PORT.fullmatch(written) else None
 
     def came_from(self, host: str, port: int) -> Via:
         """Return it with the source of the message filled in (RFC 3261 18.2.1, RFC 3581 4)."""

@@ -14,6 +14,10 @@ TOKEN = r"[A-Za-z0-9.!%*_+`'~-]++"  # noqa: S105 - no password
 QUOTED = r'"(?:[^"\\]|\\.)*+"'
 # Names may have underscores, which are found in the field.
 HOST = r"(?:[A-Za-z0-9._-]++|\[[0-9A-Fa-f:.]++\])"
+# 0 to 65535.
+PORT = (
+    "(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|0?[0-9]{1,4})(?![0-9])"
+)
 PLAIN_VALUE = r'[^ \t\r\n;,"<>]*+'
 PARAMETER = rf"{SPACE};{SPACE}({TOKEN})(?:{SPACE}={SPACE}({QUOTED}|{PLAIN_VALUE}))?+"  # name, value
 PARAMETERS = rf"(?:{SPACE};{SPACE}{TOKEN}(?:{SPACE}={SPACE}(?:{QUOTED}|{PLAIN_VALUE}))?+)*+"

@@ -23,6 +23,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9.!%*_+`'~\[\]/:&$()-]++")
 class Parameters:
     """Names and values in their order; names are compared without regard to case.
 
+    A name must not be there twice (RFC 3261 7.3.1); of a peer that does so the first one counts.
+
     :ivar items: each name with its value as it is written, or ``None`` if it has no value.
     """
 
@@ -32,7 +34,7 @@ class Parameters:
     def parse(cls, text: str) -> Parameters:
         """Read all of ``text``, which is empty or begins with ``;``.
 
-        :raises BadSipMessage: something else, or a name twice.
+        :raises BadSipMessage: something else.
         """
         parameters, end = cls.read(text, 0)
         if text[end:].strip(" \t"):
@@ -41,17 +43,17 @@ class Parameters:
 
     @classmethod
     def read(cls, text: str, position: int) -> tuple[Parameters, int]:
-        """Read the parameters that begin at ``position``; return them and where they end.
-
-        :raises BadSipMessage: a name twice (RFC 3261 7.3.1).
-        """
+        """Read the parameters that begin at ``position``; return them and where they end."""
         items: list[tuple[str, str | None]] = []
         while match := _PARAMETER.match(text, position):
             items.append((match[1], match[2]))
             position = match.end()
-        if len(items) > 1 and len({name.lower() for name, _ in items}) < len(items):
-            raise BadSipMessage("a parameter is given twice", position)
         return cls(tuple(items)), position
+
+    @property
+    def is_unambiguous(self) -> bool:
+        """Whether no name is there twice."""
+        return len({name.lower() for name, _ in self.items}) == len(self.items)
 
     def written(self, name: str) -> str | None:
         """Return the value as it is written, with its quotation marks."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
 from omapush.protocols.sip.bad_message import BadSipMessage
-from omapush.protocols.sip.lexical import HOST
+from omapush.protocols.sip.lexical import HOST, PORT
 from omapush.protocols.sip.parameters import Parameters
 
 _ESCAPE = r"%[0-9A-Fa-f]{2}"
@@ -16,11 +16,7 @@ _PASSWORD = rf"(?:[A-Za-z0-9_.!~*'()&=+$,-]|{_ESCAPE})*+"
 _PARAMETER = rf"(?:[A-Za-z0-9_.!~*'()\[\]/:&+$-]|{_ESCAPE})++"
 _HEADER = rf"(?:[A-Za-z0-9_.!~*'()\[\]/?:+$-]|{_ESCAPE})"
 _HEADERS = rf"{_HEADER}++={_HEADER}*+"
-# 0 to 65535.
-_PORT = (
-    "(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|0?[0-9]{1,4})(?![0-9])"
-)
-_LOCATION = rf"(?:({_USER})(?::({_PASSWORD}))?+@)?+({HOST})(?::({_PORT}))?+"
+_LOCATION = rf"(?:({_USER})(?::({_PASSWORD}))?+@)?+({HOST})(?::({PORT}))?+"
 _PARAMETERS = rf"((?:;{_PARAMETER}(?:={_PARAMETER})?+)*+)"
 _URI = re.compile(
     rf"(sips?):{_LOCATION}{_PARAMETERS}(?:\?({_HEADERS}(?:&{_HEADERS})*+))?+", re.IGNORECASE
@@ -78,7 +74,7 @@ class SipUri:
         cls, user: str | None, host: str, port: int | None = None, scheme: str = "sip"
     ) -> SipUri:
         """Make a URI of a user's name, which is escaped as it needs it."""
-        return cls(scheme, None if user is None else quote(user, safe=_OF_USER), None, host, port)
+        return cls(scheme, quote(user, safe=_OF_USER) if user else None, None, host, port)
 
     @property
     def user_name(self) -> str | None:
@@ -160,8 +156,6 @@ def _uri_parameters(text: str) -> Parameters:
     for one in text[1:].split(";"):
         name, equals, value = one.partition("=")
         items.append((name, value if equals else None))
-    if len({name.lower() for name, _ in items}) < len(items):
-        raise BadSipMessage("a parameter of a URI is given twice")
     return Parameters(tuple(items))
 
 
@@ -184,7 +178,7 @@ def _same_parameters(one: Parameters, other: Parameters) -> bool:
 def _by_name(parameters: Parameters) -> dict[str, str | None]:
     return {
         unquote(name).lower(): None if value is None else unquote(value).lower()
-        for name, value in parameters.items
+        for name, value in reversed(parameters.items)
     }
 
 

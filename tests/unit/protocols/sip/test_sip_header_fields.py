@@ -40,7 +40,13 @@ def test_parameters_keep_order_and_quotation() -> None:
     assert str(changed.without("+sip.instance", "+g.oma.pusheventapp")) == ';q=1;ob;x="a b";y="t"'
 
 
-@pytest.mark.parametrize("text", [";", ";a;A=1", "a=1", ';a="b', ";a=1,b", ";a b"])
+def test_first_of_two_parameters_of_one_name_counts() -> None:
+    parameters = Parameters.parse(";tag=1;TAG=2")
+    assert parameters.get("tag") == "1"
+    assert str(parameters) == ";tag=1;TAG=2"
+
+
+@pytest.mark.parametrize("text", [";", "a=1", ';a="b', ";a=1,b", ";a b"])
 def test_malformed_parameters_are_refused(text: str) -> None:
     with pytest.raises(BadSipMessage):
         Parameters.parse(text)
@@ -80,13 +86,22 @@ def test_via_is_read_and_gets_its_source() -> None:
     came = via.came_from("2001:db8::2", 9)
     assert (came.received, came.rport, came.branch) == ("2001:db8::2", 9, "z9hG4bK1")
     assert Via.parse(str(came)) == came
+    assert Via.parse("SIP/2.0/UDP h:65535;rport=65536").rport is None
     plain = Via.parse("SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK1")
     assert plain.came_from("192.0.2.1", 5) == plain
     assert plain.came_from("192.0.2.2", 5).received == "192.0.2.2"
 
 
 @pytest.mark.parametrize(
-    "text", ["", "SIP/2.0/UDP", "SIP/3.0/UDP h", "SIP/2.0/UDP h;;", "SIP/2.0/UDP h x"]
+    "text",
+    [
+        "",
+        "SIP/2.0/UDP",
+        "SIP/3.0/UDP h",
+        "SIP/2.0/UDP h;;",
+        "SIP/2.0/UDP h x",
+        "SIP/2.0/UDP h:65536",
+    ],
 )
 def test_malformed_via_is_refused(text: str) -> None:
     with pytest.raises(BadSipMessage):

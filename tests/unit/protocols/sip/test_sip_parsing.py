@@ -104,6 +104,7 @@ def test_octets_that_are_no_utf8_survive() -> None:
         (b"X: y", b"Call-ID: 1-3086@127.0.0.1"),
         (b"X: y", b"To: <sip:alice@push.test>"),
         (b'To: "open <sip:alice@push.test>', b"To: <sip:alice@push.test>"),
+        (b"To: <sip:a@b>;tag=1;x;TAG=2", b"To: <sip:alice@push.test>"),
         (b"To: <sip:a@b>\r\nTo: <sip:a@b>", b"To: <sip:alice@push.test>"),
         (b"Max-Forwards: 256", b"Max-Forwards: 70"),
         (b"no header", b"Max-Forwards: 70"),

@@ -30,7 +30,7 @@ def test_uri_is_written_as_it_was_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["sip:", "sip:@h", "sip:a b@h", "sip:a@h:99999", "sip:a@h;x=1;X=2", "sip:a@[h", "sip:%zz@h"],
+    ["sip:", "sip:@h", "sip:a b@h", "sip:a@h:99999", "sip:a@[h", "sip:%zz@h"],
 )
 def test_malformed_uri_is_refused(text: str) -> None:
     with pytest.raises(BadSipMessage) as raised:
