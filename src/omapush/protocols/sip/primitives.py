@@ -28,6 +28,8 @@ class EndpointSettings:
     :ivar maximum_remembered: answers that are kept for repeated requests, for 64*T1 with UDP. Of
         more the oldest are forgotten early: then a request that is repeated for so long counts as
         a new one.
+    :ivar maximum_octets: how much requests that are open have together at most, and as much again
+        answers that are kept.
     :ivar maximum_forks: dialogs that are ended for one INVITE beside the wanted one; 2xx of more
         are left to themselves.
     :ivar retry_after_s: seconds after which whoever was refused may try again.
@@ -40,6 +42,7 @@ class EndpointSettings:
     maximum_client_transactions: int = 65_536
     maximum_server_transactions: int = 16_384
     maximum_remembered: int = 65_536
+    maximum_octets: int = 67_108_864
     maximum_forks: int = 8
     retry_after_s: int = 5
 

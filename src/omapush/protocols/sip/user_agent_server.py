@@ -19,7 +19,7 @@ from omapush.protocols.sip.header_fields import (
 )
 from omapush.protocols.sip.hop import Hop, Transport
 from omapush.protocols.sip.listing import split_list
-from omapush.protocols.sip.message import Field, SipHeaders, SipRequest, SipResponse
+from omapush.protocols.sip.message import SipHeaders, SipRequest, SipResponse
 from omapush.protocols.sip.outgoing import Outgoing
 from omapush.protocols.sip.primitives import (
     AckInd,
@@ -29,6 +29,7 @@ from omapush.protocols.sip.primitives import (
     SendMessage,
     UnacknowledgedInd,
 )
+from omapush.protocols.sip.remembered_answers import RememberedAnswers
 from omapush.protocols.sip.responses import completed_response, plain_response
 from omapush.protocols.sip.server_transactions import (
     InviteServer,
@@ -78,7 +79,8 @@ class UserAgentServer:
         # 8.2.7: what is answered without a transaction must have the same tag each time.
         self._stateless_tag = new_token()
         self._transactions: dict[str, ServerTransaction] = {}
-        self._remembered: dict[str, NonInviteServer] = {}
+        self._open_octets = 0
+        self._remembered = RememberedAnswers(settings.maximum_remembered, settings.maximum_octets)
         self._unmerged: dict[tuple[str, ...], str] = {}
         self._awaited_acks: dict[tuple[str, ...], InviteServer] = {}
 
@@ -86,7 +88,7 @@ class UserAgentServer:
     def is_idle(self) -> bool:
         """Whether nothing is open or remembered."""
         side_tables = self._remembered, self._unmerged, self._awaited_acks
-        return not (self._transactions or any(side_tables))
+        return not (self._transactions or any(side_tables) or self._open_octets)
 
     # -- for the user --
 
@@ -107,8 +109,8 @@ class UserAgentServer:
 
     # -- for the endpoint --
 
-    def receive(self, request: SipRequest, source: Hop, now: Instant) -> None:
-        """Take a request.
+    def receive(self, request: SipRequest, octets: int, source: Hop, now: Instant) -> None:
+        """Take a request of so many octets.
 
         :raises BadSipMessage: it cannot be read so far as is needed.
         """
@@ -123,7 +125,7 @@ class UserAgentServer:
         elif request.method == "CANCEL":
             self._cancel(key, arrival, now)
         else:
-            self._begin(key, arrival, now)
+            self._begin(key, arrival, octets, now)
 
     def refuse(self, error: BadSipMessage, source: Hop) -> None:
         """Answer what is no good request, as far as it can be answered; nothing answers an ACK."""
@@ -140,14 +142,16 @@ class UserAgentServer:
     def settle(self, transaction: ServerTransaction) -> None:
         """Do what follows a change of a transaction: wait for it, or forget it."""
         if transaction.is_over:
-            self._transactions.pop(transaction.key, None)
-            self._remembered.pop(transaction.key, None)
-            if transaction.merge_key is not None:
-                self._unmerged.pop(transaction.merge_key, None)
-            if isinstance(transaction, InviteServer) and transaction.ack_key is not None:
-                self._awaited_acks.pop(transaction.ack_key, None)
+            self._forget(transaction)
         elif isinstance(transaction, NonInviteServer) and not transaction.is_unanswered:
-            self._remember(transaction)
+            self._close(transaction)
+            self._remembered.add(transaction)
+            oldest = self._remembered.one_too_many()
+            while oldest is not None:
+                oldest.forget()
+                self._forget(oldest)
+                self._outgoing.queue.schedule(oldest)
+                oldest = self._remembered.one_too_many()
         self._outgoing.queue.schedule(transaction)
 
     # -- what transactions ask for --
@@ -171,31 +175,40 @@ class UserAgentServer:
 
     # -- inside --
 
-    def _remember(self, transaction: NonInviteServer) -> None:
-        self._remembered[transaction.key] = transaction
-        if len(self._remembered) > self._settings.maximum_remembered:
-            oldest = next(iter(self._remembered.values()))
-            oldest.forget()
-            self.settle(oldest)
+    def _forget(self, transaction: ServerTransaction) -> None:
+        self._close(transaction)
+        self._transactions.pop(transaction.key, None)
+        if transaction.merge_key is not None:
+            self._unmerged.pop(transaction.merge_key, None)
+        if isinstance(transaction, NonInviteServer):
+            self._remembered.discard(transaction)
+        elif isinstance(transaction, InviteServer) and transaction.ack_key is not None:
+            self._awaited_acks.pop(transaction.ack_key, None)
 
-    def _begin(self, key: str, arrival: _Arrival, now: Instant) -> None:
+    def _close(self, transaction: ServerTransaction) -> None:
+        """Count it no longer among the open ones."""
+        self._open_octets -= transaction.open_octets
+        transaction.open_octets = 0
+
+    def _begin(self, key: str, arrival: _Arrival, octets: int, now: Instant) -> None:
         """Take a new request, or refuse it; the refusal is made anew for each repetition."""
         merge_key = _merge_key(arrival.request)
-        refusal = self._refusal(arrival.request, merge_key)
+        refusal = self._refusal(arrival.request, octets, merge_key)
         if refusal is not None:
             self._answer(arrival, refusal)
             return
         transaction = self._start(key, arrival, now)
+        transaction.open_octets = octets
+        self._open_octets += octets
         if merge_key is not None:
             transaction.merge_key = merge_key
             self._unmerged[merge_key] = key
         self._outgoing.tell(RequestInd(key, arrival.request, arrival.source))
 
     def _refusal(
-        self, request: SipRequest, merge_key: tuple[str, ...] | None
+        self, request: SipRequest, octets: int, merge_key: tuple[str, ...] | None
     ) -> SipResponse | None:
-        are_open = len(self._transactions) - len(self._remembered)
-        if are_open >= self._settings.maximum_server_transactions:
+        if self._is_full(octets):
             return plain_response(503, ("Retry-After", str(self._settings.retry_after_s)))
         if merge_key in self._unmerged:
             return plain_response(482)  # 8.2.2.2: it came another way already
@@ -204,6 +217,13 @@ class UserAgentServer:
         if unknown:
             return plain_response(420, ("Unsupported", ", ".join(unknown)))
         return None
+
+    def _is_full(self, octets: int) -> bool:
+        are_open = len(self._transactions) - len(self._remembered)
+        return (
+            are_open >= self._settings.maximum_server_transactions
+            or self._open_octets + octets > self._settings.maximum_octets
+        )
 
     def _start(self, key: str, arrival: _Arrival, now: Instant) -> ServerTransaction:
         kind = InviteServer if arrival.request.method == "INVITE" else NonInviteServer
@@ -263,16 +283,13 @@ def _arrival(request: SipRequest, source: Hop) -> _Arrival:
 
 
 def _with_top_via(headers: SipHeaders, via: str) -> SipHeaders:
-    first = headers.first("Via") or ""
-    fields: list[Field] = []
-    is_done = False
-    for name, value in headers.fields:
-        if not is_done and name.lower() == "via":
-            fields.append((name, ", ".join((via, *split_list(first)[1:]))))
-            is_done = True
-        else:
-            fields.append((name, value))
-    return SipHeaders(tuple(fields))
+    """Return ``headers`` with another first element of their first Via."""
+    fields = headers.fields
+    at = next(at for at, (name, _) in enumerate(fields) if name.lower() == "via")
+    name, value = fields[at]
+    if "," in value:
+        via = ", ".join((via, *split_list(value)[1:]))
+    return SipHeaders((*fields[:at], (name, via), *fields[at + 1 :]))
 
 
 def _return_path(via: Via, source: Hop) -> ReturnPath:

@@ -392,6 +392,33 @@ def test_server_forgets_the_oldest_answers_early_and_takes_new_requests() -> Non
     assert endpoint.next_timer() is None
 
 
+def test_server_keeps_a_bounded_number_of_octets_of_open_requests() -> None:
+    endpoint = sip_endpoint(RIGHT, EndpointSettings(maximum_octets=20_000))
+    for number in range(20):
+        via = VIA.replace("one", str(number))
+        take(endpoint, with_via(push_request(number, octets=4_000), via))
+    told = endpoint.indications()
+    assert len(told) == 4
+    assert statuses(endpoint) == [503] * 16
+    for one in told:
+        assert isinstance(one, RequestInd)
+        endpoint.respond(one.key, plain_response(200), NOW)
+    take(endpoint, with_via(push_request(99, octets=4_000), VIA.replace("one", "99")))
+    assert len(endpoint.indications()) == 1
+
+
+def test_server_keeps_a_bounded_number_of_octets_of_answers() -> None:
+    endpoint = sip_endpoint(RIGHT, EndpointSettings(maximum_octets=20_000))
+    for number in range(20):
+        take(endpoint, with_via(push_request(number), VIA.replace("one", str(number))))
+        answer = plain_response(200, ("Subject", "x" * 4_000))
+        endpoint.respond(told_request(endpoint).key, answer, NOW)
+    endpoint.effects()
+    for number in range(19, -1, -1):
+        take(endpoint, with_via(push_request(number), VIA.replace("one", str(number))))
+    assert len(endpoint.effects()) == 4
+
+
 def test_flood_of_invites_and_cancels_ends_in_nothing() -> None:
     endpoint = sip_endpoint(RIGHT, EndpointSettings(maximum_server_transactions=50))
     for number in range(200):
