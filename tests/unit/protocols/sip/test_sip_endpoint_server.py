@@ -282,6 +282,16 @@ def test_server_drops_what_cannot_or_must_not_be_answered(octets: bytes) -> None
     assert endpoint.is_idle
 
 
+def test_server_answers_unreadable_via_straight_back() -> None:
+    endpoint = sip_endpoint(RIGHT)
+    source = Hop(Transport.UDP, "192.0.2.1", 9_000)
+    octets = encode_message(with_via(push_request(), "SIP/2.0/UDP 192.0.2.1;;;"))
+    endpoint.receive(octets, source, NOW)
+    (effect,) = endpoint.effects()
+    assert effect.hop == source
+    assert effect.octets.startswith(b"SIP/2.0 400 ")
+
+
 # -- INVITE, ACK, CANCEL --
 
 
