@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from omapush.testing.daemons import free_port
+
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -109,9 +111,5 @@ def _wait_for(
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on just now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listening.getsockname()[1] for listening in sockets]
-    for listening in sockets:
-        listening.close()
-    return ports
+    """Return ports that nobody else uses or is given."""
+    return [free_port() for _ in range(count)]

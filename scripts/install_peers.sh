@@ -23,6 +23,10 @@ peers() {
 		nodejs /usr/bin/node the tests with an SMSC that is not ours
 		npm /usr/bin/npm installing that SMSC
 		mosquitto /usr/sbin/mosquitto the benchmark of idle connections beside an MQTT broker
+		kamailio /usr/sbin/kamailio the tests of OTA-SIP through a SIP core
+		kamailio-tls-modules /usr/share/doc/kamailio-tls-modules/copyright the same over TLS
+		sip-tester /usr/bin/sipp the tests of OTA-SIP with foreign clients and gateways
+		baresip-core /usr/bin/baresip the test of OTA-SIP with a foreign user agent
 	LIST
 }
 

@@ -11,7 +11,10 @@ from typing import NoReturn
 
 import pytest
 
+from omapush.testing.baresip import BaresipMissing, find_baresip
+from omapush.testing.kamailio import KamailioMissing, find_kamailio
 from omapush.testing.libwbxml import Libwbxml, LibwbxmlMissing
+from omapush.testing.sipp import SippMissing, find_sipp
 from omapush.testing.tshark import Capture, Dissected, TsharkMissing
 
 
@@ -41,3 +44,22 @@ def dissect() -> Callable[[Capture], dict[str, Dissected]]:
             missing(error)
 
     return dissected
+
+
+@pytest.fixture(scope="session")
+def sip_peers() -> None:
+    """Ask for Kamailio and sipp."""
+    try:
+        find_kamailio()
+        find_sipp()
+    except (KamailioMissing, SippMissing) as error:
+        missing(error)
+
+
+@pytest.fixture(scope="session")
+def baresip_peer() -> None:
+    """Ask for baresip."""
+    try:
+        find_baresip()
+    except BaresipMissing as error:
+        missing(error)

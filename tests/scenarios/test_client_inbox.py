@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from omapush.core.instants import SECOND_MS, format_utc, later
 from omapush.daemon.clock import SystemClock
 from omapush.initiator.client import PushInitiator
 from omapush.pap.model import DeliveryMethod
-from omapush.testing.daemons import Daemon, clean_environment, free_port, running
+from omapush.testing.daemons import Daemon, free_port, run_verb, running
 
 PATIENCE_SECONDS = 30
 PHONE = "WAPPUSH=+441234567890/TYPE=PLMN@ppg.example.net"
@@ -74,14 +73,8 @@ class Desk:
         )
 
     async def omapush(self, *arguments: str) -> tuple[int, str, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "omapush.cli", *arguments,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=self.folder,
-            env=clean_environment({"COLUMNS": "120"}),
-        )  # fmt: skip
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
+        ended = await run_verb(*arguments, folder=self.folder, environment={"COLUMNS": "120"})
+        return ended.status, ended.out, ended.err
 
     async def push(self, text: str, **attributes: str) -> None:
         """Push a service indication; return when the gateway has taken it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from omapush.client.service_client import ServiceClient
-from omapush.testing.daemons import Daemon, clean_environment, free_port, running
+from omapush.testing.daemons import Daemon, free_port, run_verb, running
 from omapush.testing.plain_terminal import Terminal
 
 PATIENCE_SECONDS = 30
@@ -27,14 +26,9 @@ class Desk:
         self.ppg = f"http://127.0.0.1:{pap}/pap"
 
     async def omapush(self, *arguments: str, password: str = "secret") -> tuple[int, str, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "omapush.cli", *arguments,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=self.folder,
-            env=clean_environment({"OMAPUSH_PASSWORD": password}),
-        )  # fmt: skip
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
+        environment = {"OMAPUSH_PASSWORD": password}
+        ended = await run_verb(*arguments, folder=self.folder, environment=environment)
+        return ended.status, ended.out, ended.err
 
     async def push(self, *arguments: str, password: str = "secret") -> tuple[int, str, str]:
         sender = ("--ppg", self.ppg, "--username", "weather", "--text", "hello")

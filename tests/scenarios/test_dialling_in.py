@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 
 import httpx2
@@ -15,7 +14,7 @@ from omapush.daemon.clock import SystemClock
 from omapush.ppg.store.contract import Store
 from omapush.ppg.store.opening import open_store
 from omapush.testing.authority import Authority
-from omapush.testing.daemons import Daemon, clean_environment, free_port, free_udp_port, running
+from omapush.testing.daemons import Daemon, free_port, free_udp_port, run_verb, running
 from omapush.testing.dialling_terminal import DiallingTerminal
 
 PATIENCE_SECONDS = 30
@@ -80,14 +79,8 @@ class System:
         return terminal
 
     async def omapush(self, *arguments: str) -> tuple[int, str, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "omapush.cli", *arguments,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=self.folder,
-            env=clean_environment({}),
-        )  # fmt: skip
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
+        ended = await run_verb(*arguments, folder=self.folder)
+        return ended.status, ended.out, ended.err
 
     async def push(self, *arguments: str) -> tuple[int, str, str]:
         ppg = f"http://127.0.0.1:{self.pap}/pap"

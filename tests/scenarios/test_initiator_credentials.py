@@ -20,7 +20,7 @@ from omapush.initiator.client import HttpRefusalError, OutcomeUnknownError, PpgU
 from omapush.pap.codes import MessageState
 from omapush.pap.model import ResultNotificationMessage
 from omapush.testing.authority import Authority
-from omapush.testing.daemons import Daemon, clean_environment, free_port, running
+from omapush.testing.daemons import Daemon, clean_environment, free_port, run_verb, running
 from omapush.testing.plain_terminal import Terminal
 
 PATIENCE_SECONDS = 30
@@ -43,27 +43,20 @@ class Desk:
         return {"certificate": self.folder / f"{name}.pem", "key": self.folder / f"{name}.key"}
 
     async def omapush(self, *arguments: str, **environment: str) -> tuple[int, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "omapush.cli", *arguments, "--ppg", self.url,
-            "--ca-file", "ca.pem", cwd=self.folder, env=clean_environment(environment),
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        ended = await run_verb(
+            *arguments, "--ppg", self.url, "--ca-file", "ca.pem",
+            folder=self.folder, environment=environment,
         )  # fmt: skip
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            printed, _ = await process.communicate()
+        printed = ended.out + ended.err
         for secret in (PASSWORD, KEY):
-            assert secret not in printed.decode()
-        return process.returncode or 0, printed.decode()
+            assert secret not in printed
+        return ended.status, printed
 
     async def submitter(self, push_id: str) -> str:
         """Return whom the ledger names as the initiator of a push."""
         settings = ("--config", "ppg.toml", "--json")
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "omapush.cli", "status", push_id, *settings,
-            cwd=self.folder, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            printed, _ = await process.communicate()
-        return str(json.loads(printed)["initiator"])
+        ended = await run_verb("status", push_id, *settings, folder=self.folder)
+        return str(json.loads(ended.out)["initiator"])
 
 
 def settings(folder: Path, port: int, client_port: int) -> Path:

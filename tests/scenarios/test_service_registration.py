@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 
 from omapush.client.service_client import ServiceClient
 from omapush.ppg.store.opening import open_store
-from omapush.testing.daemons import Daemon, clean_environment, free_port, running
+from omapush.testing.daemons import Daemon, free_port, run_verb, running
 
 PATIENCE_SECONDS = 30
 NUMBER = "+441234567890"
@@ -81,15 +80,9 @@ class System:
             yield
 
     async def omapush(self, *arguments: str) -> tuple[int, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "omapush.cli", *arguments,
-            "--ppg", f"http://127.0.0.1:{self.pap}/pap",
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=self.folder,
-            env=clean_environment({}),
-        )  # fmt: skip
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            out, _ = await process.communicate()
-        return process.returncode or 0, out.decode()
+        ppg = f"http://127.0.0.1:{self.pap}/pap"
+        ended = await run_verb(*arguments, "--ppg", ppg, folder=self.folder)
+        return ended.status, ended.out + ended.err
 
     async def registered(self) -> list[dict[str, Any]]:
         """Return what the gateway's operator sees."""

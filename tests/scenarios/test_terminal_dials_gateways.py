@@ -6,7 +6,6 @@ import asyncio
 import base64
 import contextlib
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from omapush.ota.interface import OutcomeKind, PushFlag
 from omapush.ota.wsp.unit_push import encode_unit_push
 from omapush.pap.model import DeliveryMethod
 from omapush.protocols.wdp import AddressType
-from omapush.testing.daemons import Daemon, clean_environment, free_port, running
+from omapush.testing.daemons import Daemon, free_port, run_verb, running
 from omapush.testing.dialled_gateway import DialledGateway
 
 PATIENCE_SECONDS = 30
@@ -100,12 +99,11 @@ class Device:
 
     async def omapush(self, *arguments: str) -> tuple[int, str]:
         """Run a verb of ``omapush client``; return its exit status and what it prints."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "omapush.cli", "client", "--config", str(self.config), *arguments,
-            stdout=asyncio.subprocess.PIPE, env=clean_environment({"COLUMNS": "200"}),
+        ended = await run_verb(
+            "client", "--config", str(self.config), *arguments,
+            folder=self.config.parent, environment={"COLUMNS": "200"},
         )  # fmt: skip
-        printed, _ = await process.communicate()
-        return process.returncode or 0, printed.decode()
+        return ended.status, ended.out
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 
 from omapush.client.service_client import ServiceClient
 from omapush.ota.wsp.unit_push import decode_unit_push
-from omapush.testing.daemons import Daemon, clean_environment, free_port, free_udp_port, running
+from omapush.testing.daemons import Daemon, free_port, free_udp_port, run_verb, running
 
 PATIENCE_SECONDS = 30
 MMS_NUMBER = "+441234567890"
@@ -58,14 +57,8 @@ class System:
         return Daemon("client", settings, path=self.cai)
 
     async def omapush(self, *arguments: str) -> tuple[int, str, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "omapush.cli", *arguments,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=self.folder,
-            env=clean_environment({}),
-        )  # fmt: skip
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
+        ended = await run_verb(*arguments, folder=self.folder)
+        return ended.status, ended.out, ended.err
 
     async def push(self, *arguments: str) -> tuple[int, str, str]:
         ppg = f"http://127.0.0.1:{self.pap}/pap"

@@ -80,6 +80,17 @@ class TcpLink(Driver[RequestT], asyncio.BufferedProtocol, Generic[RequestT, Indi
         return self._peer
 
     @property
+    def local(self) -> tuple[str, int] | None:
+        """Address and port of our own end, while the connection is open."""
+        name = None if self._transport is None else self._transport.get_extra_info("sockname")
+        return (str(name[0]), int(name[1])) if name else None
+
+    @property
+    def unwritten(self) -> int:
+        """Octets that wait because the peer does not read."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    @property
     def is_secure(self) -> bool:
         """Whether the connection is by TLS; ``False`` when it has ended."""
         return self._engine() is not None

@@ -184,6 +184,10 @@ class TlsStream(asyncio.Transport, asyncio.BufferedProtocol):
         except ssl.SSLError as error:
             self._break(said(error))
 
+    def get_write_buffer_size(self) -> int:
+        """Return how many octets the connection below holds."""
+        return 0 if self._lower is None else self._lower.get_write_buffer_size()
+
     def is_closing(self) -> bool:
         """Whether nothing more is sent."""
         return self._closing

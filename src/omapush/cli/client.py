@@ -2,8 +2,8 @@
 
 The verbs, a module each: ``client_apps``, ``client_register`` (with deregister), ``client_listen``,
 ``inbox``, ``client_whitelist``, ``client_mo``, ``client_quarantine``, ``client_gateways``,
-``client_doctor``. What they share: ``client_access`` finds the client's socket, ``client_tokens``
-keeps what makes an application of the command line the owner of its registration,
+``client_sip``, ``client_doctor``. What they share: ``client_access`` finds the client's socket,
+``client_tokens`` keeps what makes an application of the command line the owner of its registration,
 ``client_registering`` registers it, ``client_answering`` answers its pushes, ``push_display`` shows
 what they contain.
 """
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 
 from omapush.cli.client_apps import apps
 from omapush.cli.client_doctor import doctor
@@ -24,12 +23,11 @@ from omapush.cli.client_listen import listen
 from omapush.cli.client_mo import mo
 from omapush.cli.client_quarantine import quarantine
 from omapush.cli.client_register import deregister, register
+from omapush.cli.client_sip import sip
 from omapush.cli.client_whitelist import whitelist
 from omapush.cli.ending import telling
 from omapush.cli.inbox import inbox
 from omapush.cli.option_groups import grouped
-from omapush.daemon.client import run_client
-from omapush.daemon.logs import configure_logs
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.settings_file import load_settings
 from omapush.daemon.settings_table import SettingsError
@@ -48,6 +46,12 @@ def _run(
     if context.invoked_subcommand is not None:
         context.obj = config
         return
+    # What only the daemon needs; the commands that ask it are to answer at once.
+    import uvloop  # noqa: PLC0415 - see above
+
+    from omapush.daemon.client import run_client  # noqa: PLC0415
+    from omapush.daemon.logs import configure_logs  # noqa: PLC0415
+
     with telling(asked_wrongly=(SettingsError,)):
         settings = load_settings(ClientSettings, config)
         configure_logs(settings.log.level, settings.log.format)
@@ -62,6 +66,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "whitelist": whitelist,
     "quarantine": quarantine,
     "gateways": gateways,
+    "sip": sip,
     "doctor": doctor,
 }
 for _name, _verb in _VERBS.items():

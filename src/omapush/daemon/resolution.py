@@ -34,7 +34,6 @@ from omapush.ppg.resolution.port import (
     ResolverMisconfigured,
     Source,
 )
-from omapush.ppg.resolution.sql import Queries, SqlResolver
 from omapush.ppg.resolution.static import Group, StaticResolver
 from omapush.web.policy import DEFAULT_FORBIDDEN_TARGETS, OutboundPolicy
 
@@ -236,6 +235,10 @@ def _source(table: ResolverTable, directory: Resolver) -> Source:
         return EnumResolver(_name_servers(table, limits), rules, directory, limits)
     url = table.url.get_secret_value() if table.url else ""
     if table.kind == "sql":
+        # It needs SQLAlchemy, which takes long to load: a client, which shares this module by way
+        # of ``settings``, never does.
+        from omapush.ppg.resolution.sql import Queries, SqlResolver  # noqa: PLC0415 - see above
+
         return SqlResolver(url, Queries(table.query or "", table.members_query), limits)
     targets = OutboundPolicy(_networks(table.forbid), _networks(table.allow))
     return HttpResolver(Service(url, table.secret()), targets, limits)

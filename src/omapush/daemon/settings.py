@@ -19,6 +19,7 @@ from pydantic_settings import (
 from omapush.daemon.built_in_settings import BuiltInTable, InboxTable
 from omapush.daemon.cai_settings import CaiTable
 from omapush.daemon.client_settings import ClientTable, RouteTable, SubscribersTable
+from omapush.daemon.client_sip_settings import ClientSipTable
 from omapush.daemon.credential_settings import (
     CertificateNames,
     DigestHa1Md5,
@@ -44,6 +45,7 @@ from omapush.daemon.settings_table import (
     first_line,
 )
 from omapush.daemon.settings_table import Table as _Table
+from omapush.daemon.sip_settings import SipTable
 from omapush.daemon.smsc_settings import SmscTable
 from omapush.daemon.terminal_settings import TerminalsTable
 from omapush.daemon.wsp_settings import HeaderProfileTable, OtaWspTable
@@ -348,6 +350,7 @@ class PpgSettings(FileSettings):
     header_profiles: list[HeaderProfileTable] = []
     push_sessions: PushSessionsTable = PushSessionsTable()
     ota_http: TerminalsTable = TerminalsTable()
+    sip: SipTable = SipTable()
     service_registration: PpgServiceRegistrationTable = PpgServiceRegistrationTable()
     smsc: list[SmscTable] = []
     clients: list[ClientTable] = []
@@ -496,6 +499,7 @@ class ClientSettings(FileSettings):
     terminal: TerminalTable = TerminalTable()
     ota_http: OtaHttpTable = OtaHttpTable()
     ota_wsp: ClientOtaWspTable = ClientOtaWspTable()
+    ota_sip: ClientSipTable = ClientSipTable()
     bearers: list[BearerTable] = []
     gateways: list[GatewayEntryTable] = []
     cai: CaiTable = CaiTable()

@@ -3,6 +3,8 @@
 * ``virtual_clock``: time that stands still until a test moves it.
 * ``pair``: two real sessions joined by a simulated link.
 * ``datagram_link``: two real datagram machines joined by a link that loses and reorders.
+* ``sip_link``: a SIP/IP core in memory, with ``sip_registrar`` and ``sip_users``, between a gateway
+  and its clients.
 * ``bearer_contract``: the suite that every stream bearer passes.
 * ``modem_contract``: the suite that every modem passes; ``modem_manager``: one on a D-Bus of its
   own, not real.
@@ -19,10 +21,15 @@
   told of its bindings, and ``dialled_gateway``: one that terminals dial.
 * ``plain_terminal``, ``calling_terminal`` and ``blackberry_terminal``: OTA-HTTP terminals that
   share no code with ours: one is dialled, one dials and proves who it is, one is after a handset.
+* ``daemons``: real daemons, started, killed and watched, and verbs run; ``daemon_process``: how
+  they start at once, and ``ports``: where they may listen.
 * ``running_gateway``: a real gateway daemon with an initiator who hears how pushes end.
 * ``registration_server``: a push service that registers clients, for tests and for labs.
 * ``authority``: certificates that an authority of its own has signed.
 * ``postgresql``: a throw-away PostgreSQL cluster.
+* ``kamailio``: a SIP core and an MSRP relay, by the configurations that examples ship; ``sipp``:
+  foreign clients and gateways beside it, by the scenarios in ``tests/interop/sipp``; ``baresip``: a
+  user agent that knows nothing of push.
 * ``kannel``, ``tshark`` and ``libwbxml``: peers of other makes, to compare octets with.
 
 These modules may be imported by tests only. They need what is installed beside omapush for tests

@@ -6,10 +6,14 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
-import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+from omapush.testing.daemon_process import start_process
+from omapush.testing.ports import OURS
 
 PATIENCE_SECONDS = 30.0
 
@@ -19,16 +23,13 @@ class DaemonError(Exception):
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody uses just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+    """Return a port of 127.0.0.1 that nobody else uses or is given; see ``ports``."""
+    return OURS.take()
 
 
 def free_udp_port() -> int:
-    """Return a UDP port of 127.0.0.1 that nobody uses just now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return such a port for UDP."""
+    return OURS.take()
 
 
 def clean_environment(more: Mapping[str, str]) -> dict[str, str]:
@@ -53,7 +54,7 @@ class Daemon:
         self._port = port
         self._path = path
         self._log = settings.with_suffix(f".{verb}.log")
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: BaseProcess | None = None
 
     @property
     def log(self) -> str:
@@ -79,17 +80,17 @@ class Daemon:
 
     async def start(self, environment: Mapping[str, str] | None = None) -> None:
         """Start it and wait until it answers. :raises DaemonError: it does not."""
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "omapush.cli", self._verb, "--config", str(self._settings),
-                stdout=log, stderr=log, cwd=self._settings.parent,
-                env=clean_environment(environment or {}),
-            )  # fmt: skip
+        self._process = await asyncio.to_thread(
+            start_process,
+            [self._verb, "--config", str(self._settings)],
+            self._settings.parent, clean_environment(environment or {}),
+            out=self._log, err=self._log,
+        )  # fmt: skip
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while not await self._answers():
-                    if self._process.returncode is not None:
-                        raise DaemonError(f"ended with {self._process.returncode}:\n{self.log}")
+                    if self._process.exitcode is not None:
+                        raise DaemonError(f"ended with {self._process.exitcode}:\n{self.log}")
                     await asyncio.sleep(0.02)
         except TimeoutError as error:
             raise DaemonError(f"does not answer:\n{self.log}") from error
@@ -99,17 +100,17 @@ class Daemon:
         await self._end(signal.SIGKILL)
 
     async def stop(self) -> int:
-        """Ask it to end; return its exit status."""
+        """Ask it to end; return its exit status. :raises DaemonError: it does not."""
         return await self._end(signal.SIGTERM)
 
     async def _end(self, number: signal.Signals) -> int:
         if self._process is None:
             return 0
         process, self._process = self._process, None
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(number)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            return await process.wait()
+        if process.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, number)
+        return await _ended(process)
 
     async def _answers(self) -> bool:
         try:
@@ -131,3 +132,41 @@ async def running(daemon: Daemon) -> AsyncIterator[Daemon]:
         yield daemon
     finally:
         await daemon.stop()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a verb ended: its exit status, and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+async def run_verb(
+    *arguments: str, folder: Path, environment: Mapping[str, str] | None = None
+) -> Ended:
+    """Run ``omapush`` in ``folder`` until it ends by itself.
+
+    :param environment: variables beside ours, whose settings of omapush it does not get.
+    :raises DaemonError: it does not end.
+    """
+    with tempfile.TemporaryDirectory(prefix="omapush-verb-") as printed:
+        out, err = Path(printed, "out"), Path(printed, "err")
+        process = await asyncio.to_thread(
+            start_process, arguments, folder, clean_environment(environment or {}), out, err
+        )
+        status = await _ended(process)
+        return await asyncio.to_thread(_as_printed, status, out, err)
+
+
+def _as_printed(status: int, out: Path, err: Path) -> Ended:
+    return Ended(status, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
+
+
+async def _ended(process: BaseProcess) -> int:
+    await asyncio.to_thread(process.join, PATIENCE_SECONDS)
+    if process.exitcode is None:
+        process.kill()
+        raise DaemonError("does not end")
+    return process.exitcode

@@ -21,6 +21,7 @@ from omapush.cli.doctor_client import (
 from omapush.cli.doctor_finding import Finding, Level, worst
 from omapush.daemon.cai_settings import CaiTable, RuleTable
 from omapush.daemon.dbus_settings import DbusTable
+from omapush.testing.daemons import free_port
 
 WML = "x-wap-application:wml.ua"
 
@@ -180,8 +181,7 @@ def test_port_of_somebody_else_is_a_fault(away: Any, tmp_path: Path) -> None:
 
 
 def test_port_that_a_running_client_should_have_is_missed(running: Any) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     text = running.config.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}")
     running.config.write_text(text + f'[ota_wsp]\nudp_listen = "127.0.0.1:{port}"\n')
     assert findings(running.omapush("doctor", "--json"))["ports"] == ["fault", "fault"]

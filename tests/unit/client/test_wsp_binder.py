@@ -33,6 +33,7 @@ from omapush.ota.interface import (
 )
 from omapush.ota.wsp.unit_push import encode_unit_push
 from omapush.testing.binding_notes import BindingNotes, registration_of
+from omapush.testing.daemons import free_udp_port
 from omapush.testing.virtual_clock import VirtualClock
 
 LOOPBACK = "127.0.0.1"
@@ -65,13 +66,6 @@ class World:
         self.shared = SharedBearers("OTA-WSP", ["UDP", "SMS", "WSP session"])
         self.ports = OwnPorts(self.bearer, LOOPBACK, self.receiver)
         self.binder = OtaWspBinder(self.shared, 2948, self.ports)
-
-    async def free_port(self) -> int:
-        probe = await self.bearer.open(LOOPBACK, 0, lambda octets, peer: None)
-        port = probe.port
-        probe.close()
-        await asyncio.sleep(0)
-        return port
 
     async def push_to(self, port: int) -> PoUnitPushInd:
         """Send a push there; return what the receiver gets."""
@@ -124,7 +118,7 @@ async def test_application_gets_port_that_it_asks_for_and_its_pushes_say_so(
     world: World, bearer: str | None
 ) -> None:
     """T-18, CAI-23"""
-    port = await world.free_port()
+    port = free_udp_port()
     given = profile(bearer, port)
     scope = world.binder.scope(REQUEST, given, "profiles[0]")
     assert scope == f"OTA-WSP port {port}"
@@ -141,7 +135,7 @@ async def test_application_gets_port_that_it_asks_for_and_its_pushes_say_so(
 
 async def test_ports_of_two_applications_are_told_apart(world: World) -> None:
     """T-30"""
-    ports = [await world.free_port(), await world.free_port()]
+    ports = [free_udp_port(), free_udp_port()]
     scopes = [world.binder.scope(REQUEST, profile(None, port), "profiles[0]") for port in ports]
     assert scopes[0] != scopes[1]
     for port in ports:
@@ -153,7 +147,7 @@ async def test_ports_of_two_applications_are_told_apart(world: World) -> None:
 
 
 async def test_port_is_open_as_long_as_somebody_asks_for_it(world: World) -> None:
-    port = await world.free_port()
+    port = free_udp_port()
     first, second = BindingNotes(), BindingNotes()
     holds = [
         world.binder.begin(registration_of(), profile(None, port), notes, "")
@@ -175,7 +169,7 @@ async def test_port_is_open_as_long_as_somebody_asks_for_it(world: World) -> Non
 
 
 async def test_binding_that_is_left_while_its_port_opens_leaves_nothing(world: World) -> None:
-    port = await world.free_port()
+    port = free_udp_port()
     notes = BindingNotes()
     hold = world.binder.begin(registration_of(), profile(None, port), notes, "")
     await hold.close()
@@ -205,7 +199,7 @@ async def test_port_at_an_address_that_is_not_here_fails_the_binding(world: Worl
 
 
 async def test_port_of_another_scope_is_in_use(world: World) -> None:
-    port = await world.free_port()
+    port = free_udp_port()
     mine, other = BindingNotes(), BindingNotes()
     world.binder.begin_in_scope(profile(None, port), mine, "service 1")
     await mine.until(UP)

@@ -38,7 +38,7 @@ from omapush.ota.interface import (
     StreamLink,
 )
 from omapush.ota.wsp.unit_push import encode_unit_push
-from omapush.testing.daemons import free_port
+from omapush.testing.daemons import free_port, free_udp_port
 
 PATIENCE_SECONDS = 30
 MESSAGE = PushMessage((("Content-Type", "text/plain"),), b"hi")
@@ -234,9 +234,7 @@ async def test_listening_client_that_vanishes_cannot_be_dialled_for_a_time() -> 
 
 async def test_datagrams_are_counted_at_each_push_port() -> None:
     observer, bearer = Observer(), UdpBearer(SystemClock())
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.1.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_udp_port()
     plan = FarmPlan(groups(2, "accept"), udp=Endpoint("127.1.0.1", port), until_pushes=2)
     running = asyncio.create_task(run_farm(plan, observer))
     await observer.start

@@ -32,6 +32,7 @@ from omapush.ota.interface import BearerUnavailable, SecurityFailure
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.terminal.metrics import TerminalMetrics
 from omapush.testing.authority import Authority
+from omapush.testing.daemons import free_port
 from omapush.testing.memory_store import MemoryStore
 
 METRICS = TerminalMetrics()
@@ -230,8 +231,7 @@ async def test_ports_are_opened_and_closed() -> None:
 
 async def test_port_that_is_taken_leaves_no_other_one_open(authority: Authority) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         table = {
             "listen": f"127.0.0.1:{port}",
             "secure_listen": f"127.0.0.1:{taken.getsockname()[1]}",

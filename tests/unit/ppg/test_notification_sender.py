@@ -18,6 +18,7 @@ from omapush.ppg.notification_sender import (
     ListenerCredentials,
     NotificationFailedError,
 )
+from omapush.testing.daemons import free_port
 from omapush.web.policy import OutboundPolicy, TargetForbiddenError
 
 LOOPBACK = OutboundPolicy(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
@@ -126,8 +127,7 @@ async def test_name_that_nobody_knows_has_not_been_written(monkeypatch: pytest.M
 
 
 async def test_refused_connection_has_not_been_written() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
+    port = free_port()
     async with sending() as sender:
         with pytest.raises(NotificationFailedError) as failed:
             await sender.post(LOOPBACK.parse(f"http://127.0.0.1:{port}/"), DOCUMENT)

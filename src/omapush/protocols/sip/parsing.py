@@ -235,29 +235,27 @@ def _check(message: SipMessage, fields: list[Field], named: Mapping[str, str]) -
         if name == "Via" and not VIA_SHAPE.fullmatch(value):
             raise BadSipMessage(f"not a Via: {value[:80]!r}", "Via")
     if isinstance(message, SipRequest):
-        _check_request(message, cseq[2])
+        _check_request(message, cseq[2], named)
 
 
-def _check_request(request: SipRequest, method: str) -> None:
+def _check_request(request: SipRequest, method: str, named: Mapping[str, str]) -> None:
     if method != request.method:  # RFC 3261 8.1.1.5
         raise BadSipMessage("CSeq names another method", "CSeq")
+    for name in ("From", "To"):
+        # Of two tags nobody knows which counts (RFC 3261 7.3.1); one parameter is none too many.
+        value = named[name]
+        if value.count(";") > 1 and not NameAddress.parse(value).parameters.is_unambiguous:
+            raise BadSipMessage(f"a parameter of {name} is given twice", name)
     if not REQUEST_URI_SHAPE.fullmatch(request.uri):
         SipUri.parse(request.uri)
         raise BadSipMessage("headers in the Request-URI", "Request-URI")
-
-
-def _is_address(value: str) -> bool:
-    if not ADDRESS_SHAPE.fullmatch(value):
-        return False
-    # With one parameter at most there is no need to look. Of two tags nobody knows which counts.
-    return value.count(";") < 2 or NameAddress.parse(value).parameters.is_unambiguous
 
 
 # What there must be, and what it must look like; CSeq and Via are looked at more closely.
 _REQUIRED: tuple[tuple[str, Callable[[str], object]], ...] = (
     ("Call-ID", CALL_ID_SHAPE.fullmatch),
     ("CSeq", bool),
-    ("From", _is_address),
-    ("To", _is_address),
+    ("From", ADDRESS_SHAPE.fullmatch),
+    ("To", ADDRESS_SHAPE.fullmatch),
     ("Via", bool),
 )
