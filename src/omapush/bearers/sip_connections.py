@@ -41,6 +41,7 @@ from omapush.protocols.sip.writing import encode_message
 MAX_UNWRITTEN = 4 * 1_048_576
 """Octets that may wait for a peer that does not read, or that is being dialled."""
 UNREAD = "the peer does not read"
+ENDED = "the connection has ended"
 FULL = "too many connections are open"
 
 Link = ConnectionLink[ConnectionRequest]
@@ -164,6 +165,8 @@ class SipConnections:
             task.cancel()
         await asyncio.gather(*dialling, return_exceptions=True)
         for connection in list(self._open.values()):
+            if connection.link is None:
+                self._lose(connection, reason, after_sending=False)
             connection.close(reason)
 
     # -- opening --
@@ -202,9 +205,11 @@ class SipConnections:
             connection = self._dial(hop)
         task = self._dialling.get(hop)
         if task is not None:
-            await asyncio.shield(task)
+            await asyncio.wait([task])
         if connection.failure is not None:
             raise type(connection.failure)(connection.failure.reason)
+        if connection.link is None:
+            raise BearerUnavailable(ENDED)
         return connection
 
     async def flow(self, listener: FlowListener) -> None:
@@ -273,15 +278,12 @@ class SipConnections:
         try:
             link = await self._link(connection, hop)
         except BearerUnavailable as error:
-            self._dialling.pop(hop, None)
             connection.failure = error
             self._lose(connection, error.reason, after_sending=False)
-        except asyncio.CancelledError:
-            self._lose(connection, "no longer wanted", after_sending=False)
-            raise
         else:
-            self._dialling.pop(hop, None)
             connection.opened(link)
+        finally:
+            self._dialling.pop(hop, None)
 
     async def _link(self, connection: Connection, hop: Hop) -> Link:
         """Return the open connection. :raises BearerUnavailable: there is none."""
@@ -339,7 +341,7 @@ class SipConnections:
         if listener is not None and not self._is_closed:
             listener.lost(reason)
 
-    def _keep_alive(self, seconds: int) -> KeepAlive:
+    def _keep_alive(self, seconds: float) -> KeepAlive:
         """Return the questions for one who waits so long: up to a fifth sooner (RFC 5626 4.4.1)."""
         early = random.uniform(0.8, 1.0)  # noqa: S311 - spreads load, guards nothing
         return KeepAlive(round(seconds * 1000 * early), self._settings.pong_ms)

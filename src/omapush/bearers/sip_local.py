@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import socket
 
@@ -25,10 +26,22 @@ def written_local(host: str, port: int, advertised: str | None, near: str) -> st
     """
     if advertised is not None:
         return host_and_port(advertised, port)
+    return host_and_port(_bound(host) or _towards(near), port)
+
+
+@functools.lru_cache(maxsize=256)
+def is_address(host: str) -> bool:
+    """Whether ``host`` is an IP address, and no name."""
+    return ip_address(host) is not None
+
+
+@functools.lru_cache(maxsize=256)
+def _bound(host: str) -> str | None:
+    """Return the address that a socket is bound to; ``None``: to every one."""
     address = ip_address(host)
-    if host and (address is None or not address.is_unspecified):
-        return host_and_port(plain_host(host), port)
-    return host_and_port(_towards(near), port)
+    if not host or (address is not None and address.is_unspecified):
+        return None
+    return plain_host(host)
 
 
 def _towards(near: str) -> str:

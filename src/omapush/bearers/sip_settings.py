@@ -30,8 +30,8 @@ class TransportSettings:
     """The sockets of one end.
 
     :ivar core: where requests go that say nothing else; a name or an address.
-    :ivar listen: where requests are received; without UDP in it, a free port is opened for it when
-        the core is reached by UDP.
+    :ivar listen: where requests are received. Without UDP in it, a free port of UDP and TCP is
+        opened when the core is reached by UDP.
     :ivar advertised_host: what others reach this end by, if it is not the address it has.
     :ivar dialling_tls: for connections to the core by TLS. :ivar core_name: of whom its certificate
         has to be; default: the host of ``core``.
@@ -53,5 +53,5 @@ class TransportSettings:
     max_dialled: int = 64
     connect_ms: int = 5_000
     idle_ms: int = 600_000
-    flow_seconds: int = FLOW_SECONDS
+    flow_seconds: float = FLOW_SECONDS
     pong_ms: int = PONG_MS

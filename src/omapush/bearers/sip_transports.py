@@ -10,17 +10,16 @@ than he may is not heard.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
 from dataclasses import replace
 
 from omapush.bearers.driving import Clock, OnTrace, no_trace
-from omapush.bearers.sip_connections import OnMessage, OnUnreachable, SipConnections
-from omapush.bearers.sip_local import written_local
+from omapush.bearers.sip_connections import ENDED, OnMessage, OnUnreachable, SipConnections
+from omapush.bearers.sip_local import is_address, written_local
 from omapush.bearers.sip_settings import Listen, TransportSettings
 from omapush.bearers.sip_trust import SourceRates
 from omapush.bearers.tcp_listener import TcpListener
 from omapush.bearers.udp import UdpBearer, UdpEndpoint
-from omapush.core.networks import ip_address
 from omapush.core.peer_certificate import PeerCertificate
 from omapush.core.trace import TraceRecord
 from omapush.ota.datagrams import Peer
@@ -28,6 +27,8 @@ from omapush.ota.interface import BearerUnavailable
 from omapush.ota.sip.core import FlowListener
 from omapush.protocols.sip.hop import Hop, Transport
 
+PORT_TRIES = 8
+"""Ports of UDP that are tried until one is free for TCP as well."""
 _KEEP_ALIVE = b"\r\n\0"
 
 
@@ -60,18 +61,19 @@ class SipTransports:
         )
 
     async def open(self) -> None:
-        """Open what is to be received at, and a port of UDP if the core is reached by that.
+        """Open what is to be received at, and find the core's address, to know it by.
+
+        It is no failure if the core cannot be found yet.
 
         :raises BearerUnavailable: one of them cannot be had; none is open then.
         """
         try:
-            for listen in self._wanted():
-                if listen.transport is Transport.UDP:
-                    port = await self._udp.open(listen.host, listen.port, self._datagram)
-                    self._ports.append((listen, port))
-                else:
-                    listener = await self._connections.listen(listen)
-                    self._listeners.append((listen, listener))
+            for listen in self._settings.listen:
+                await self._listen(listen)
+            if self._settings.core.transport is Transport.UDP and not self._ports:
+                await self._listen_anywhere()
+            with contextlib.suppress(BearerUnavailable):
+                await self._find_core()
         except BearerUnavailable:
             await self.close("another address cannot be listened on")
             raise
@@ -97,10 +99,11 @@ class SipTransports:
         connection = self._connections.of(hop) or self._connections.dialled(hop)
         transport = hop.transport
         # A user agent takes connections where it takes datagrams (RFC 3261 18.1.1).
+        is_ipv6 = ":" in hop.host
         host, port = (
-            self._own_port(transport)
+            self._own_port(transport, is_ipv6=is_ipv6)
             or (None if connection is None else connection.local)
-            or self._own_port(Transport.UDP)
+            or self._own_port(Transport.UDP, is_ipv6=is_ipv6)
             or ("", transport.default_port)
         )
         return written_local(host, port, self._settings.advertised_host, self._core_address)
@@ -144,11 +147,12 @@ class SipTransports:
             if hop.connection is None:
                 await self._connections.connected(hop)
             return hop
-        if ip_address(hop.host) is not None:
+        if is_address(hop.host):
             return hop
-        peer = await self._udp.resolve(hop.host, hop.port, self._settings.connect_ms)
         if hop.host == self._settings.core.host:
-            self._core_address = peer.host
+            await self._find_core()
+            return replace(hop, host=self._core_address)
+        peer = await self._udp.resolve(hop.host, hop.port, self._settings.connect_ms)
         return replace(hop, host=peer.host)
 
     def located(self, hop: Hop) -> Hop:
@@ -179,14 +183,38 @@ class SipTransports:
 
     # -- within --
 
-    def _wanted(self) -> Sequence[Listen]:
-        wanted, core = self._settings.listen, self._settings.core
-        if core.transport is not Transport.UDP or any(
-            one.transport is Transport.UDP for one in wanted
-        ):
-            return wanted
-        host = "::" if ":" in core.host else "0.0.0.0"  # noqa: S104 - the core answers to it
-        return (*wanted, Listen(Transport.UDP, host, 0))
+    async def _listen(self, listen: Listen) -> None:
+        """:raises BearerUnavailable: the address cannot be had."""
+        if listen.transport is Transport.UDP:
+            port = await self._udp.open(listen.host, listen.port, self._datagram)
+            self._ports.append((replace(listen, port=port.port), port))
+        else:
+            listener = await self._connections.listen(listen)
+            self._listeners.append((replace(listen, port=listener.port), listener))
+
+    async def _listen_anywhere(self) -> None:
+        """Open some port, for datagrams and for requests that are too long for them: the core dials
+        the same port for those (RFC 3261 18.1.1).
+        """
+        host = "::" if ":" in self._settings.core.host else "0.0.0.0"  # noqa: S104 - see is_trusted
+        for tries_left in reversed(range(PORT_TRIES)):
+            port = await self._udp.open(host, 0, self._datagram)
+            both = Listen(Transport.TCP, host, port.port)
+            try:
+                self._listeners.append((both, await self._connections.listen(both)))
+            except BearerUnavailable:
+                port.close()  # TCP has given it to somebody else
+                if not tries_left:
+                    raise
+            else:
+                self._ports.append((replace(both, transport=Transport.UDP), port))
+                return
+
+    async def _find_core(self) -> None:
+        """Ask for the core's address. :raises BearerUnavailable: its name leads nowhere."""
+        core = self._settings.core
+        found = await self._udp.resolve(core.host, core.port, self._settings.connect_ms)
+        self._core_address = found.host
 
     def _datagram(self, octets: bytes, peer: Peer) -> None:
         if octets.strip(_KEEP_ALIVE):
@@ -220,13 +248,14 @@ class SipTransports:
         elif fallback is not None and self.is_trusted(fallback):
             self._connections.send(octets, fallback)
         else:
-            self._on_unreachable(hop, "the connection has ended", after_sending=False)
+            self._on_unreachable(hop, ENDED, after_sending=False)
 
-    def _own_port(self, transport: Transport) -> tuple[str, int] | None:
-        ports = [(listen, one.port) for listen, one in self._ports]
-        ports += [(listen, one.port) for listen, one in self._listeners]
-        own = (one for one in ports if one[0].transport is transport)
-        return next(((listen.host, port) for listen, port in own), None)
+    def _own_port(self, transport: Transport, *, is_ipv6: bool = False) -> tuple[str, int] | None:
+        """Return where ``transport`` is received at, by this version of IP if there is a choice."""
+        own = [one for one, _ in (*self._ports, *self._listeners) if one.transport is transport]
+        fitting = next((one for one in own if (":" in one.host) is is_ipv6), None)
+        found = fitting or next(iter(own), None)
+        return None if found is None else (found.host, found.port)
 
     def _trace(self, event: str, hop: Hop, **more: str) -> None:
         self._on_trace(TraceRecord(self._clock(), "sip", event, {"peer": str(hop), **more}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -27,9 +28,14 @@ class SipTrust:
 
     def includes(self, address: str, certificate: PeerCertificate | None) -> bool:
         """Whether who is at ``address``, or has shown ``certificate``, is trusted."""
-        if contains(self.networks, address):
+        if _lies_in(self.networks, address):
             return True
         return certificate is not None and any(certificate.is_of(name) for name in self.names)
+
+
+@functools.lru_cache(maxsize=4_096)
+def _lies_in(networks: tuple[Network, ...], address: str) -> bool:
+    return contains(networks, address)
 
 
 class SourceRates:

@@ -2,8 +2,8 @@
 
 The verbs, a module each: ``client_apps``, ``client_register`` (with deregister), ``client_listen``,
 ``inbox``, ``client_whitelist``, ``client_mo``, ``client_quarantine``, ``client_gateways``,
-``client_doctor``. What they share: ``client_access`` finds the client's socket, ``client_tokens``
-keeps what makes an application of the command line the owner of its registration,
+``client_sip``, ``client_doctor``. What they share: ``client_access`` finds the client's socket,
+``client_tokens`` keeps what makes an application of the command line the owner of its registration,
 ``client_registering`` registers it, ``client_answering`` answers its pushes, ``push_display`` shows
 what they contain.
 """
@@ -23,6 +23,7 @@ from omapush.cli.client_listen import listen
 from omapush.cli.client_mo import mo
 from omapush.cli.client_quarantine import quarantine
 from omapush.cli.client_register import deregister, register
+from omapush.cli.client_sip import sip
 from omapush.cli.client_whitelist import whitelist
 from omapush.cli.ending import telling
 from omapush.cli.inbox import inbox
@@ -65,6 +66,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "whitelist": whitelist,
     "quarantine": quarantine,
     "gateways": gateways,
+    "sip": sip,
     "doctor": doctor,
 }
 for _name, _verb in _VERBS.items():

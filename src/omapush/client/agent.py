@@ -447,6 +447,12 @@ class PushClient:
         """Return every registration that is known, also those that are ending or have failed."""
         return [entry.registration for entry in self._registry]
 
+    def own_applications(self) -> set[str]:
+        """Return the push application ids that the client takes by itself now."""
+        own = {one.push_application_id for one in self._rules.own if one.announced}
+        stand_ins = self._standing_in(self._registry.live_ids)
+        return own | {one.push_application_id for one in stand_ins}
+
     def last_seen(self, registration_id: str) -> Instant | None:
         """Return when the application of a registration was last heard of."""
         entry = self._registry.get(registration_id)

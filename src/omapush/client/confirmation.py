@@ -13,7 +13,7 @@ import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import structlog
@@ -207,7 +207,7 @@ class Confirmation:
         refused = refused_push(push, status, reason, self._clock())
         log.info("push_refused", **log_members(refused))
         self._quarantine.note(refused)
-        return PoPushAbortReq(push.reference, status, reason)
+        return PoPushAbortReq(push.reference, status, reason, refusal.of_source)
 
     async def _deliver(
         self, push: PoConfirmedPushInd, key: str | None, *, confirmed: bool
@@ -252,7 +252,7 @@ class Confirmation:
     ) -> Refusal | None:
         application = ApplicationId.parse(own.push_application_id)
         judged = await self._judge.judge(push, application, None)
-        return judged if isinstance(judged, Refusal) else own.push(push)
+        return _of_source(judged) if isinstance(judged, Refusal) else own.push(push)
 
     async def _choose(self, push: PoConfirmedPushInd) -> Refusal | tuple[Registration, Trust]:
         """Return who gets a push, and what is known of its origin.
@@ -267,7 +267,7 @@ class Confirmation:
         granted = self._applications.granted(found.registration_id) if found is not None else ()
         judged = await self._judge.judge(push, application, found, granted)
         if isinstance(judged, Refusal):
-            return judged
+            return _of_source(judged)
         refusal = misfit(found, application, push)
         if refusal is not None or found is None:
             return refusal or Refusal(PushStatus.USERPND, "no application")
@@ -400,6 +400,10 @@ async def _answer(delivery: InMailbox, acceptance_ms: int) -> Answer | Refusal:
     if answer is None:
         return Refusal(PushStatus.USERPND, "the application has deregistered")
     return answer
+
+
+def _of_source(refusal: Refusal) -> Refusal:
+    return replace(refusal, of_source=True)
 
 
 def _handed_key(accepted: _Accepted) -> str | None:

@@ -8,7 +8,7 @@ application takes one (``conversion``).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from omapush.cai.model import ConnectionProfile, Registration
 from omapush.client.binding.binder import SHARED
@@ -20,10 +20,14 @@ from omapush.ota.interface import PoConfirmedPushInd, PushSource, PushStatus
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Nobody gets the push; this is what the gateway is told."""
+    """Nobody gets the push; this is what the gateway is told.
+
+    :ivar of_source: it was not the push that was refused, but whoever sent it.
+    """
 
     status: PushStatus
     reason: str
+    of_source: bool = field(default=False, compare=False)
 
 
 ANYBODY = REGISTRY[ANY_APPLICATION]

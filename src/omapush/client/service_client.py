@@ -33,6 +33,7 @@ from omapush.client.service_messages import (
     Refused,
     Registration,
     RegistrationRequest,
+    SipRegistration,
     StatusMessage,
     StreamMessage,
 )
@@ -257,6 +258,10 @@ class ServiceClient:
     async def gateways(self) -> list[Gateway]:
         """Return the gateways that the client dials, and how the connections to them stand."""
         return cast("list[Gateway]", await self._list("/v1/gateways"))
+
+    async def sip(self) -> list[SipRegistration]:
+        """Return how the client is registered at its SIP/IP core; none: OTA-SIP is not set up."""
+        return cast("list[SipRegistration]", await self._list("/v1/sip"))
 
     async def whitelist(self) -> Members:
         """Return the device's whitelist: whether it is in force, its entries and findings."""

@@ -172,6 +172,33 @@ class Gateway(TypedDict):
     failures: int
 
 
+class SipGateway(TypedDict):
+    """A gateway that is told by OPTIONS what the client takes, and what it has said."""
+
+    uri: str
+    told: bool
+    said: str
+
+
+class SipRegistration(TypedDict):
+    """How the client is registered at its SIP/IP core."""
+
+    aor: str
+    core: str
+    state: str
+    instance: str
+    contact: str
+    gruu: str
+    tags: list[str]
+    applications: list[str]
+    instances: list[str]
+    expires: str | None
+    next_try: str | None
+    last_answer: str
+    answered_at: str | None
+    gateways: list[SipGateway]
+
+
 class Versions(TypedDict):
     """Versions of the client and of its interface."""
 

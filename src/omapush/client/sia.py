@@ -7,8 +7,8 @@ it and gives what was decided to a :class:`SessionOpener`.
 
 A request makes the phone spend money and show itself to a server, and anybody can send a short
 message. So the device's whitelist applies to who sent it, and only gateways that the operator of
-the phone has named are contacted, however the request came. One that was contacted is locked out
-for a while: requests in a row have the effect of one.
+the phone has named are contacted, however the request came; by OTA-SIP that is the own core. One
+that was contacted is locked out for a while: requests in a row have the effect of one.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Variant(enum.Enum):
 
     OTA_WSP = "OTA-WSP"
     OTA_HTTP = "OTA-HTTP"
+    OTA_SIP = "OTA-SIP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,14 @@ class GatewayAddress:
     secure: bool = False
 
     def __str__(self) -> str:
+        if self == OWN_CORE:
+            return f"{self.variant.value} through the own core"
         return f"{self.variant.value} {host_and_port(self.host, self.port)}"
+
+
+OWN_CORE = GatewayAddress(Variant.OTA_SIP, "", 0)
+"""What a request for OTA-SIP leads to, whatever contact point it names: the client registers with
+the SIP/IP core that it is set up for, and tells the gateway that it is set up for [design]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +220,11 @@ class SessionInitiations:
     def _offered(self, request: SessionInitiation) -> list[tuple[ContactPoint, Variant]] | Refusal:
         """Return the gateways of the variant to be used: one only (WAP-235, 7.4)."""
         wsp = [ContactPoint(address) for address in request.wsp_contact_points]
-        offers = {Variant.OTA_WSP: wsp, Variant.OTA_HTTP: request.ota_http_contact_points()}
+        offers = {
+            Variant.OTA_WSP: wsp,
+            Variant.OTA_HTTP: request.ota_http_contact_points(),
+            Variant.OTA_SIP: [ContactPoint(one) for one in request.ota_sip_contact_points()],
+        }
         possible = [variant for variant in self._variants if offers[variant]]
         # One that leads nowhere is not preferred to one that leads somewhere.
         useful = (
@@ -264,6 +276,8 @@ class SessionInitiations:
 
     def _gateway(self, point: AddressType, variant: Variant) -> GatewayAddress | str:
         """Return the gateway at a contact point, or why it cannot be contacted."""
+        if variant is Variant.OTA_SIP:
+            return OWN_CORE
         try:
             address = ipaddress.ip_address(point.text)
         except ValueError:
@@ -306,7 +320,9 @@ class SessionInitiationApplication:
         registered: Callable[[], Collection[str]],
     ) -> None:
         self._decisions = SessionInitiations(settings, opener.variants, opener.is_open)
-        may_be_heeded = settings.gateways or settings.is_known is not None
+        may_be_heeded = (
+            settings.gateways or settings.is_known is not None or Variant.OTA_SIP in opener.variants
+        )
         self.announced = bool(may_be_heeded and opener.variants)
         self._opener = opener
         self._clock = clock

@@ -95,6 +95,13 @@ CREATE TABLE quarantine (
 """
 """``trusted_source`` and ``management_object`` hold device lists by origin, and the Push MO, its
 nodes in the order of the tree."""
+_THIRD_TABLES = """
+CREATE TABLE identity (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+"""``identity`` holds who the device is where it has no number: its instance id for SIP."""
 
 MAX_FREE_TOKENS = 256
 """Tokens of one user that are kept though they hold no registration."""
@@ -119,10 +126,10 @@ class ClientStoreError(OmapushError):
 
 SCHEMA = Schema(
     "the client's file",
-    2,
-    _FIRST_TABLES + _SECOND_TABLES,
+    3,
+    _FIRST_TABLES + _SECOND_TABLES + _THIRD_TABLES,
     ClientStoreError,
-    upgrades={1: _SECOND_TABLES},
+    upgrades={1: _SECOND_TABLES, 2: _THIRD_TABLES},
 )
 
 

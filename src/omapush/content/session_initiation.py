@@ -36,6 +36,9 @@ OTA_HTTP = 0
 OTA_HTTP_CPI_TAG = 1
 """ProtOpts: OTA-HTTP, and a CPITag belongs to the contact point."""
 
+OTA_SIP = 256
+"""ProtOpts: OTA-SIP [design]. The published numbers have none; 256 to 16,383 are private."""
+
 _ACCEPT_APPLICATION = 0xB2
 # Kannel and others write the field of X-Wap-Application-Id, or none.
 _APPLICATION_ID = 0xAF
@@ -87,9 +90,9 @@ class SessionInitiation:
 
         When there are not as many options, or tags, as they belong to, the first is for all.
         """
-        options = _for_each(self.protocol_options or (OTA_HTTP,), len(self.contact_points))
-        offered = list(zip(self.contact_points, options, strict=True))
-        tagged = sum(option == OTA_HTTP_CPI_TAG for _, option in offered)
+        offered = self._offered()
+        options = [option for _, option in offered]
+        tagged = options.count(OTA_HTTP_CPI_TAG)
         tags = iter(_for_each(self.cpi_tags, tagged) if self.cpi_tags else ())
         found = []
         for address, option in offered:
@@ -98,6 +101,17 @@ class SessionInitiation:
             elif option == OTA_HTTP_CPI_TAG:
                 found.append(ContactPoint(address, has_cpi_tag=True, cpi_tag=next(tags, None)))
         return tuple(found)
+
+    def ota_sip_contact_points(self) -> tuple[AddressType, ...]:
+        """Return the entries of a SIP/IP core through which the client is to register.
+
+        They are for information: a client registers with the core that it is set up for.
+        """
+        return tuple(address for address, option in self._offered() if option == OTA_SIP)
+
+    def _offered(self) -> list[tuple[AddressType, int]]:
+        options = _for_each(self.protocol_options or (OTA_HTTP,), len(self.contact_points))
+        return list(zip(self.contact_points, options, strict=True))
 
     def means_provisioning_url(self, url: str) -> bool:
         """Whether the provisioning context of ``url`` is meant; an empty field means ``""``."""

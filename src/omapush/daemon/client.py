@@ -22,8 +22,10 @@ from omapush.client.service_point.gateway_routes import gateway_routes
 from omapush.client.service_point.peer_credentials import PeerCredentialsProtocol
 from omapush.client.service_point.point import ServicePoint
 from omapush.client.service_point.requests import guarded, read_body
+from omapush.client.service_point.sip_routes import sip_routes
 from omapush.client.service_point.trust_routes import trust_routes
 from omapush.client.sia import SessionInitiationApplication
+from omapush.client.sip.identity import kept_instance
 from omapush.client.static_registrations import StaticRegistrations
 from omapush.client.store import ClientStore
 from omapush.client.trust.lists import SourceTrust
@@ -32,6 +34,8 @@ from omapush.daemon.built_in import built_in_application
 from omapush.daemon.client_binders import ClientBinders
 from omapush.daemon.client_dbus import applications_on_dbus, offering_on_dbus
 from omapush.daemon.client_sessions import holding_sessions
+from omapush.daemon.client_sip import new_instance
+from omapush.daemon.client_sip_settings import ClientSipTable
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.garbage_collection import calm_garbage_collection
 from omapush.daemon.gateway_settings import GatewayEntryTable
@@ -94,10 +98,13 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
     await store.open()
     try:
         async with _trust(settings, store, clock) as trust:
-            binders = ClientBinders(settings, clock, profiles=trust.default_profiles)
+            instance = await kept_instance(store.file, new_instance)
+            binders = ClientBinders(
+                settings, clock, profiles=trust.default_profiles, instance=instance
+            )
             wsp_opener = WspSessionOpener()
             connections = binders.connections
-            opener = session_openers(settings.sia, wsp_opener, connections)
+            opener = session_openers(settings.sia, wsp_opener, connections, binders.sip_opener)
             may_ask = connections.knows if settings.gateways else None
             limits = _limits(settings)
 
@@ -118,12 +125,15 @@ async def _agent(settings: ClientSettings) -> AsyncIterator[_Running]:
                 default_profiles=trust.profiles,
                 own=[
                     SessionInitiationApplication(
-                        sia_settings(settings.sia, may_ask), opener, clock, registered
+                        sia_settings(settings.sia, may_ask),
+                        opener,
+                        clock,
+                        registered,
                     )
                 ],
             )
             agent = PushClient(store, clock, limits, rules)
-            binders.give_pushes_to(agent)
+            binders.give_pushes_to(agent, lambda: own_at_core(agent, settings))
             async with registering_at_services(
                 settings.service_registration,
                 settings.terminal.id,
@@ -160,7 +170,7 @@ async def _trust(
         store.file,
         clock,
         config=device_list(table),
-        gateways=gateway_entries(settings.gateways),
+        gateways=[*gateway_entries(settings.gateways), *sip_entries(settings.ota_sip)],
         believe_gateways=table.believe_gateways,
         country_code=table.country_code,
     )
@@ -198,6 +208,7 @@ async def _run(running: _Running, content: ClientContent) -> None:
                 more=[
                     *trust_routes(running.trust, guarded, read_body),
                     *gateway_routes(running.binders.connections.statuses, guarded),
+                    *sip_routes(running.binders.sip_status, guarded),
                 ],
             )
             listening = unix_socket(settings.cai.socket)
@@ -230,6 +241,7 @@ def _log_start(settings: ClientSettings, registrations: int) -> None:
         ota_http=str(settings.ota_http.listen) if settings.ota_http.po_tcp else None,
         gateways=[one.name for one in settings.gateways],
         ota_wsp_udp=str(settings.ota_wsp.udp_listen) if settings.ota_wsp.udp_listen else None,
+        sip_core=str(settings.ota_sip.core) if settings.ota_sip.core else None,
         modem=settings.modem.kind,
         cai=str(settings.cai.socket) if settings.cai.socket else None,
         registrations=registrations,
@@ -303,3 +315,19 @@ def gateway_entries(gateways: Iterable[GatewayEntryTable]) -> list[WhitelistEntr
     """Return entries for the gateways that the client is set up to dial."""
     hosts = [place.host for one in gateways for place in one.places]
     return [WhitelistEntry(host) for host in dict.fromkeys(hosts)]
+
+
+def own_at_core(agent: PushClient, settings: ClientSettings) -> set[str]:
+    """Return the ids that the client takes by itself, as far as a SIP/IP core is to know them.
+
+    Who is registered there need not be asked to register: session initiation is among them only if
+    it may lead elsewhere.
+    """
+    own = agent.own_applications()
+    leads_elsewhere = settings.sia.gateways or settings.gateways
+    return own if leads_elsewhere else own - {SessionInitiationApplication.push_application_id}
+
+
+def sip_entries(table: ClientSipTable) -> list[WhitelistEntry]:
+    """Return entries for the gateways that the client tells at its SIP/IP core what it takes."""
+    return [WhitelistEntry(uri, "URI") for uri in dict.fromkeys(table.ppg)]

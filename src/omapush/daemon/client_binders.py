@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from omapush.bearers.udp import UdpBearer
 from omapush.cai.model import Protocol
@@ -29,10 +29,16 @@ from omapush.client.binding.wsp_binder import SMS, WSP_SESSION, OtaWspBinder
 from omapush.client.connections.dialling import TCP_IP
 from omapush.client.connections.terminal_connections import WHEN_ASKED, TerminalConnections
 from omapush.client.push_mo.model import DefaultProfile
+from omapush.client.sip.status import SipStatus
+from omapush.daemon.client_sip import ClientSip, new_instance
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.gateway_connections import GatewayConnections
 from omapush.daemon.http_listeners import HttpListeners
-from omapush.daemon.session_initiation import dials_on_request, opens_sessions
+from omapush.daemon.session_initiation import (
+    CoreRegistrationOpener,
+    dials_on_request,
+    opens_sessions,
+)
 from omapush.daemon.settings import ClientSettings
 from omapush.daemon.wsp_client import listening_for_datagrams
 from omapush.ota.interface import (
@@ -70,9 +76,11 @@ class ClientBinders:
 
     :ivar http: OTA-HTTP; ``wsp``: OTA-WSP. Both can begin bindings in a scope of their own, for
         registrations whose profiles a server has given.
+    :ivar sip: OTA-SIP, where the settings have a core.
     :ivar wsp_bearers: is told how short messages and sessions fare.
     :param spread: gives a number from 0 to 1, by which waits are cut so that not all wait alike.
     :param profiles: returns those of the Push Management Object, which have credentials.
+    :param instance: who this device is to a SIP/IP core, a URN; ``None``: a new one each time.
     :raises SettingsError: a file with certificates or a secret cannot be used.
     """
 
@@ -82,10 +90,12 @@ class ClientBinders:
         clock: SystemClock,
         spread: Callable[[], float] = random.random,
         profiles: Callable[[], Sequence[DefaultProfile]] = tuple,
+        instance: str | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._receiver = ReceiverToCome()
+        self._own: Callable[[], Iterable[str]] = tuple
         self._http_bearers = SharedBearers(
             Protocol.OTA_HTTP.value,
             [TCP_IP, *(one.name for one in settings.bearers)],
@@ -108,6 +118,10 @@ class ClientBinders:
         self._own_ports = self._new_own_ports()
         udp = settings.ota_wsp.udp_listen
         self.wsp = OtaWspBinder(self.wsp_bearers, udp.port if udp else None, self._own_ports)
+        self.sip: ClientSip | None = None
+        if settings.ota_sip.core is not None:
+            known = settings.ota_sip.instance or instance or new_instance()
+            self.sip = ClientSip(settings.ota_sip, clock, self._receiver, known, self._own_ids)
 
     @property
     def connections(self) -> TerminalConnections:
@@ -115,14 +129,39 @@ class ClientBinders:
         return self._dialled.connections
 
     @property
+    def sip_opener(self) -> CoreRegistrationOpener | None:
+        """What registers at the core when a gateway asks for it; ``None``: there is no core."""
+        if self.sip is None:
+            return None
+        registration = self.sip.registration
+        return CoreRegistrationOpener(registration.ask, lambda: registration.is_registered)
+
+    def sip_status(self) -> SipStatus | None:
+        """Return how the registration at the core stands; ``None``: there is no core."""
+        return None if self.sip is None else self.sip.status()
+
+    @property
     def binders(self) -> tuple[Binder, ...]:
         """The variants that are set up."""
         wsp = (self.wsp,) if self.wsp.offers() else ()
-        return (self.http, *wsp)
+        sip = (self.sip.binder,) if self.sip is not None else ()
+        return (self.http, *wsp, *sip)
 
-    def give_pushes_to(self, receiver: PushReceiver) -> None:
-        """Have ``receiver`` get the pushes; to be called before anything is begun or opened."""
+    def give_pushes_to(
+        self, receiver: PushReceiver, own: Callable[[], Iterable[str]] = tuple
+    ) -> None:
+        """Have ``receiver`` get the pushes; to be called before anything is begun or opened.
+
+        :param own: returns the ids that the client takes by itself, for a core that has to know.
+        """
         self._receiver.receiver = receiver
+        self._own = own
+
+    def _own_ids(self) -> Iterable[str]:
+        return self._own()
+
+    def _sip(self) -> contextlib.AbstractAsyncContextManager[None]:
+        return contextlib.nullcontext() if self.sip is None else self.sip.open()
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -136,6 +175,7 @@ class ClientBinders:
                 self._dialled.open(),
                 self._listeners.open(self._http_bearers),
                 listening_for_datagrams(settings, clock, receiver, self.wsp_bearers),
+                self._sip(),
             ):
                 yield
         finally:

@@ -65,12 +65,12 @@ class SiaTable(_Table):
         description="gateways that the client may contact when a session initiation request asks "
         "for it; default: none, such requests have no effect",
     )
-    variants: list[Literal["OTA-HTTP", "OTA-WSP"]] = Field(
-        ["OTA-HTTP", "OTA-WSP"],
+    variants: list[Literal["OTA-HTTP", "OTA-WSP", "OTA-SIP"]] = Field(
+        ["OTA-HTTP", "OTA-WSP", "OTA-SIP"],
         min_length=1,
-        max_length=2,
-        description="by which variants gateways are contacted; where a request names both, the "
-        "first of these is used",
+        max_length=3,
+        description="by which variants gateways are contacted; where a request names several, the "
+        "first of these is used. By OTA-SIP only the core of ota_sip is",
     )
     lockout_seconds: float = Field(
         60, ge=1, le=86_400, description="how long a gateway's further requests have no effect"

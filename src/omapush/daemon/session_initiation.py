@@ -85,6 +85,25 @@ class HttpConnectionOpener:
         return self._connections.is_connected(gateway.host, gateway.port)
 
 
+class CoreRegistrationOpener:
+    """Registers at the client's own SIP/IP core, and tells gateways what is taken.
+
+    :param ask: does that; ``is_registered``: whether the core knows the client.
+    """
+
+    def __init__(self, ask: Callable[[], None], is_registered: Callable[[], bool]) -> None:
+        self._ask = ask
+        self._is_registered = is_registered
+
+    def open(self, wish: SessionWish) -> None:
+        """Register, unless that is done, and tell the gateways of the settings."""
+        self._ask()
+
+    def is_open(self, gateway: GatewayAddress) -> bool:
+        """Whether the core knows the client."""
+        return self._is_registered()
+
+
 class VariantOpener(Protocol):
     """Opens what one variant has; see ``client.sia.SessionOpener``."""
 
@@ -119,14 +138,24 @@ class SessionOpeners:
 
 
 def session_openers(
-    table: SiaTable, wsp: WspSessionOpener, connections: TerminalConnections
+    table: SiaTable,
+    wsp: WspSessionOpener,
+    connections: TerminalConnections,
+    sip: CoreRegistrationOpener | None = None,
 ) -> SessionOpeners:
-    """Return the openers in the order that the settings prefer."""
+    """Return the openers in the order that the settings prefer.
+
+    :param sip: ``None``: there is no core.
+    """
     by_name: dict[str, VariantOpener] = {
         Variant.OTA_WSP.value: wsp,
         Variant.OTA_HTTP.value: HttpConnectionOpener(connections),
     }
-    return SessionOpeners({Variant(name): by_name[name] for name in table.variants})
+    if sip is not None:
+        by_name[Variant.OTA_SIP.value] = sip
+    return SessionOpeners(
+        {Variant(name): by_name[name] for name in table.variants if name in by_name}
+    )
 
 
 def _peer(gateway: GatewayAddress) -> Peer:

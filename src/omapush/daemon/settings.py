@@ -19,6 +19,7 @@ from pydantic_settings import (
 from omapush.daemon.built_in_settings import BuiltInTable, InboxTable
 from omapush.daemon.cai_settings import CaiTable
 from omapush.daemon.client_settings import ClientTable, RouteTable, SubscribersTable
+from omapush.daemon.client_sip_settings import ClientSipTable
 from omapush.daemon.credential_settings import (
     CertificateNames,
     DigestHa1Md5,
@@ -498,6 +499,7 @@ class ClientSettings(FileSettings):
     terminal: TerminalTable = TerminalTable()
     ota_http: OtaHttpTable = OtaHttpTable()
     ota_wsp: ClientOtaWspTable = ClientOtaWspTable()
+    ota_sip: ClientSipTable = ClientSipTable()
     bearers: list[BearerTable] = []
     gateways: list[GatewayEntryTable] = []
     cai: CaiTable = CaiTable()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from omapush.content.message import Header, PushMessage
@@ -231,11 +231,15 @@ class PoConfirmedPushRes:
 
 @dataclass(frozen=True, slots=True)
 class PoPushAbortReq:
-    """Po-PushAbort.req: the push is refused for this reason."""
+    """Po-PushAbort.req: the push is refused for this reason.
+
+    :ivar of_source: whoever sent it is not trusted; some variants say so in another way.
+    """
 
     reference: str
     status: PushStatus
     reason: str = ""
+    of_source: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from itertools import count
 
 import pytest
 
+from omapush.bearers import tcp_link
 from omapush.bearers.sip_core import SipCoreBearer
 from omapush.bearers.sip_settings import Listen, TransportSettings
 from omapush.bearers.sip_trust import SipTrust, SourceRates
@@ -447,7 +448,7 @@ async def test_flow_is_lost_when_core_does_not_answer_pings() -> None:
 
     server = await asyncio.start_server(accept, HOST, 0)
     core = Hop(Transport.TCP, HOST, server.sockets[0].getsockname()[1])
-    settings = TransportSettings(core, flow_seconds=1, pong_ms=10)
+    settings = TransportSettings(core, flow_seconds=0.05, pong_ms=10)
     async with running(settings) as near:
         flow = FlowEnd()
         await near.open_flow(flow)
@@ -501,6 +502,36 @@ async def test_source_that_sends_too_fast_is_not_heard() -> None:
 
     assert len(server.requests) == 1
     assert "too_fast" in [one.event for one in traces]
+
+
+async def test_core_is_served_while_stranger_floods() -> None:
+    core_trust = SipTrust((ipaddress.ip_network("127.0.0.2"),))
+    settings = TransportSettings(
+        NOWHERE, (Listen(Transport.UDP, HOST, 0),), trust=core_trust, messages_per_second=20
+    )
+    loop = asyncio.get_running_loop()
+    async with running(settings) as far:
+        far.serve(server := Server())
+        at = (HOST, far.port(Transport.UDP) or 0)
+        flood, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol, local_addr=("127.0.0.3", 0), remote_addr=at
+        )
+        own = (Listen(Transport.UDP, "127.0.0.2", 0),)
+        async with running(TransportSettings(Hop(Transport.UDP, *at), own), endpoint=FAST) as near:
+            for number in range(20):
+                for each in range(50):
+                    flood.sendto(
+                        b"OPTIONS sip:ppg@push.test SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK"
+                        b"%d.%d\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nMax-Forwards: 70\r\n"
+                        b"Call-ID: %d.%d\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+                        % (number, each, number, each)
+                    )
+                assert (await near.send(request())).status == 200
+        flood.close()
+
+    of_core = [one for one in server.origins if one.hop.host == "127.0.0.2"]
+    assert len(of_core) == 20
+    assert len(server.origins) - len(of_core) < 500
 
 
 def test_rate_is_counted_by_source() -> None:
@@ -622,3 +653,111 @@ async def test_stream_limits_bound_the_head() -> None:
         with contextlib.suppress(ConnectionError):
             assert await reader.read() == b""
         writer.close()
+
+
+async def test_peer_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp_link, "CLOSE_TIMEOUT_SECONDS", 0.0)
+    async with pair(Transport.TCP) as (far, near, server):
+        reader, writer = await asyncio.open_connection(HOST, far.port(Transport.TCP) or 0)
+        writer.write(
+            b"OPTIONS sip:ppg@push.test SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\n"
+            b"From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n"
+            b"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        )
+        await server.told.get()
+        hop = server.origins[0].hop
+        many = [far.send(request(body=bytes(1_000_000)), hop) for _ in range(20)]
+
+        outcomes = await asyncio.gather(*many, return_exceptions=True)
+
+        assert all(isinstance(one, BearerUnavailable) for one in outcomes)
+        writer.transport.abort()
+        del reader
+        assert (await near.send(request())).status == 200
+
+
+async def test_request_fails_when_end_is_closed_while_it_dials() -> None:
+    accepted = asyncio.Event()
+
+    async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.set()
+        await _reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(accept, HOST, 0)  # which never answers a handshake of TLS
+    core = Hop(Transport.TLS, HOST, server.sockets[0].getsockname()[1])
+    async with running(TransportSettings(core, dialling_tls=ssl.create_default_context())) as near:
+        sending = asyncio.create_task(near.send(request()))
+        await accepted.wait()
+        await near.close("shutting down")
+
+        with pytest.raises(BearerUnavailable):
+            await sending
+    server.close()
+    await server.wait_closed()
+
+
+async def test_core_that_is_a_name_is_trusted_before_anything_was_sent() -> None:
+    port = free_udp_port()
+    named = TransportSettings(
+        Hop(Transport.UDP, "localhost", port), (Listen(Transport.UDP, HOST, 0),)
+    )
+    async with running(named) as gateway:
+        gateway.serve(server := Server())
+        core = Hop(Transport.UDP, HOST, gateway.port(Transport.UDP) or 0)
+        async with running(TransportSettings(core, (Listen(Transport.UDP, HOST, port),))) as near:
+            await near.send(request())
+
+    assert server.origins[0].is_trusted
+
+
+async def test_end_with_both_versions_of_ip_names_the_one_that_it_uses() -> None:
+    both = (Listen(Transport.UDP, HOST, 0), Listen(Transport.UDP, "::1", 0))
+    async with running(TransportSettings(NOWHERE, both)) as near:
+        for host, name in ((HOST, "127.0.0.1:"), ("::1", "[::1]:")):
+            listening = TransportSettings(NOWHERE, (Listen(Transport.UDP, host, 0),))
+            async with running(listening) as far:
+                far.serve(server := Server())
+                await near.send(request(), Hop(Transport.UDP, host, far.port(Transport.UDP) or 0))
+            via = server.requests[0].headers.first("Via") or ""
+            assert via.startswith(f"SIP/2.0/UDP {name}")
+
+
+@pytest.mark.parametrize("trust", [LOOPBACK, SipTrust()])
+async def test_answer_to_lost_connection_makes_end_dial_the_core_only(trust: SipTrust) -> None:
+    got: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.put_nowait(await reader.readuntil(b"\r\n"))
+        writer.close()
+
+    dialled = await asyncio.start_server(accept, HOST, 0)
+    via = f"{HOST}:{dialled.sockets[0].getsockname()[1]}"
+    closed = asyncio.Event()
+
+    def note(record: TraceRecord) -> None:
+        if record.event == "closed":
+            closed.set()
+
+    settings = TransportSettings(NOWHERE, (Listen(Transport.TCP, HOST, 0),), trust=trust)
+    far = SipCoreBearer(settings, SystemClock(), note)
+    await far.open()
+    far.serve(server := Server(None))
+    _, writer = await asyncio.open_connection(HOST, far.port(Transport.TCP) or 0)
+    writer.write(
+        f"OPTIONS sip:ppg@push.test SIP/2.0\r\nVia: SIP/2.0/TCP {via};branch=z9hG4bK1\r\n"
+        "From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n"
+        "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n".encode()
+    )
+    await server.told.get()
+    writer.transport.abort()
+    await closed.wait()
+
+    server.answers[0](SipResponse(200, "OK"))
+
+    if trust is LOOPBACK:
+        assert await got.get() == b"SIP/2.0 200 OK\r\n"
+    await far.close("the test is over")
+    dialled.close()
+    await dialled.wait_closed()
+    assert got.empty()

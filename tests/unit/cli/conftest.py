@@ -23,7 +23,9 @@ from omapush.client.service_point.gateway_routes import gateway_routes
 from omapush.client.service_point.peer_credentials import PeerCredentialsProtocol
 from omapush.client.service_point.point import ServicePoint
 from omapush.client.service_point.requests import guarded, read_body
+from omapush.client.service_point.sip_routes import sip_routes
 from omapush.client.service_point.trust_routes import trust_routes
+from omapush.client.sip.status import SipStatus
 from omapush.client.store import ClientStore
 from omapush.client.trust.lists import SourceTrust
 from omapush.daemon.client import unix_socket
@@ -40,6 +42,7 @@ class ClientInThread:
 
     :ivar agent: not to be touched but in its own thread: see :meth:`do`.
     :ivar logs: what it has logged. :ivar gateways: those that it dials, as it tells.
+    :ivar sip: how it is registered at a SIP core, as it tells.
     """
 
     agent: PushClient
@@ -56,6 +59,7 @@ class ClientInThread:
             '[ota_http]\nlisten = "127.0.0.1:0"\n'
         )
         self.bearers = SharedBearers("OTA-HTTP", ["TCP/IP"])
+        self.sip: SipStatus | None = None
         self.gateways: list[ConnectionStatus] = []
 
     def __enter__(self) -> Self:
@@ -132,6 +136,7 @@ class ClientInThread:
             more=[
                 *trust_routes(trust, guarded, read_body),
                 *gateway_routes(lambda: self.gateways, guarded),
+                *sip_routes(lambda: self.sip, guarded),
             ],
         )
         listening = unix_socket(self.socket)

@@ -13,6 +13,7 @@ from omapush.client.binding.choice_of_binders import Ways
 from omapush.client.binding.shared_binder import SharedBearers
 from omapush.client.dispatch import Refusal
 from omapush.client.sia import (
+    OWN_CORE,
     Decision,
     GatewayAddress,
     SessionInitiationApplication,
@@ -26,7 +27,7 @@ from omapush.client.trust.judge import FixedList
 from omapush.client.trust.whitelist import Source
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
-from omapush.content.session_initiation import SessionInitiation, decode
+from omapush.content.session_initiation import OTA_SIP, SessionInitiation, decode
 from omapush.core.instants import MINUTE_MS, Instant
 from omapush.ota.interface import (
     AddressKind,
@@ -127,6 +128,33 @@ def test_one_variant_only_is_used_the_preferred_one() -> None:
     both = (Variant.OTA_HTTP, Variant.OTA_WSP)
     assert contacted(decided(deciding(variants=both), BOTH)) == ["OTA-HTTP 10.1.2.4:4035"]
     assert contacted(decided(deciding(variants=both), VERSION_0)) == ["OTA-WSP 10.1.2.3:9201"]
+
+
+def by_sip(*hosts: str) -> SessionInitiation:
+    points = tuple(AddressType.of_ip(host, 5060) for host in hosts)
+    return SessionInitiation((ANYTHING,), contact_points=points, protocol_options=(OTA_SIP,))
+
+
+def test_client_registers_with_its_own_core_whatever_contact_point_is_named() -> None:
+    by_no_gateway = deciding(SiaSettings(), (Variant.OTA_SIP,))
+    decision = decided(by_no_gateway, by_sip("198.51.100.1", "198.51.100.2").encode())
+    assert isinstance(decision, Decision)
+    assert decision.wishes == (SessionWish(OWN_CORE, (MMS,)),)
+    assert contacted(decision) == ["OTA-SIP through the own core"]
+    assert decision.ignored == ("OTA-SIP through the own core: contacted not long ago",)
+
+
+def test_requests_to_register_in_a_row_have_the_effect_of_one() -> None:
+    decisions = deciding(SiaSettings(), (Variant.OTA_SIP,))
+    assert contacted(decided(decisions, by_sip("198.51.100.1"))) != []
+    assert contacted(decided(decisions, by_sip("198.51.100.2"), "two")) == []
+    later = Instant(NOW + 60_000)
+    assert contacted(decided(decisions, by_sip("198.51.100.3"), "three", now=later)) != []
+
+
+def test_client_without_sip_does_not_register() -> None:
+    refusal = decided(deciding(), by_sip("10.1.2.3"))
+    assert refusal == Refusal(PushStatus.USERRFS, "this client opens no OTA-SIP session")
 
 
 def test_preferred_variant_that_leads_nowhere_gives_way_to_the_other() -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from omapush.content.application_id import ApplicationId
 from omapush.content.session_initiation import (
+    OTA_HTTP_CPI_TAG,
+    OTA_SIP,
     ContactPoint,
     SessionInitiation,
     decode,
@@ -65,6 +67,16 @@ def test_request_of_a_later_version_is_read_as_far_as_known() -> None:
     assert later.version == 7
     assert later.ota_http_contact_points() == REQUEST_16.ota_http_contact_points()
     assert later.deviations == ("2 octets after the known fields are ignored",)
+
+
+def test_contact_points_of_sip_are_told_from_those_of_http() -> None:
+    points = tuple(AddressType.of_ip(f"10.0.0.{number}", 5060) for number in (1, 2, 3))
+    request = SessionInitiation((), (), points, (OTA_SIP, OTA_HTTP_CPI_TAG, 300), b"", (b"tag!",))
+    read = decode(request.encode())
+    assert read == request
+    assert read.ota_sip_contact_points() == points[:1]
+    (of_http,) = read.ota_http_contact_points()
+    assert (of_http.address, of_http.cpi_tag) == (points[1], b"tag!")
 
 
 def test_request_of_version_0_ignores_later_fields() -> None:

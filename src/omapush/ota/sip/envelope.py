@@ -93,9 +93,8 @@ def decode_push(
 def _opened(body: bytes, beside: Iterable[Header], max_body: int) -> PushMessage:
     if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         # Also the application may have to be taken from the request.
-        given = (one for one in beside if one[0].lower().startswith(_EXTENSIONS))
-        pushed = tuple(one for one in given if _is_of_the_push(one[0]))
-        message = PushMessage((("Content-Type", XML), *pushed), body)
+        given = [one for one in beside if one[0].lower().startswith(_EXTENSIONS)]
+        message = PushMessage((("Content-Type", XML), *_pushed(given)), body)
     else:
         message = _parted(body)
     if not message.media_type:
@@ -124,9 +123,18 @@ def _bare(
 ) -> PushMessage:
     if not (content_type or "").partition(";")[0].strip():
         raise DecodeError("there is no Content-Type", "Content-Type")
-    pushed = tuple(one for one in beside if _is_of_the_push(one[0]))
-    message = PushMessage((("Content-Type", (content_type or "").strip()), *pushed), body)
-    return inflated(message, max_body)
+    typed = ("Content-Type", (content_type or "").strip())
+    return inflated(PushMessage(_pushed(beside, typed), body), max_body)
+
+
+def _pushed(headers: Iterable[Header], *first: Header) -> tuple[Header, ...]:
+    """Return ``first`` and those that are of the push, their values read as an envelope's are.
+
+    SIP keeps octets that are no UTF-8, which a push message does not have.
+    """
+    wanted = (*first, *(one for one in headers if _is_of_the_push(one[0])))
+    lines = (f"{name}: {value}" for name, value in wanted)
+    return read_headers([line.encode("utf-8", "surrogateescape") for line in lines])
 
 
 def _is_of_the_push(name: str) -> bool:

@@ -29,7 +29,7 @@ from omapush.protocols.sip.message import Field, SipHeaders, SipRequest, SipResp
 
 PROTOCOL = "OTA-SIP"
 MAX_PUSH_ID = 128
-"""Characters of an X-Push-Id; a longer one is as good as none."""
+"""Characters of an X-Push-Id; a longer one, or one that is no ASCII, is as good as none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +161,11 @@ def asserted_identity(request: SipRequest) -> str | None:
     found: list[str] = []
     for value in request.headers.listed("P-Asserted-Identity"):
         try:
-            found.append(NameAddress.parse(value).uri)
+            uri = NameAddress.parse(value).uri
         except BadSipMessage:
             continue
+        if uri.isascii() and uri.isprintable():
+            found.append(uri)
     of_sip = (uri for uri in found if uri.lower().startswith(("sip:", "sips:")))
     return next(of_sip, found[0] if found else None)
 
@@ -181,12 +183,13 @@ def _indication(
     asked = asked_for(request.headers.every("Accept-Contact"))
     flags, _ = parse_push_info(beside.first(PUSH_INFO))
     push_id = (beside.first(PUSH_ID) or "").strip()
+    is_known = 0 < len(push_id) <= MAX_PUSH_ID and push_id.isascii() and push_id.isprintable()
     return PoConfirmedPushInd(
         reference=reference,
         message=_addressed(message, request.headers, asked, recipient),
         source=source_of(request, origin),
         flags=flags,
-        push_id=push_id if 0 < len(push_id) <= MAX_PUSH_ID else None,
+        push_id=push_id if is_known else None,
     )
 
 

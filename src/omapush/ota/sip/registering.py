@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from omapush.core.backoff import Backoff
-from omapush.core.errors import EncodeError
+from omapush.core.errors import OmapushError
 from omapush.core.instants import DAY_MS, MINUTE_MS, SECOND_MS, Instant, later
 from omapush.ota.sip.granted import Granted, min_expires_s, read_granted
 from omapush.ota.sip.push_features import PushFeatures
@@ -55,7 +55,10 @@ class Authenticator(Protocol):
         """Return the request with credentials for what is known to ask for them."""
 
     def answer(self, request: SipRequest, response: SipResponse) -> SipRequest | None:
-        """Return the request with credentials for these challenges; ``None``: there are none."""
+        """Return the request with credentials for these challenges; ``None``: there are none.
+
+        :raises OmapushError: a challenge that makes no sense, or is not authentic.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,7 +397,7 @@ class Registering:
             return False
         try:
             request = self._authenticator.answer(sent.request, response)
-        except (BadSipMessage, EncodeError):
+        except OmapushError:
             return False
         if request is None:
             return False
@@ -442,6 +445,7 @@ class Registering:
         if sent.is_ending:
             # The core will find out when the registration runs out.
             self._registered = self._told = None
+        if self._wanted is None:
             return
         self._retry_at = later(now, max(self._backoff.wait_ms(), wait_ms or 0))
         self._indications.append(replace(told, still_holds=self._registered is not None))

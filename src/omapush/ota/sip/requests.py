@@ -18,7 +18,7 @@ from omapush.ota.interface import PpgRequest
 from omapush.ota.push_headers import PUSH_ID, PUSH_INFO, PUSH_SIZE, format_push_info
 from omapush.ota.sip.envelope import CONTENT_TYPE, bare_headers, encode_envelope
 from omapush.ota.sip.push_features import PushFeatures, accept_contact
-from omapush.protocols.sip.message import Field, SipHeaders, SipRequest
+from omapush.protocols.sip.message import Field, SipHeaders, SipRequest, SipResponse
 
 CLIENT_METHODS = ("MESSAGE", "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS")
 GATEWAY_METHODS = ("REGISTER", "OPTIONS", "NOTIFY", "ACK", "BYE", "CANCEL")
@@ -210,6 +210,19 @@ def options(
         ("Contact", contact), *told, _allow(methods), ("Supported", "gruu")
     )
     return SipRequest("OPTIONS", to, headers)
+
+
+def options_answer(
+    contact: str, told: Iterable[Field] = (), *, methods: Iterable[str] = CLIENT_METHODS
+) -> SipResponse:
+    """Return the 200 to an OPTIONS: the same in the other direction; there is no body."""
+    headers = SipHeaders((("Contact", contact), *told, _allow(methods), ("Supported", "gruu")))
+    return SipResponse(200, "OK", headers)
+
+
+def contact_of(uri: str, features: PushFeatures) -> str:
+    """Return the value of a Contact that declares features."""
+    return ";".join((f"<{uri}>", *features.parameters()))
 
 
 def register(

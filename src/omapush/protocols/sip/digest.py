@@ -109,7 +109,8 @@ class DigestClient:
         """Return ``request`` with credentials made of the nonces that are kept (RFC 7616 3.6).
 
         Those of registrars go into REGISTER only, for a request of another kind is the business of
-        other servers.
+        other servers. A SIM's first REGISTER says whose it is, for the challenge is made for that
+        SIM (3GPP TS 24.229 5.1.1.2.2); this needs the realm.
         """
         for (header, realm, is_register), space in list(self._spaces.items()):
             can_count = space.challenge.qop and space.count < _MAX_COUNT
@@ -117,6 +118,8 @@ class DigestClient:
                 request = _without(request, header, realm)
                 request = self._with_credentials(request, space, None)
                 space.stale = 0
+        if request.method == "REGISTER" and self._is_unannounced(request):
+            return self._announced(request)
         return request
 
     def answer(self, request: SipRequest, response: SipResponse) -> SipRequest | None:
@@ -132,6 +135,8 @@ class DigestClient:
         answered = self._counted_again(request, {one.realm for one in challenges})
         for challenge in challenges:
             before = _credentials(request, challenge.answered_by, challenge.realm)
+            if before is not None and not before.get("nonce"):
+                before = None  # they proved nothing, and only said who asks
             space, auts = self._space(request, challenge, before)
             if space is None:
                 return None  # one refusal is enough: the others would be answered in vain
@@ -142,6 +147,22 @@ class DigestClient:
     def forget(self) -> None:
         """Forget all nonces."""
         self._spaces.clear()
+
+    def _is_unannounced(self, request: SipRequest) -> bool:
+        if isinstance(self._credentials, str) or self._realm is None:
+            return False
+        return _credentials(request, "Authorization", self._realm) is None
+
+    def _announced(self, request: SipRequest) -> SipRequest:
+        parameters = (
+            f"username={quoted(self._username.decode('latin-1'))}",
+            f"realm={quoted(self._realm or '')}",
+            'nonce=""',
+            f"uri={quoted(as_octets_text(request.uri))}",
+            'response=""',
+        )
+        value = as_header_text(f"Digest {', '.join(parameters)}")
+        return request.with_headers(request.headers.added(("Authorization", value)))
 
     def _counted_again(self, request: SipRequest, challenged: set[str]) -> SipRequest:
         """Return ``request`` with new credentials for the realms that did not refuse it: nobody

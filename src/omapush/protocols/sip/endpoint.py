@@ -49,6 +49,7 @@ class SipEndpoint:
         follows, maybe at once.
 
         :raises EncodeError: the request cannot be written.
+        :raises BadSipMessage: it lacks what each request has.
         """
         return self._client.send(request, hop, now)
 
@@ -56,6 +57,7 @@ class SipEndpoint:
         """Send the ACK of a 2xx; it is sent again for each repetition of that 2xx.
 
         :raises EncodeError: it cannot be written.
+        :raises BadSipMessage: it lacks what each request has.
         """
         self._client.acknowledge(ack, hop)
 
@@ -98,6 +100,7 @@ class SipEndpoint:
         repeated until its ACK comes.
 
         :raises EncodeError: the response cannot be written.
+        :raises BadSipMessage: its own To cannot be read.
         """
         self._server.respond(key, response, now)
 
@@ -113,15 +116,15 @@ class SipEndpoint:
         try:
             message = parse_message(octets)
             if isinstance(message, SipRequest):
-                self._receive_request(message, source, now)
+                self._receive_request(message, len(octets), source, now)
             else:
                 self._client.receive(message, now)
         except BadSipMessage as error:
             self._server.refuse(error, source)
 
-    def _receive_request(self, request: SipRequest, source: Hop, now: Instant) -> None:
+    def _receive_request(self, request: SipRequest, octets: int, source: Hop, now: Instant) -> None:
         try:
-            self._server.receive(request, source, now)
+            self._server.receive(request, octets, source, now)
         except BadSipMessage as error:
             error.readable = request
             raise
@@ -154,4 +157,4 @@ class SipEndpoint:
     @property
     def is_idle(self) -> bool:
         """Whether no transaction is open or remembered."""
-        return not self._client and not self._server
+        return self._client.is_idle and self._server.is_idle

@@ -50,6 +50,11 @@ class Parameters:
             position = match.end()
         return cls(tuple(items)), position
 
+    @property
+    def is_unambiguous(self) -> bool:
+        """Whether no name is there twice."""
+        return len({name.lower() for name, _ in self.items}) == len(self.items)
+
     def written(self, name: str) -> str | None:
         """Return the value as it is written, with its quotation marks."""
         wanted = name.lower()

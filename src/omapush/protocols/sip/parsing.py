@@ -16,9 +16,10 @@ from omapush.protocols.sip.header_fields import (
     ADDRESS_SHAPE,
     CALL_ID_SHAPE,
     CSEQ_SHAPE,
+    HIGHEST_CSEQ,
     HIGHEST_HOPS,
     VIA_SHAPE,
-    CSeq,
+    NameAddress,
 )
 from omapush.protocols.sip.lexical import TOKEN
 from omapush.protocols.sip.message import Field, SipHeaders, SipMessage, SipRequest, SipResponse
@@ -29,7 +30,7 @@ HEAD_LIMIT = 65_536
 FIELD_LIMIT = 512
 """The most headers of a message."""
 
-_REQUEST_LINE = re.compile(rf"({TOKEN}) ([^ \t]++) SIP/([0-9]++)\.([0-9]++)", re.IGNORECASE)
+_REQUEST_LINE = re.compile(rf"({TOKEN}) ([^ \t]++) SIP/([0-9]++\.[0-9]++)", re.IGNORECASE)
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*+))?+", re.IGNORECASE | re.DOTALL)
 _FOLD = re.compile(r"\r\n[ \t]++")
 _NAME = re.compile(TOKEN)
@@ -175,7 +176,7 @@ def _started(start: str, headers: SipHeaders, body: bytes) -> SipMessage:
     request = _REQUEST_LINE.fullmatch(start)
     if request is not None:
         message = SipRequest(request[1], request[2], headers, body)
-        if (request[3].lstrip("0"), request[4].strip("0")) != ("2", ""):
+        if request[3] != "2.0":
             error = BadSipMessage("a version of SIP that is not served", status=505)
             _refuse(error, message)
         return message
@@ -224,7 +225,9 @@ def _check(message: SipMessage, fields: list[Field], named: Mapping[str, str]) -
             raise BadSipMessage(f"no {name}", name)
         if not is_good(value):
             raise BadSipMessage(f"not a {name}: {value[:80]!r}", name)
-    cseq = CSeq.parse(named["CSeq"])
+    cseq = CSEQ_SHAPE.fullmatch(named["CSeq"])
+    if cseq is None or int(cseq[1]) > HIGHEST_CSEQ:
+        raise BadSipMessage(f"not a CSeq: {named['CSeq'][:80]!r}", "CSeq")
     hops = named.get("Max-Forwards")
     if hops is not None and not (_NUMBER.fullmatch(hops) and int(hops) <= HIGHEST_HOPS):
         raise BadSipMessage(f"not a Max-Forwards: {hops[:40]!r}", "Max-Forwards")
@@ -232,22 +235,27 @@ def _check(message: SipMessage, fields: list[Field], named: Mapping[str, str]) -
         if name == "Via" and not VIA_SHAPE.fullmatch(value):
             raise BadSipMessage(f"not a Via: {value[:80]!r}", "Via")
     if isinstance(message, SipRequest):
-        _check_request(message, cseq.method)
+        _check_request(message, cseq[2], named)
 
 
-def _check_request(request: SipRequest, method: str) -> None:
+def _check_request(request: SipRequest, method: str, named: Mapping[str, str]) -> None:
     if method != request.method:  # RFC 3261 8.1.1.5
         raise BadSipMessage("CSeq names another method", "CSeq")
+    for name in ("From", "To"):
+        # Of two tags nobody knows which counts (RFC 3261 7.3.1); one parameter is none too many.
+        value = named[name]
+        if value.count(";") > 1 and not NameAddress.parse(value).parameters.is_unambiguous:
+            raise BadSipMessage(f"a parameter of {name} is given twice", name)
     if not REQUEST_URI_SHAPE.fullmatch(request.uri):
         SipUri.parse(request.uri)
         raise BadSipMessage("headers in the Request-URI", "Request-URI")
 
 
-# What there must be, and what it must look like.
+# What there must be, and what it must look like; CSeq and Via are looked at more closely.
 _REQUIRED: tuple[tuple[str, Callable[[str], object]], ...] = (
     ("Call-ID", CALL_ID_SHAPE.fullmatch),
-    ("CSeq", CSEQ_SHAPE.fullmatch),
+    ("CSeq", bool),
     ("From", ADDRESS_SHAPE.fullmatch),
     ("To", ADDRESS_SHAPE.fullmatch),
-    ("Via", VIA_SHAPE.fullmatch),
+    ("Via", bool),
 )

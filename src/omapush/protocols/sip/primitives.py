@@ -23,8 +23,13 @@ class EndpointSettings:
     :ivar supported: option tags that requests may require; others are refused with 420.
     :ivar maximum_client_transactions: own requests that are open or remembered at once; one more
         fails without being sent.
-    :ivar maximum_server_transactions: the same for requests that came. Those over it are answered
-        with 503. Answered ones are remembered for 64*T1 with UDP, so it bounds the rate too.
+    :ivar maximum_server_transactions: requests that came and are open at once, and INVITEs until
+        nothing more can come of them. Those over it are answered with 503.
+    :ivar maximum_remembered: answers that are kept for repeated requests, for 64*T1 with UDP. Of
+        more the oldest are forgotten early: then a request that is repeated for so long counts as
+        a new one.
+    :ivar maximum_octets: how much requests that are open have together at most, and as much again
+        answers that are kept.
     :ivar maximum_forks: dialogs that are ended for one INVITE beside the wanted one; 2xx of more
         are left to themselves.
     :ivar retry_after_s: seconds after which whoever was refused may try again.
@@ -35,7 +40,9 @@ class EndpointSettings:
     max_forwards: int = 70
     supported: frozenset[str] = DEFAULT_OPTIONS
     maximum_client_transactions: int = 65_536
-    maximum_server_transactions: int = 65_536
+    maximum_server_transactions: int = 16_384
+    maximum_remembered: int = 65_536
+    maximum_octets: int = 67_108_864
     maximum_forks: int = 8
     retry_after_s: int = 5
 

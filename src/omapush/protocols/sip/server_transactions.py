@@ -46,9 +46,10 @@ class ServerTransaction(Transaction):
     :ivar request: as it came, with the source in its Via; ``None`` when it is not needed any more.
     :ivar tag: this end's tag, for a To without one.
     :ivar merge_key: by which the same request is known that came another way.
+    :ivar open_octets: what the request counts for as long as it is open.
     """
 
-    __slots__ = ("_octets", "_outlet", "merge_key", "path", "request", "tag")
+    __slots__ = ("_octets", "_outlet", "merge_key", "open_octets", "path", "request", "tag")
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class ServerTransaction(Transaction):
         self.path = path
         self.tag = ""
         self.merge_key: tuple[str, ...] | None = None
+        self.open_octets = 0
         self._octets = b""
         self._outlet = outlet
 
@@ -70,6 +72,11 @@ class ServerTransaction(Transaction):
     def is_unanswered(self) -> bool:
         """Whether its final response is still to come."""
         return self.state in (State.TRYING, State.PROCEEDING)
+
+    @property
+    def held_octets(self) -> int:
+        """What the answer and the key of an answered request take."""
+        return len(self._octets) + len(self.key)
 
     def repeated(self) -> None:
         """The request came again."""
@@ -110,6 +117,10 @@ class NonInviteServer(ServerTransaction):
         elif response.status == 100 and self.state is State.TRYING:
             self._octets, self.state = octets, State.PROCEEDING
             self._transmit()
+
+    def forget(self) -> None:
+        """End it early."""
+        self._terminate()
 
     def _repeat(self, now: Instant) -> None:
         if self.state is State.TRYING:

@@ -47,9 +47,10 @@ class UserAgentClient:
         self._invites: dict[InviteKey, InviteClient] = {}
         self._by_hop: dict[Hop, dict[str, ClientTransaction]] = {}
 
-    def __len__(self) -> int:
-        """Return how many transactions are open or remembered."""
-        return len(self._transactions)
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is open or remembered."""
+        return not (self._transactions or self._invites or self._by_hop)
 
     # -- for the user --
 
@@ -58,7 +59,7 @@ class UserAgentClient:
         branch = MAGIC_COOKIE + self._new_token()
         key = f"{branch} {request.method}"
         prepared, octets, way = self._prepare(request, hop, branch)
-        if len(self) >= self._settings.maximum_client_transactions:
+        if len(self._transactions) >= self._settings.maximum_client_transactions:
             if not is_quiet:
                 self._tell_failed(key, "too many requests are under way", timed_out=False)
             return key

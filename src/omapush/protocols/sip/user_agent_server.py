@@ -19,7 +19,7 @@ from omapush.protocols.sip.header_fields import (
 )
 from omapush.protocols.sip.hop import Hop, Transport
 from omapush.protocols.sip.listing import split_list
-from omapush.protocols.sip.message import Field, SipHeaders, SipRequest, SipResponse
+from omapush.protocols.sip.message import SipHeaders, SipRequest, SipResponse
 from omapush.protocols.sip.outgoing import Outgoing
 from omapush.protocols.sip.primitives import (
     AckInd,
@@ -29,6 +29,7 @@ from omapush.protocols.sip.primitives import (
     SendMessage,
     UnacknowledgedInd,
 )
+from omapush.protocols.sip.remembered_answers import RememberedAnswers
 from omapush.protocols.sip.responses import completed_response, plain_response
 from omapush.protocols.sip.server_transactions import (
     InviteServer,
@@ -78,12 +79,16 @@ class UserAgentServer:
         # 8.2.7: what is answered without a transaction must have the same tag each time.
         self._stateless_tag = new_token()
         self._transactions: dict[str, ServerTransaction] = {}
+        self._open_octets = 0
+        self._remembered = RememberedAnswers(settings.maximum_remembered, settings.maximum_octets)
         self._unmerged: dict[tuple[str, ...], str] = {}
         self._awaited_acks: dict[tuple[str, ...], InviteServer] = {}
 
-    def __len__(self) -> int:
-        """Return how many transactions are open or remembered."""
-        return len(self._transactions)
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is open or remembered."""
+        side_tables = self._remembered, self._unmerged, self._awaited_acks
+        return not (self._transactions or any(side_tables) or self._open_octets)
 
     # -- for the user --
 
@@ -104,8 +109,8 @@ class UserAgentServer:
 
     # -- for the endpoint --
 
-    def receive(self, request: SipRequest, source: Hop, now: Instant) -> None:
-        """Take a request.
+    def receive(self, request: SipRequest, octets: int, source: Hop, now: Instant) -> None:
+        """Take a request of so many octets.
 
         :raises BadSipMessage: it cannot be read so far as is needed.
         """
@@ -120,28 +125,37 @@ class UserAgentServer:
         elif request.method == "CANCEL":
             self._cancel(key, arrival, now)
         else:
-            self._begin(key, arrival, now)
+            self._begin(key, arrival, octets, now)
 
     def refuse(self, error: BadSipMessage, source: Hop) -> None:
         """Answer what is no good request, as far as it can be answered; nothing answers an ACK."""
         request = error.readable
         if request is None or request.method == "ACK":
             return
+        if request.headers.first("Via") is None:
+            return  # nobody could tell what the answer is to
+        path = ReturnPath(source)
         try:
             arrival = _arrival(request, source)
+            request, path = arrival.request, arrival.path
         except BadSipMessage:
-            return  # without a Via nobody waits for an answer
+            pass  # RFC 4475 3.1.2.1: it is answered, and no other way is known than back
         reason = " ".join(error.reason.split())[:_MAXIMUM_REASON]
-        self._answer(arrival, plain_response(error.status, reason=_printable(reason)))
+        self._answer(request, path, plain_response(error.status, reason=_printable(reason)))
 
     def settle(self, transaction: ServerTransaction) -> None:
         """Do what follows a change of a transaction: wait for it, or forget it."""
         if transaction.is_over:
-            self._transactions.pop(transaction.key, None)
-            if transaction.merge_key is not None:
-                self._unmerged.pop(transaction.merge_key, None)
-            if isinstance(transaction, InviteServer) and transaction.ack_key is not None:
-                self._awaited_acks.pop(transaction.ack_key, None)
+            self._forget(transaction)
+        elif isinstance(transaction, NonInviteServer) and not transaction.is_unanswered:
+            self._close(transaction)
+            self._remembered.add(transaction)
+            oldest = self._remembered.one_too_many()
+            while oldest is not None:
+                oldest.forget()
+                self._forget(oldest)
+                self._outgoing.queue.schedule(oldest)
+                oldest = self._remembered.one_too_many()
         self._outgoing.queue.schedule(transaction)
 
     # -- what transactions ask for --
@@ -165,23 +179,40 @@ class UserAgentServer:
 
     # -- inside --
 
-    def _begin(self, key: str, arrival: _Arrival, now: Instant) -> None:
+    def _forget(self, transaction: ServerTransaction) -> None:
+        self._close(transaction)
+        self._transactions.pop(transaction.key, None)
+        if transaction.merge_key is not None:
+            self._unmerged.pop(transaction.merge_key, None)
+        if isinstance(transaction, NonInviteServer):
+            self._remembered.discard(transaction)
+        elif isinstance(transaction, InviteServer) and transaction.ack_key is not None:
+            self._awaited_acks.pop(transaction.ack_key, None)
+
+    def _close(self, transaction: ServerTransaction) -> None:
+        """Count it no longer among the open ones."""
+        self._open_octets -= transaction.open_octets
+        transaction.open_octets = 0
+
+    def _begin(self, key: str, arrival: _Arrival, octets: int, now: Instant) -> None:
         """Take a new request, or refuse it; the refusal is made anew for each repetition."""
         merge_key = _merge_key(arrival.request)
-        refusal = self._refusal(arrival.request, merge_key)
+        refusal = self._refusal(arrival.request, octets, merge_key)
         if refusal is not None:
-            self._answer(arrival, refusal)
+            self._answer(arrival.request, arrival.path, refusal)
             return
         transaction = self._start(key, arrival, now)
+        transaction.open_octets = octets
+        self._open_octets += octets
         if merge_key is not None:
             transaction.merge_key = merge_key
             self._unmerged[merge_key] = key
         self._outgoing.tell(RequestInd(key, arrival.request, arrival.source))
 
     def _refusal(
-        self, request: SipRequest, merge_key: tuple[str, ...] | None
+        self, request: SipRequest, octets: int, merge_key: tuple[str, ...] | None
     ) -> SipResponse | None:
-        if len(self) >= self._settings.maximum_server_transactions:
+        if self._is_full(octets):
             return plain_response(503, ("Retry-After", str(self._settings.retry_after_s)))
         if merge_key in self._unmerged:
             return plain_response(482)  # 8.2.2.2: it came another way already
@@ -190,6 +221,13 @@ class UserAgentServer:
         if unknown:
             return plain_response(420, ("Unsupported", ", ".join(unknown)))
         return None
+
+    def _is_full(self, octets: int) -> bool:
+        are_open = len(self._transactions) - len(self._remembered)
+        return (
+            are_open >= self._settings.maximum_server_transactions
+            or self._open_octets + octets > self._settings.maximum_octets
+        )
 
     def _start(self, key: str, arrival: _Arrival, now: Instant) -> ServerTransaction:
         kind = InviteServer if arrival.request.method == "INVITE" else NonInviteServer
@@ -212,10 +250,10 @@ class UserAgentServer:
         self.settle(transaction)
 
     def _cancel(self, key: str, arrival: _Arrival, now: Instant) -> None:
-        # 9.2. There is at most one CANCEL for each INVITE, so these need no bound of their own.
+        # 9.2. It is answered at once, and needs no bound of its own.
         invite = self._transactions.get(arrival.key("INVITE"))
         if not isinstance(invite, InviteServer):
-            self._answer(arrival, plain_response(481))
+            self._answer(arrival.request, arrival.path, plain_response(481))
             return
         if not invite.tag:
             invite.tag = self._new_token()
@@ -230,11 +268,11 @@ class UserAgentServer:
             self._outgoing.tell(CancelledInd(invite.key, invite.request))
             self.respond(invite.key, plain_response(487), now)
 
-    def _answer(self, arrival: _Arrival, response: SipResponse) -> None:
+    def _answer(self, request: SipRequest, path: ReturnPath, response: SipResponse) -> None:
         """Answer without a transaction (8.2.7)."""
         try:
-            response = completed_response(response, arrival.request, self._stateless_tag)
-            self.reply(encode_message(response), arrival.path)
+            response = completed_response(response, request, self._stateless_tag)
+            self.reply(encode_message(response), path)
         except EncodeError:
             return  # it is so malformed that its headers cannot be repeated
 
@@ -249,16 +287,13 @@ def _arrival(request: SipRequest, source: Hop) -> _Arrival:
 
 
 def _with_top_via(headers: SipHeaders, via: str) -> SipHeaders:
-    first = headers.first("Via") or ""
-    fields: list[Field] = []
-    is_done = False
-    for name, value in headers.fields:
-        if not is_done and name.lower() == "via":
-            fields.append((name, ", ".join((via, *split_list(first)[1:]))))
-            is_done = True
-        else:
-            fields.append((name, value))
-    return SipHeaders(tuple(fields))
+    """Return ``headers`` with another first element of their first Via."""
+    fields = headers.fields
+    at = next(at for at, (name, _) in enumerate(fields) if name.lower() == "via")
+    name, value = fields[at]
+    if "," in value:
+        via = ", ".join((via, *split_list(value)[1:]))
+    return SipHeaders((*fields[:at], (name, via), *fields[at + 1 :]))
 
 
 def _return_path(via: Via, source: Hop) -> ReturnPath:

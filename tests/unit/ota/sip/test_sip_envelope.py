@@ -145,3 +145,14 @@ def test_header_that_cannot_be_written_is_refused() -> None:
         encode_envelope(message)
     with pytest.raises(EncodeError):
         bare_headers(message)
+
+
+def test_octets_of_request_that_are_no_text_are_read_as_in_envelope() -> None:
+    beside = (("X-Wap-Content-URI", "http://h/\udce8"), ("X-Wap-Initiator-URI", "\udcc3\udca8"))
+    message = decode_push("text/plain", beside, b"", 0)
+    assert message.headers[1:] == (
+        ("X-Wap-Content-URI", "http://h/\u00e8"),
+        ("X-Wap-Initiator-URI", "\u00e8"),
+    )
+    with pytest.raises(DecodeError):
+        decode_push("text/plain", (("X-Wap-Content-URI", "a\0b"),), b"", 0)

@@ -463,3 +463,13 @@ def test_answer_to_another_request_changes_nothing() -> None:
     device.machine.answered(sent.key, SipResponse(200, "OK"), device.now)
     device.machine.answered(sent.key, SipResponse(403, "No"), device.now)
     assert device.machine.state is RegistrationState.REGISTERED
+
+
+def test_client_that_gave_up_does_not_wait_for_registrar_in_trouble() -> None:
+    device = Device()
+    device.register()
+    sent = device.sent()
+    device.machine.deregister(device.now)
+    device.machine.failed(sent.key, "timer F", device.now)
+    assert device.machine.indications() == [DeregisteredInd("timer F")]
+    assert device.machine.state is RegistrationState.UNREGISTERED

@@ -9,18 +9,21 @@ from omapush.content.message import PushMessage
 from omapush.core.errors import EncodeError
 from omapush.core.instants import Instant
 from omapush.ota.interface import PoConfirmedPushReq, PushFlag
-from omapush.ota.sip.capabilities import UNTOLD, to_headers
+from omapush.ota.sip.capabilities import UNTOLD, read_headers, to_headers
 from omapush.ota.sip.push_features import PushFeatures
 from omapush.ota.sip.requests import (
+    GATEWAY_METHODS,
     MAX_EXPIRES_S,
     Circumstances,
     Names,
     Priority,
     Sender,
     Target,
+    contact_of,
     invite,
     message,
     options,
+    options_answer,
     register,
     subscribe,
 )
@@ -137,6 +140,17 @@ def test_client_tells_gateway_what_it_takes() -> None:
     assert headers.first("P-Asserted-Identity") is None
     assert headers.first("Accept") == "application/vnd.oma.push, */*"
     assert headers.first("Allow") == "MESSAGE, INVITE, ACK, BYE, CANCEL, OPTIONS"
+
+
+def test_answer_to_options_tells_the_same() -> None:
+    contact = contact_of("sip:ppg@push.test", PushFeatures(("mms.ua",)))
+    answer = options_answer(contact, to_headers(UNTOLD), methods=GATEWAY_METHODS)
+    told = read_headers(answer.headers)
+    assert (answer.status, answer.body) == (200, b"")
+    assert told.features == PushFeatures(("mms.ua",))
+    assert told.capabilities.accept == ("application/vnd.oma.push", "*/*")
+    assert told.allows("NOTIFY")
+    assert not told.allows("INVITE")
 
 
 def test_client_registers() -> None:

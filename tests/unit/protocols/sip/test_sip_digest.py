@@ -361,3 +361,18 @@ def test_client_leaves_challenge_alone_that_sim_refuses() -> None:
 def test_password_does_not_answer_aka_nor_sim_others() -> None:
     assert client().answer(REGISTER, aka()) is None
     assert client(Sim()).answer(REGISTER, challenged('Digest realm="p", nonce="n"')) is None
+
+
+def test_first_register_of_sim_says_whose_it_is() -> None:
+    own = client(Sim(AkaResult(b"res")), realm="ims")
+
+    first = own.authorise(REGISTER)
+
+    found = given(first)
+    assert (found["username"], found["realm"], found["uri"]) == ("alice", "ims", "sip:push.test")
+    assert (found["nonce"], found["response"]) == ("", "")
+    answered = own.answer(first, aka())
+    assert given(answered)["nc"] == "00000001"
+    assert own.authorise(MESSAGE) == MESSAGE
+    assert client(Sim()).authorise(REGISTER) == REGISTER
+    assert given(own.authorise(REGISTER))["nc"] == "00000002"

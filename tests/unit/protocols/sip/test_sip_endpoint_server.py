@@ -256,7 +256,9 @@ def test_server_answers_malformed_requests(octets: bytes, status: int) -> None:
 def test_server_answers_request_with_a_parameter_given_twice() -> None:
     endpoint = sip_endpoint(RIGHT)
     take(endpoint, with_via(sip_request("OPTIONS", 1, to="<sip:a@push.test>;tag=1;tag=2")))
-    assert statuses(endpoint) == [400]
+    (effect,) = endpoint.effects()
+    assert effect.octets.startswith(b"SIP/2.0 400 ")
+    assert b"To: <sip:a@push.test>;tag=1;tag=2\r\n" in effect.octets  # as it came (8.2.6.2)
 
 
 @pytest.mark.parametrize(
@@ -278,6 +280,16 @@ def test_server_drops_what_cannot_or_must_not_be_answered(octets: bytes) -> None
     assert endpoint.effects() == []
     assert endpoint.indications() == []
     assert endpoint.is_idle
+
+
+def test_server_answers_unreadable_via_straight_back() -> None:
+    endpoint = sip_endpoint(RIGHT)
+    source = Hop(Transport.UDP, "192.0.2.1", 9_000)
+    octets = encode_message(with_via(push_request(), "SIP/2.0/UDP 192.0.2.1;;;"))
+    endpoint.receive(octets, source, NOW)
+    (effect,) = endpoint.effects()
+    assert effect.hop == source
+    assert effect.octets.startswith(b"SIP/2.0 400 ")
 
 
 # -- INVITE, ACK, CANCEL --
@@ -373,6 +385,50 @@ def test_server_keeps_a_bounded_number_of_requests_and_serves_those_it_has() -> 
     endpoint.handle_timer(Instant(32_000))
     assert endpoint.is_idle
     assert endpoint.next_timer() is None
+
+
+def test_server_forgets_the_oldest_answers_early_and_takes_new_requests() -> None:
+    endpoint = sip_endpoint(
+        RIGHT, EndpointSettings(maximum_server_transactions=2, maximum_remembered=3)
+    )
+    for number in range(100):
+        take(endpoint, with_via(push_request(number), VIA.replace("one", str(number))))
+        endpoint.respond(told_request(endpoint).key, plain_response(200), NOW)
+    assert statuses(endpoint) == [200] * 100
+    for number in (99, 98, 97, 96):
+        take(endpoint, with_via(push_request(number), VIA.replace("one", str(number))))
+    assert statuses(endpoint) == [200] * 3
+    told_request(endpoint)
+    endpoint.handle_timer(Instant(32_000))
+    assert endpoint.is_idle
+    assert endpoint.next_timer() is None
+
+
+def test_server_keeps_a_bounded_number_of_octets_of_open_requests() -> None:
+    endpoint = sip_endpoint(RIGHT, EndpointSettings(maximum_octets=20_000))
+    for number in range(20):
+        via = VIA.replace("one", str(number))
+        take(endpoint, with_via(push_request(number, octets=4_000), via))
+    told = endpoint.indications()
+    assert len(told) == 4
+    assert statuses(endpoint) == [503] * 16
+    for one in told:
+        assert isinstance(one, RequestInd)
+        endpoint.respond(one.key, plain_response(200), NOW)
+    take(endpoint, with_via(push_request(99, octets=4_000), VIA.replace("one", "99")))
+    assert len(endpoint.indications()) == 1
+
+
+def test_server_keeps_a_bounded_number_of_octets_of_answers() -> None:
+    endpoint = sip_endpoint(RIGHT, EndpointSettings(maximum_octets=20_000))
+    for number in range(20):
+        take(endpoint, with_via(push_request(number), VIA.replace("one", str(number))))
+        answer = plain_response(200, ("Subject", "x" * 4_000))
+        endpoint.respond(told_request(endpoint).key, answer, NOW)
+    endpoint.effects()
+    for number in range(19, -1, -1):
+        take(endpoint, with_via(push_request(number), VIA.replace("one", str(number))))
+    assert len(endpoint.effects()) == 4
 
 
 def test_flood_of_invites_and_cancels_ends_in_nothing() -> None:

@@ -1,0 +1,83 @@
+"""The connection to the core, by TCP or TLS: opened before anything is registered, and again when
+it is lost (RFC 5626).
+
+Requests come by it, so the contact that is registered is its own address. By UDP there is none, and
+this is always open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from omapush.core.backoff import Backoff
+from omapush.core.instants import SECOND_MS
+from omapush.ota.interface import BearerUnavailable
+from omapush.ota.sip.core import SipCore
+
+log = structlog.get_logger(__name__)
+
+FIRST_WAIT_MS = 5 * SECOND_MS
+LONGEST_WAIT_MS = 300 * SECOND_MS
+
+
+class Flow:
+    """Keeps the connection. Implements ``ota.sip.core.FlowListener``.
+
+    :param opened: is called when it is there; ``failed``, with the error, when a try was in vain or
+        it has ended. It is tried again by itself until it is closed.
+    :param spread: from 0 to 1, so that not all clients come back at once.
+    """
+
+    def __init__(
+        self,
+        core: SipCore,
+        opened: Callable[[], None],
+        failed: Callable[[BearerUnavailable], None],
+        spread: Callable[[], float],
+    ) -> None:
+        self._core = core
+        self._opened = opened
+        self._failed = failed
+        self._backoff = Backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS, spread)
+        self._task: asyncio.Task[None] | None = None
+        self._is_wanted = False
+        self.is_open = False
+
+    def want(self) -> None:
+        """Open it, unless that is done or under way."""
+        self._is_wanted = True
+        if not self.is_open and (self._task is None or self._task.done()):
+            self._task = asyncio.create_task(self._open(), name="connection to the core")
+
+    def lost(self, reason: str) -> None:
+        """The connection has ended, or its keep-alive was not answered."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        log.warning("core_connection_lost", reason=reason)
+        if self._is_wanted:
+            self.want()
+            self._failed(BearerUnavailable(reason))
+
+    async def close(self) -> None:
+        """Try no more; the connection itself is the bearer's to close."""
+        self._is_wanted = self.is_open = False
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _open(self) -> None:
+        while True:
+            try:
+                await self._core.open_flow(self)
+            except BearerUnavailable as error:
+                self._failed(error)
+                await asyncio.sleep(self._backoff.wait_ms() / SECOND_MS)
+            else:
+                self.is_open = True
+                self._backoff.reset()
+                self._opened()
+                return
