@@ -60,14 +60,19 @@ class Outbox:
         window = self._settings.chunk_octets * self._settings.window
         return message.failure_report if len(message.body) <= window else FailureReport.YES
 
-    def next_chunk(self) -> Chunk | None:
-        """Return what is to be sent now; ``None``: nothing, or the window is full."""
+    def next_chunk(self, *, through_relays: bool = False) -> Chunk | None:
+        """Return what is to be sent now; ``None``: nothing, or the window is full.
+
+        :param through_relays: they keep a chunk before they pass it on, and take no large ones.
+        """
         if not self._turns or self._unanswered >= self._settings.window:
             return None
         one = self._turns.popleft()
         message, total = one.message, len(one.message.body)
-        begin, end = one.sent, min(one.sent + self._settings.chunk_octets, total)
-        said_end = end if self._settings.chunk_octets <= SMALL_CHUNK else None
+        size = self._settings.chunk_octets
+        size = min(size, SMALL_CHUNK) if through_relays else size
+        begin, end = one.sent, min(one.sent + size, total)
+        said_end = end if size <= SMALL_CHUNK else None
         one.sent = end
         one.written = end == total
         if not one.written:
