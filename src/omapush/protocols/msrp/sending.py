@@ -9,6 +9,9 @@ from omapush.protocols.msrp.byte_range import ByteRange
 from omapush.protocols.msrp.frame import FailureReport, Flag
 from omapush.protocols.msrp.session import SMALL_CHUNK, MsrpSettings, SendMessage
 
+SMALL_WINDOW = 32
+"""So many small chunks may be unanswered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -65,12 +68,13 @@ class Outbox:
 
         :param through_relays: they keep a chunk before they pass it on, and take no large ones.
         """
-        if not self._turns or self._unanswered >= self._settings.window:
+        size, window = self._settings.chunk_octets, self._settings.window
+        if through_relays and size > SMALL_CHUNK:
+            size, window = SMALL_CHUNK, SMALL_WINDOW
+        if not self._turns or self._unanswered >= window:
             return None
         one = self._turns.popleft()
         message, total = one.message, len(one.message.body)
-        size = self._settings.chunk_octets
-        size = min(size, SMALL_CHUNK) if through_relays else size
         begin, end = one.sent, min(one.sent + size, total)
         said_end = end if size <= SMALL_CHUNK else None
         one.sent = end
