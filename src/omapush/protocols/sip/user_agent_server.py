@@ -19,7 +19,7 @@ from omapush.protocols.sip.header_fields import (
 )
 from omapush.protocols.sip.hop import Hop, Transport
 from omapush.protocols.sip.listing import split_list
-from omapush.protocols.sip.message import Field, SipHeaders, SipRequest, SipResponse
+from omapush.protocols.sip.message import SipHeaders, SipRequest, SipResponse
 from omapush.protocols.sip.outgoing import Outgoing
 from omapush.protocols.sip.primitives import (
     AckInd,
@@ -132,12 +132,16 @@ class UserAgentServer:
         request = error.readable
         if request is None or request.method == "ACK":
             return
+        if request.headers.first("Via") is None:
+            return  # nobody could tell what the answer is to
+        path = ReturnPath(source)
         try:
             arrival = _arrival(request, source)
+            request, path = arrival.request, arrival.path
         except BadSipMessage:
-            return  # without a Via nobody waits for an answer
+            pass  # RFC 4475 3.1.2.1: it is answered, and no other way is known than back
         reason = " ".join(error.reason.split())[:_MAXIMUM_REASON]
-        self._answer(arrival, plain_response(error.status, reason=_printable(reason)))
+        self._answer(request, path, plain_response(error.status, reason=_printable(reason)))
 
     def settle(self, transaction: ServerTransaction) -> None:
         """Do what follows a change of a transaction: wait for it, or forget it."""
@@ -195,7 +199,7 @@ class UserAgentServer:
         merge_key = _merge_key(arrival.request)
         refusal = self._refusal(arrival.request, octets, merge_key)
         if refusal is not None:
-            self._answer(arrival, refusal)
+            self._answer(arrival.request, arrival.path, refusal)
             return
         transaction = self._start(key, arrival, now)
         transaction.open_octets = octets
@@ -249,7 +253,7 @@ class UserAgentServer:
         # 9.2. It is answered at once, and needs no bound of its own.
         invite = self._transactions.get(arrival.key("INVITE"))
         if not isinstance(invite, InviteServer):
-            self._answer(arrival, plain_response(481))
+            self._answer(arrival.request, arrival.path, plain_response(481))
             return
         if not invite.tag:
             invite.tag = self._new_token()
@@ -264,11 +268,11 @@ class UserAgentServer:
             self._outgoing.tell(CancelledInd(invite.key, invite.request))
             self.respond(invite.key, plain_response(487), now)
 
-    def _answer(self, arrival: _Arrival, response: SipResponse) -> None:
+    def _answer(self, request: SipRequest, path: ReturnPath, response: SipResponse) -> None:
         """Answer without a transaction (8.2.7)."""
         try:
-            response = completed_response(response, arrival.request, self._stateless_tag)
-            self.reply(encode_message(response), arrival.path)
+            response = completed_response(response, request, self._stateless_tag)
+            self.reply(encode_message(response), path)
         except EncodeError:
             return  # it is so malformed that its headers cannot be repeated
 
@@ -283,16 +287,13 @@ def _arrival(request: SipRequest, source: Hop) -> _Arrival:
 
 
 def _with_top_via(headers: SipHeaders, via: str) -> SipHeaders:
-    first = headers.first("Via") or ""
-    fields: list[Field] = []
-    is_done = False
-    for name, value in headers.fields:
-        if not is_done and name.lower() == "via":
-            fields.append((name, ", ".join((via, *split_list(first)[1:]))))
-            is_done = True
-        else:
-            fields.append((name, value))
-    return SipHeaders(tuple(fields))
+    """Return ``headers`` with another first element of their first Via."""
+    fields = headers.fields
+    at = next(at for at, (name, _) in enumerate(fields) if name.lower() == "via")
+    name, value = fields[at]
+    if "," in value:
+        via = ", ".join((via, *split_list(value)[1:]))
+    return SipHeaders((*fields[:at], (name, via), *fields[at + 1 :]))
 
 
 def _return_path(via: Via, source: Hop) -> ReturnPath:
