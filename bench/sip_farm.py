@@ -57,9 +57,16 @@ class SipFarmed:
 class Farm:
     """``omapush farm`` at a core; a context manager."""
 
-    def __init__(self, core: Kamailio, clients: int, *words: str, transport: str = "udp") -> None:
+    def __init__(
+        self,
+        core: Kamailio,
+        clients: int,
+        *words: str,
+        transport: str = "udp",
+        application: str = APPLICATION,
+    ) -> None:
         self._command = [
-            OMAPUSH, "farm", "--clients", str(clients), "--id", "u#", "--application", APPLICATION,
+            OMAPUSH, "farm", "--clients", str(clients), "--id", "u#", "--application", application,
             "--sip", f"{core.host}:{core.port}", "--sip-domain", core.domain,
             "--sip-transport", transport, "--pace", str(PACE), "--every", str(EVERY), "--json",
             *words,
