@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from omapush.content.message import PushMessage
 from omapush.ota.interface import BearerUnavailable, PoConfirmedPushReq, PpgRequest
 from omapush.ota.sip.requests import Circumstances, Target, message
 from omapush.ota.sip.results import Method, Verdict, verdict_of, verdict_of_failure
@@ -24,8 +27,14 @@ class MessagePush:
 
         :raises EncodeError: a header of the push cannot be written.
         """
+        body = push.message.body
+        if not self._line.settings.methods.fits(len(body)):
+            # The head is written all the same, so that what is wrong with it is known at once.
+            push = replace(push, message=PushMessage(push.message.headers, b""))
+        else:
+            body = b""
         request = self._request(target, push, circumstances, bare=bare)
-        return self._line.caller.core.request_size(request)
+        return self._line.caller.core.request_size(request) + len(body)
 
     async def push(
         self,
