@@ -226,15 +226,15 @@ class SipReach:
         circumstances = Circumstances(now, claimed.expires_at, _priority(claimed))
         bare = device is not None and device.wants_bare
         try:
-            size = self._means.messages.size(target, push, circumstances, bare=bare)
+            written = self._means.messages.write(target, push, circumstances, bare=bare)
         except EncodeError as error:
             return Unfit(f"a header of the push cannot be sent: {error}", StatusCode.BAD_REQUEST)
-        methods = self._methods(size, device, confirmed=claimed.confirmed)
+        methods = self._methods(written.size, device, confirmed=claimed.confirmed)
         if not methods:
             reason = f"no method of SIP carries {len(message.body)} octets to this device"
             return Unfit(reason, StatusCode.SPECIFIED_DELIVERY_METHOD_NOT_POSSIBLE)
         left_ms = max(1, claimed.lease_until - now)
-        attempt = Attempt(push, target, circumstances, methods, left_ms, bare)
+        attempt = Attempt(push, target, circumstances, methods, left_ms, bare, written.request)
         return SipPassage(self, self._means, claimed, attempt, device)
 
     def _methods(self, size: int, device: Device | None, *, confirmed: bool) -> tuple[Method, ...]:
@@ -287,6 +287,8 @@ def target_of(address: str, user: str) -> str:
 
     :param address: as the initiator gave it; it may be another name of the same client.
     """
+    if "gr" not in address.lower():
+        return user
     try:
         read = addressing.parse(address)
     except DecodeError:
