@@ -16,7 +16,7 @@ import structlog
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError, EncodeError
-from omapush.core.instants import Instant
+from omapush.core.instants import SECOND_MS, Instant
 from omapush.ota.interface import BearerUnavailable, OutcomeKind, PushOutcome
 from omapush.ota.sip.method_choice import methods_for
 from omapush.ota.sip.requests import Circumstances, Priority, Target
@@ -37,6 +37,9 @@ from omapush.ppg.store.contract import ClaimedDelivery, Store
 from omapush.ppg.transform import Unfit, fit
 
 log = structlog.get_logger(__name__)
+
+MARGIN_MS = 2 * SECOND_MS
+"""So long before its lease ends an attempt is given up: the ledger has to be told in time."""
 
 _PRIORITIES = {"high": Priority.URGENT, "medium": Priority.NORMAL, "low": Priority.NON_URGENT}
 
@@ -233,7 +236,7 @@ class SipReach:
         if not methods:
             reason = f"no method of SIP carries {len(message.body)} octets to this device"
             return Unfit(reason, StatusCode.SPECIFIED_DELIVERY_METHOD_NOT_POSSIBLE)
-        left_ms = max(1, claimed.lease_until - now)
+        left_ms = max(1, claimed.lease_until - now - MARGIN_MS)
         attempt = Attempt(push, target, circumstances, methods, left_ms, bare, written.request)
         return SipPassage(self, self._means, claimed, attempt, device)
 
