@@ -123,9 +123,7 @@ async def sip_ways(
                 subscriptions if table.subscribe_registrations else None,
             )
             try:
-                yield SipWays(
-                    users, lambda: _health(table, registrations), CapabilityInquiry(line).ask
-                )
+                yield SipWays(users, lambda: _health(table, line), CapabilityInquiry(line).ask)
             finally:
                 await subscriptions.close()
                 await media.close()  # as long as BYE can be sent
@@ -194,6 +192,7 @@ def _request(table: SipTable) -> Callable[[ApplicationId], PushMessage] | None:
     return None if point is None else functools.partial(registration_request, *point)
 
 
-def _health(table: SipTable, registrations: Registrations) -> Sequence[str]:
+def _health(table: SipTable, line: SipLine) -> Sequence[str]:
     core = f"SIP/IP core {table.core} by {table.transport.upper()}"
-    return (f"{core}: devices of {len(registrations)} users known",)
+    trouble = f"; last request not answered: {line.caller.trouble}" if line.caller.trouble else ""
+    return (f"{core}: devices of {len(line.registrations)} users known{trouble}",)
