@@ -122,30 +122,14 @@ class SipReach:
         application = ApplicationId.of(message)
         uri = target_of(claimed.address, self._user)
         devices = await self._devices(claimed, uri, application)
-        found = self._fitting(message, devices)
+        found = _fitting(message, devices)
         if isinstance(found, Unfit) and any(one.told_at < asked_at for one in devices):
             devices = await self._asked_again(uri, application) or devices
-            found = self._fitting(message, devices)
+            found = _fitting(message, devices)
         if isinstance(found, Unfit):
             return found
-        fitted, device = found
-        # Where others would get it that perhaps cannot take it, it goes to this one alone.
-        alone = device.gruu if device is not None and len(devices) > 1 else None
-        return self._passage(claimed, fitted, alone or uri, application, device)
-
-    def _fitting(
-        self, message: PushMessage, devices: tuple[Device, ...]
-    ) -> tuple[PushMessage, Device | None] | Unfit:
-        """Return the message as the first device that can takes it."""
-        if not devices:
-            return message, None
-        unfit = Unfit("the user has no device for it")
-        for device in devices:
-            verdict = _fitted(message, device)
-            if not isinstance(verdict, Unfit):
-                return verdict, device
-            unfit = verdict
-        return unfit
+        alone = found.device.gruu if found.device is not None and not found.suits_all else None
+        return self._passage(claimed, found.message, alone or uri, application, found.device)
 
     async def ask(self, claimed: ClaimedDelivery, message: PushMessage) -> str | None:
         """Ask the device to register."""
@@ -299,6 +283,33 @@ def target_of(address: str, user: str) -> str:
     if read.type != addressing.URI or not is_device(read.value):
         return user
     return read.value if address_of_record(read.value) == user else user
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """A push as a device takes it.
+
+    :ivar suits_all: and as all others of the user take it too; else they must not get it.
+    """
+
+    message: PushMessage
+    device: Device | None
+    suits_all: bool = True
+
+
+def _fitting(message: PushMessage, devices: tuple[Device, ...]) -> _Fitting | Unfit:
+    """Return the message as the first device that can takes it."""
+    if not devices:
+        return _Fitting(message, None)
+    verdicts = [_fitted(message, device) for device in devices]
+    for device, verdict in zip(devices, verdicts, strict=True):
+        if isinstance(verdict, Unfit):
+            continue
+        ways = {(one.methods, one.wants_bare) for one in devices}
+        suits_all = len(ways) == 1 and all(other == verdict for other in verdicts)
+        return _Fitting(verdict, device, suits_all)
+    refusal = verdicts[0]
+    return refusal if isinstance(refusal, Unfit) else Unfit("the user has no device for it")
 
 
 def _fitted(message: PushMessage, device: Device) -> PushMessage | Unfit:
