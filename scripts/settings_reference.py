@@ -24,6 +24,7 @@ from omapush.daemon.ppg_service_registration_settings import PushProfileTable, P
 from omapush.daemon.service_registration_settings import ServiceCredentialsTable
 from omapush.daemon.settings import ClientSettings, PpgSettings
 from omapush.daemon.settings_table import Endpoint
+from omapush.daemon.sip_settings import SipRegistrationTable
 
 PAGE = Path(__file__).parent.parent / "docs/settings.md"
 MARK = "<!-- From here on written by scripts/settings_reference.py -->"
@@ -43,6 +44,7 @@ def main() -> int:
             *_keys("`[[clients.contacts]]`", ContactTable),
             *_keys("`[[service_registration.services]]`", PushServiceTable),
             *_keys("`[[service_registration.services.profiles]]`", PushProfileTable),
+            *_keys("`[[sip.registrations]]`", SipRegistrationTable),
             *_kind("The client: `omapush client`", ClientSettings),
             *_keys("`[[service_registration.credentials]]`", ServiceCredentialsTable),
             *_keys("`[[cai.rules]]`", RuleTable),

@@ -16,8 +16,16 @@ from omapush.daemon.settings_table import (
     first_line,
 )
 from omapush.daemon.settings_table import Table as _Table
+from omapush.daemon.sip_settings import SipUserSetting
 from omapush.ota.http.ports import PUSH_PORT
-from omapush.ppg.contacts import Contact, HttpContact, SessionContact, SmsContact, UdpContact
+from omapush.ppg.contacts import (
+    Contact,
+    HttpContact,
+    SessionContact,
+    SipContact,
+    SmsContact,
+    UdpContact,
+)
 from omapush.ppg.subscribers import Range
 from omapush.ppg.terminal.accounts import Secrets
 
@@ -25,6 +33,7 @@ SMS_NETWORK, SMS_BEARER = "GSM", "SMS"
 """What a way by SMS is called where nothing else is said (WAP-259, appendix C)."""
 
 _NUMBER = r"^(\+[0-9]{3,20}|[0-9]{1,20})$"
+_DOMAIN = r"^[A-Za-z0-9.:\[\]-]{1,255}$"
 _NUMBERS = r"^[+0-9*]{1,32}$"
 
 
@@ -52,7 +61,10 @@ class ContactTable(_Table):
         "or ...",
     )
     ota_wsp_session: AddressSetting | None = Field(
-        None, description="... the IP address from which it opens push sessions"
+        None, description="... the IP address from which it opens push sessions, or ..."
+    )
+    sip: SipUserSetting | None = Field(
+        None, description="... the user that the SIP/IP core leads to, e.g. sip:bob@example.com"
     )
     network: str | None = Field(None, description="its network by WDP name")
     bearer: str | None = Field(None, description="its bearer by WDP name")
@@ -61,8 +73,8 @@ class ContactTable(_Table):
     def _one(self) -> Self:
         if len(_ways(self)) != 1:
             raise ValueError(
-                "needs one of ota_http (or ota_http_dials_in), ota_wsp_udp, ota_wsp_sms and "
-                "ota_wsp_session"
+                "needs one of ota_http (or ota_http_dials_in), ota_wsp_udp, ota_wsp_sms, "
+                "ota_wsp_session and sip"
             )
         _check_secure(self)
         return self
@@ -90,7 +102,9 @@ class ClientTable(_Table):
 
     id: str = Field(pattern=r"^[!-~]{1,128}$", description="the operator's name for the client")
     addresses: list[str] = Field(
-        min_length=1, description="addresses that lead to it, e.g. WAPPUSH=+1555/TYPE=PLMN@ppg.net"
+        [],
+        description="addresses that lead to it, e.g. WAPPUSH=+1555/TYPE=PLMN@ppg.net; a client "
+        "with sip needs none",
     )
     ota_http: EndpointSetting | None = Field(
         None, description="where it listens for OTA-HTTP (PO-TCP)"
@@ -113,6 +127,11 @@ class ClientTable(_Table):
     )
     ota_wsp_session: AddressSetting | None = Field(
         None, description="the IP address from which it opens push sessions"
+    )
+    sip: SipUserSetting | None = Field(
+        None,
+        description="the user that the SIP/IP core leads to, e.g. sip:bob@example.com; an address "
+        "of type URI with it, or with a device of it (GRUU), leads to the client",
     )
     terminal_id: str | None = Field(
         None, description="X-Wap-Terminal-Id that it must give; default: any"
@@ -159,6 +178,8 @@ class ClientTable(_Table):
         if certificates and self.terminal_id is None:
             raise ValueError("a terminal_certificate needs terminal_id")
         _check_secure(self)
+        if not self.addresses and not any(isinstance(x.where, SipContact) for x in self.ways()):
+            raise ValueError("needs addresses, or sip")
         return self
 
     def secrets(self) -> Secrets | None:
@@ -199,6 +220,9 @@ class SubscribersTable(_Table):
     networks: list[NetworkSetting] = Field(
         [], description="networks whose clients are reached by UDP on port 2948"
     )
+    sip_domains: list[Annotated[str, Field(pattern=_DOMAIN)]] = Field(
+        [], description="domains whose SIP users are reached through the SIP/IP core"
+    )
     sessions: bool = Field(
         default=False, description="clients in networks open push sessions as well"
     )
@@ -217,8 +241,10 @@ class SubscribersTable(_Table):
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
-        if bool(self.numbers) == bool(self.networks):
-            raise ValueError("needs either numbers or networks")
+        if sum(map(bool, (self.numbers, self.networks, self.sip_domains))) != 1:
+            raise ValueError("needs one of numbers, networks and sip_domains")
+        if self.dial_in and self.sip_domains:
+            raise ValueError("dial_in is for numbers and networks")
         if self.sessions and not self.networks:
             raise ValueError("sessions is for networks")
         return self
@@ -234,6 +260,7 @@ class SubscribersTable(_Table):
             self.bearer or (SMS_BEARER if by_sms else None),
             self.dial_in,
             tuple(ipaddress.ip_network(text, strict=False) for text in self.dial_in_from),
+            tuple(domain.lower() for domain in self.sip_domains),
         )
 
 
@@ -255,4 +282,6 @@ def _ways(table: ContactTable | ClientTable) -> list[Contact]:
         ways.append(Contact(SmsContact(table.ota_wsp_sms), network, bearer))
     if table.ota_wsp_session is not None:
         ways.append(Contact(SessionContact(table.ota_wsp_session), table.network, table.bearer))
+    if table.sip is not None:
+        ways.append(Contact(SipContact(table.sip), table.network, table.bearer))
     return ways

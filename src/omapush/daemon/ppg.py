@@ -24,6 +24,8 @@ from omapush.daemon.profile_settings import profiles_of
 from omapush.daemon.serving import HttpServer, listening_socket
 from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_table import SettingsError, milliseconds
+from omapush.daemon.sip import check_sip
+from omapush.daemon.sip_findings import sip_findings
 from omapush.daemon.supervise import stop_on_signals, supervise
 from omapush.daemon.terminal_findings import terminal_findings
 from omapush.daemon.terminals import check_terminals
@@ -49,7 +51,6 @@ from omapush.ppg.service_registration.listing import listing_route
 from omapush.ppg.store.contract import PLACED_AT_ONCE, NewPush, Store, StoreUnavailable
 from omapush.ppg.store.opening import StoreUrlError, open_store
 from omapush.ppg.submission import SubmissionLimits
-from omapush.ppg.terminal.metrics import TerminalMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -69,9 +70,13 @@ def check_ppg_settings(settings: PpgSettings) -> list[str]:
     smsc_accounts(settings)
     check_service_registration(settings)
     check_terminals(settings)
+    check_sip(settings)
     _ledger(settings)
     clients = recipients.clients.values()
-    return list(terminal_findings(settings, clients, clock(), open_files_allowed()))
+    return [
+        *terminal_findings(settings, clients, clock(), open_files_allowed()),
+        *sip_findings(settings, clients),
+    ]
 
 
 def _ledger(settings: PpgSettings) -> Store:
@@ -89,7 +94,11 @@ async def run_ppg(settings: PpgSettings) -> None:
     clock = SystemClock()
     rules = policies(settings, clock)
     clients = rules.recipients.clients.values()
-    for finding in terminal_findings(settings, clients, clock(), raise_open_files()):
+    findings = (
+        *terminal_findings(settings, clients, clock(), raise_open_files()),
+        *sip_findings(settings, clients),
+    )
+    for finding in findings:
         log.warning("settings_doubtful", finding=finding)
     store = _ledger(settings)
     await store.open()
@@ -143,7 +152,7 @@ async def _run(
         reports,
         reachable,
         clock,
-        TerminalMetrics(metrics.registry),
+        metrics.registry,
     ) as opened:
         deliveries = DeliveryLoop(
             store,

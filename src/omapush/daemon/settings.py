@@ -45,6 +45,7 @@ from omapush.daemon.settings_table import (
     first_line,
 )
 from omapush.daemon.settings_table import Table as _Table
+from omapush.daemon.sip_settings import SipTable
 from omapush.daemon.smsc_settings import SmscTable
 from omapush.daemon.terminal_settings import TerminalsTable
 from omapush.daemon.wsp_settings import HeaderProfileTable, OtaWspTable
@@ -349,6 +350,7 @@ class PpgSettings(FileSettings):
     header_profiles: list[HeaderProfileTable] = []
     push_sessions: PushSessionsTable = PushSessionsTable()
     ota_http: TerminalsTable = TerminalsTable()
+    sip: SipTable = SipTable()
     service_registration: PpgServiceRegistrationTable = PpgServiceRegistrationTable()
     smsc: list[SmscTable] = []
     clients: list[ClientTable] = []

@@ -6,18 +6,21 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
+from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.push_sessions import push_sessions
 from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_table import milliseconds
+from omapush.daemon.sip import sip_ways
 from omapush.daemon.terminals import terminal_ways
 from omapush.daemon.wsp_bearers import datagrams, short_messages
 from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.reports import Reports
+from omapush.ppg.sip.metrics import SipMetrics
 from omapush.ppg.store.contract import Store
 from omapush.ppg.terminal.metrics import TerminalMetrics
 from omapush.ppg.terminal.reach import TerminalReachSettings
@@ -34,12 +37,12 @@ class OpenWays:
 
     ways: Ways
     loops: Mapping[str, Callable[[], Coroutine[object, object, None]]]
-    terminals_health: Callable[[], Sequence[str]]
+    healths: Sequence[Callable[[], Sequence[str]]]
     pages: Sequence[Route]
 
     def health(self) -> Sequence[str]:
         """Return lines for people about what carries pushes."""
-        return (*self.ways.health(), *self.terminals_health())
+        return (*self.ways.health(), *(line for health in self.healths for line in health()))
 
 
 @contextlib.asynccontextmanager
@@ -51,13 +54,14 @@ async def open_ways(
     reports: Reports,
     wake: Callable[[], None],
     clock: SystemClock,
-    metrics: TerminalMetrics,
+    registry: CollectorRegistry,
 ) -> AsyncIterator[OpenWays]:
     """Open the bearers' ports.
 
     :param reports: takes what bearers tell later of pushes that they took.
 
     :param wake: is called when something may have become due because a client can be reached.
+    :param registry: what is counted of terminals and of SIP goes there.
     :raises BearerUnavailable: a port cannot be had.
     :raises SettingsError: what only the files say does not fit.
     """
@@ -65,7 +69,10 @@ async def open_ways(
         datagrams(settings, clock) as udp,
         short_messages(settings, clock, reports) as sms,
         push_sessions(settings.push_sessions, recipients, store, profiles, wake, clock) as sessions,
-        terminal_ways(settings, recipients, store, profiles, wake, clock, metrics) as http,
+        terminal_ways(
+            settings, recipients, store, profiles, wake, clock, TerminalMetrics(registry)
+        ) as http,
+        sip_ways(settings.sip, recipients, store, wake, clock, SipMetrics(registry)) as sip,
     ):
         reach = TerminalReachSettings(
             retry_policy(settings),
@@ -73,9 +80,9 @@ async def open_ways(
             http.request,
             milliseconds(settings.ota_http.ask_again_seconds),
         )
-        ways = Ways(store, http.terminals, clock, reach, udp, sms, sessions, http.live)
+        ways = Ways(store, http.terminals, clock, reach, udp, sms, sessions, http.live, sip.users)
         loops = {"directory of terminals": http.directory}
-        yield OpenWays(ways, loops, http.health, (http.listing,))
+        yield OpenWays(ways, loops, (http.health, sip.health), (http.listing,))
 
 
 def retry_policy(settings: PpgSettings) -> RetryPolicy:

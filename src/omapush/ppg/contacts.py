@@ -95,7 +95,26 @@ class SessionContact:
         return self.host
 
 
-Where = HttpContact | UdpContact | SmsContact | SessionContact
+@dataclass(frozen=True, slots=True)
+class SipContact:
+    """The user that a SIP/IP core leads to (OTA-SIP).
+
+    :ivar address_of_record: ``sip:user@domain``, without parameters. Which of the user's devices a
+        push is for says the initiator, by a GRUU (RFC 5627).
+    """
+
+    address_of_record: str
+
+    @property
+    def way(self) -> str:
+        """What the timeline says of it."""
+        return f"OTA-SIP, {self}"
+
+    def __str__(self) -> str:
+        return self.address_of_record
+
+
+Where = HttpContact | UdpContact | SmsContact | SessionContact | SipContact
 Connectionless = UdpContact | SmsContact
 
 
@@ -110,9 +129,15 @@ class Contact:
     @property
     def variant(self) -> str:
         """The Push-OTA variant, as the standard calls it."""
-        return "OTA-HTTP" if isinstance(self.where, HttpContact) else "OTA-WSP"
+        match self.where:
+            case HttpContact():
+                return "OTA-HTTP"
+            case SipContact():
+                return "OTA-SIP"
+            case _:
+                return "OTA-WSP"
 
     @property
     def confirms(self) -> bool:
         """Whether the client's application can confirm what comes this way (PAP 8.2.2)."""
-        return isinstance(self.where, HttpContact | SessionContact)
+        return isinstance(self.where, HttpContact | SessionContact | SipContact)

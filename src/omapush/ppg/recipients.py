@@ -1,7 +1,8 @@
 """From the initiator's address to a client that this gateway serves (PPG 6).
 
 A client is named in the settings with the addresses that lead to it, or belongs to a range of
-subscribers. An address that leads nowhere is PAP 2002 (PAP 8.14.2.3). What looks addresses up
+subscribers. Its SIP address of record leads to it too, and so do the addresses of the user's
+devices. An address that leads nowhere is PAP 2002 (PAP 8.14.2.3). What looks addresses up
 elsewhere is in ``resolution``.
 """
 
@@ -10,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from omapush.core.errors import OmapushError
-from omapush.pap.address import Address
+from omapush.pap.address import URI, Address
 from omapush.ppg.client import Client
-from omapush.ppg.contacts import SessionContact
+from omapush.ppg.contacts import SessionContact, SipContact
+from omapush.ppg.sip.address_of_record import address_of_record
 from omapush.ppg.subscribers import Subscribers
 
 
@@ -32,6 +34,7 @@ class Recipients:
         self._by_recipient: dict[str, Client] = {}
         self._by_session_host: dict[str, str] = {}
         self._by_terminal: dict[str, Client] = {}
+        self._by_sip_user: dict[str, Client] = {}
         for client in clients:
             if client.client_id in self._by_id:
                 raise AmbiguousClientsError(f"two clients are called {client.client_id!r}")
@@ -41,6 +44,8 @@ class Recipients:
             for contact in client.contacts:
                 if isinstance(contact.where, SessionContact):
                     self._keep_session_host(contact.where.host, client)
+                elif isinstance(contact.where, SipContact):
+                    self._keep_sip_user(contact.where.address_of_record, client)
             for address in client.addresses:
                 other = self._by_recipient.setdefault(address.recipient_key, client)
                 if other is not client:
@@ -63,9 +68,18 @@ class Recipients:
                 f"push sessions from {host} are of both {other!r} and {client.client_id!r}"
             )
 
+    def _keep_sip_user(self, user: str, client: Client) -> None:
+        other = self._by_sip_user.setdefault(user, client)
+        if other is not client:
+            raise AmbiguousClientsError(
+                f"the SIP user {user} is both {other.client_id!r} and {client.client_id!r}"
+            )
+
     def resolve(self, address: Address) -> Client | None:
         """Return the client behind ``address``; the ppg-specifier plays no part (PPG 6)."""
         listed = self._by_recipient.get(address.recipient_key)
+        if listed is None and address.type == URI and not address.qualifiers:
+            listed = self._by_sip_user.get(address_of_record(address.value) or "")
         return listed or self._subscribers.resolve(address)
 
     def client(self, client_id: str) -> Client | None:
@@ -79,6 +93,11 @@ class Recipients:
     def client_of_terminal(self, terminal_id: str) -> Client | None:
         """Return the listed client whose terminal calls itself ``terminal_id`` (OTA-HTTP)."""
         return self._by_terminal.get(terminal_id)
+
+    def client_of_sip_user(self, user: str) -> str | None:
+        """Return the id of the client whose SIP address of record ``user`` is."""
+        listed = self._by_sip_user.get(user)
+        return listed.client_id if listed is not None else self._subscribers.client_of_user(user)
 
     @property
     def clients(self) -> Mapping[str, Client]:

@@ -1,7 +1,8 @@
 """Clients that nobody lists one by one: ranges of numbers and networks that this gateway serves.
 
 A number in a served range is a client that connectionless pushes reach by SMS, an IP address in a
-served network one that they reach by UDP. Such a client is made from its address when it is needed
+served network one that they reach by UDP, a SIP user of a served domain one that a SIP/IP core
+leads to. Such a client is made from its address when it is needed
 and is kept nowhere, so that a million subscribers cost nothing.
 """
 
@@ -13,10 +14,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from omapush.core.networks import Network
-from omapush.pap.address import IPV4, IPV6, PLMN, Address
+from omapush.pap.address import IPV4, IPV6, URI, Address
 from omapush.ppg.client import Client
-from omapush.ppg.contacts import Contact, HttpContact, SessionContact, SmsContact, UdpContact
+from omapush.ppg.contacts import (
+    Contact,
+    HttpContact,
+    SessionContact,
+    SipContact,
+    SmsContact,
+    UdpContact,
+)
 from omapush.ppg.patterns import matches
+from omapush.ppg.sip.address_of_record import address_of_record, domain_of
 
 REMEMBERED = 8_192
 """Clients that need not be made again at once."""
@@ -32,6 +41,7 @@ class Range:
     :ivar network: name of the network (WDP appendix C); ``bearer`` likewise.
     :ivar dial_in: their terminals connect by OTA-HTTP as well (TO-TCP), and then are reached so.
     :ivar dial_in_from: the networks from which they do; none: they may be anywhere.
+    :ivar sip_domains: in lower case; their users are reached by OTA-SIP.
     """
 
     numbers: tuple[str, ...] = ()
@@ -41,6 +51,7 @@ class Range:
     bearer: str | None = None
     dial_in: bool = False
     dial_in_from: tuple[Network, ...] = ()
+    sip_domains: tuple[str, ...] = ()
 
 
 class Subscribers:
@@ -55,7 +66,11 @@ class Subscribers:
         """Return the client behind ``address``, if it is in a served range."""
         if address.qualifiers:
             return None
-        return self._client(address.type, address.value)
+        value = address.value
+        if address.type == URI:
+            # One client for all devices of a user: the way to each is the same.
+            value = address_of_record(value) or value
+        return self._client(address.type, value)
 
     def client(self, client_id: str) -> Client | None:
         """Return the client with an id that :meth:`resolve` gave, if its range is still served."""
@@ -71,32 +86,57 @@ class Subscribers:
                 return f"{kind}:{address.exploded}" if each.sessions else None
         return None
 
+    def client_of_user(self, user: str) -> str | None:
+        """Return the id of the client whose SIP address of record ``user`` is."""
+        client = self._client(URI, user)
+        return None if client is None else client.client_id
+
     def _made(self, kind: str, value: str) -> Client | None:
         contacts = self._contacts(kind, value)
         return Client(f"{kind}:{value}", (), contacts) if contacts else None
 
     def _contacts(self, kind: str, value: str) -> tuple[Contact, ...]:
-        if kind == PLMN:
-            for each in self._ranges:
-                if any(matches(pattern, value) for pattern in each.numbers):
-                    return (
-                        *_by_connection(each),
-                        Contact(SmsContact(value), each.network, each.bearer),
-                    )
-        elif kind in (IPV4, IPV6):
-            try:
-                host = ipaddress.ip_address(value)
-            except ValueError:
-                return ()  # not from resolve(): somebody wrote a client id by hand
-            for each in self._ranges:
-                if any(host in network for network in each.networks):
-                    wheres = (UdpContact(str(host)), SessionContact(str(host)))
-                    used = wheres if each.sessions else wheres[:1]
-                    return (
-                        *_by_connection(each),
-                        *(Contact(where, each.network, each.bearer) for where in used),
-                    )
+        match kind:
+            case "PLMN":
+                return self._by_number(value)
+            case "URI":
+                return self._by_core(value)
+            case "IPV4" | "IPV6":
+                return self._by_address(value)
+            case _:
+                return ()
+
+    def _by_number(self, number: str) -> tuple[Contact, ...]:
+        for each in self._ranges:
+            if any(matches(pattern, number) for pattern in each.numbers):
+                return (*_by_connection(each), Contact(SmsContact(number), *_carried_by(each)))
         return ()
+
+    def _by_core(self, user: str) -> tuple[Contact, ...]:
+        domain = domain_of(user)
+        for each in self._ranges:
+            if domain in each.sip_domains:
+                return (Contact(SipContact(user), *_carried_by(each)),)
+        return ()
+
+    def _by_address(self, value: str) -> tuple[Contact, ...]:
+        try:
+            host = ipaddress.ip_address(value)
+        except ValueError:
+            return ()  # not from resolve(): somebody wrote a client id by hand
+        for each in self._ranges:
+            if any(host in network for network in each.networks):
+                wheres = (UdpContact(str(host)), SessionContact(str(host)))
+                used = wheres if each.sessions else wheres[:1]
+                return (
+                    *_by_connection(each),
+                    *(Contact(where, *_carried_by(each)) for where in used),
+                )
+        return ()
+
+
+def _carried_by(each: Range) -> tuple[str | None, str | None]:
+    return each.network, each.bearer
 
 
 def _by_connection(each: Range) -> tuple[Contact, ...]:

@@ -9,7 +9,14 @@ from omapush.core.instants import HOUR_MS, Instant
 from omapush.ota.bearer_reports import BearerReport
 from omapush.ota.short_messages import ShortMessageBearer
 from omapush.ppg.client import Client
-from omapush.ppg.contacts import Connectionless, HttpContact, SessionContact, SmsContact, UdpContact
+from omapush.ppg.contacts import (
+    Connectionless,
+    HttpContact,
+    SessionContact,
+    SipContact,
+    SmsContact,
+    UdpContact,
+)
 from omapush.ppg.datagram_reach import DatagramReach, Datagrams
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.push_sessions import PushSessions
@@ -18,6 +25,7 @@ from omapush.ppg.reports import Reports
 from omapush.ppg.routing import Route
 from omapush.ppg.session_reach import SessionReach, SessionSettings
 from omapush.ppg.short_message_reach import ShortMessageReach, ShortMessageSettings
+from omapush.ppg.sip.reach import SipReach, SipUsers
 from omapush.ppg.store.contract import ClaimedDelivery, Store
 from omapush.ppg.terminal.dialling import Terminals
 from omapush.ppg.terminal.live import LiveTerminals
@@ -51,6 +59,7 @@ class Ways:
     :param datagrams: for contacts by UDP; ``None``: none is configured.
     :param short_messages: for contacts by SMS; ``None``: no SMSC is configured.
     :param sessions: for push sessions; ``None``: no port is open for them.
+    :param sip: for SIP users; ``None``: no core is configured.
     :param live: the connections that terminals have made.
     """
 
@@ -64,6 +73,7 @@ class Ways:
         short_messages: ShortMessages | None = None,
         sessions: Sessions | None = None,
         live: LiveTerminals | None = None,
+        sip: SipUsers | None = None,
     ) -> None:
         self._store = store
         self._terminals = terminals
@@ -72,6 +82,7 @@ class Ways:
         self._datagrams = datagrams
         self._short_messages = short_messages
         self._sessions = sessions
+        self._sip = sip
         self._live = LiveTerminals() if live is None else live
 
     def reach(self, client: Client, route: Route) -> Reach:
@@ -86,6 +97,8 @@ class Ways:
                 return self._phone(where, self._short_messages)
             case SessionContact() as where if self._sessions is not None:
                 return self._in_session(client, where, self._sessions)
+            case SipContact() as where if self._sip is not None:
+                return self._by_core(client, where, self._sip)
             case _:
                 return ClosedReach(route.contact)
 
@@ -139,6 +152,10 @@ class Ways:
             sessions.settings,
             self._clock,
         )
+
+    def _by_core(self, client: Client, where: SipContact, sip: SipUsers) -> Reach:
+        other = self._connectionless(client)
+        return SipReach(client, where, sip, other, self._store, self._settings.retry, self._clock)
 
     def _connectionless(self, client: Client) -> Reach | None:
         """Return the first way for a session request: by another it would never leave."""

@@ -32,6 +32,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from omapush.testing.ports import OURS
+
 PATIENCE_SECONDS = 30
 MAX_HEAD = 4_096
 """Octets of a request's head that fit into the handset's buffer."""
@@ -105,7 +107,7 @@ class BlackberryTerminal:
     refuses: Callable[[bytes], int | None] = lambda _content: None
     requests: list[HandsetRequest] = field(default_factory=list)
     taken: list[bytes] = field(default_factory=list)
-    port: int = 0
+    port: int = field(default_factory=OURS.take)
     _sockets: list[socket.socket] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -130,7 +132,6 @@ class BlackberryTerminal:
     def listen(self, tls: ssl.SSLContext | None = None) -> None:
         """Wait for gateways (PO-TCP); with ``tls`` as TLS server."""
         listening = socket.create_server(("127.0.0.1", self.port))
-        self.port = listening.getsockname()[1]
         self._sockets.append(listening)
         self._in_thread(lambda: self._accept(listening, tls))
 

@@ -32,6 +32,7 @@ def start_process(
     """Start ``omapush`` with ``arguments``; return as soon as it has a process id.
 
     The call blocks, the first one for seconds. When the caller's process ends, this one does too.
+    A script that calls it needs the usual guard, ``if __name__ == "__main__"``.
 
     :param folder: its working directory.
     :param environment: its whole environment.

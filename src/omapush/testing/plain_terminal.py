@@ -10,6 +10,8 @@ import asyncio
 import re
 from collections import Counter
 
+from omapush.testing.ports import OURS
+
 LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 PUSH_ID = re.compile(rb"x-push-id:\s*(\S+)", re.IGNORECASE)
 REGISTERED = (
@@ -29,14 +31,13 @@ class Terminal:
         self.answer = answer
         self.taken: Counter[str] = Counter()
         self.pushes: list[bytes] = []
-        self.port = 0
+        self.port = OURS.take()  # also when it starts again
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         """Listen on a port of its own."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Stop listening and drop the connections."""

@@ -42,6 +42,7 @@ from omapush.protocols.smpp.smsc import SmscSession
 from omapush.protocols.smpp.status import CommandStatus
 from omapush.protocols.smpp.times import format_absolute
 from omapush.protocols.smpp.values import MessageState
+from omapush.testing.ports import OURS
 from omapush.testing.smsc_behaviour import Behaviour
 from omapush.testing.smsc_esmes import Esme, Esmes
 from omapush.testing.smsc_messages import KeptMessage
@@ -109,7 +110,7 @@ class SmscSimulator:
         tcp = TcpBearer(self._clock)
         self._listener = await tcp.listen(
             host,
-            port or self.port,
+            port or self.port or OURS.take(),
             lambda _address: SmppStream(SmscSession(settings)),
             self._esmes.indicated,
             ListenLimits(1_000, 1_000),

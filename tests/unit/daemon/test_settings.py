@@ -82,7 +82,7 @@ def test_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ("[pap]\nlisten = 8080\n", "pap.listen"),
         ('[pap]\nanonymous_from = ["lo"]\n', "pap.anonymous_from[0]"),
         ("[pap]\nmax_entity = 1\n", "pap.max_entity"),
-        ('[[clients]]\nid = "anna"\n', "clients[0].addresses: Field required"),
+        ('[[clients]]\nid = "anna"\n', "clients[0]: Value error, needs addresses, or sip"),
         ('[[initiators]]\nid = "a"\nusername = "a"\n', "needs a password, password_file"),
         (INITIATOR.replace('"weather"', '"anonymous"', 1), "reserved"),
         (INITIATOR + "password_file = 'x'\n", "one of password, password_file and password_hash"),

@@ -14,6 +14,7 @@ from omapush.core.errors import DecodeError
 from omapush.core.instants import Instant
 from omapush.ota.http import cpi
 from omapush.ota.interface import ClientCapabilities
+from omapush.ppg.sip.learning import BY_SIP
 from omapush.ppg.store.contract import RegistrationRecord
 from omapush.ppg.store.service_registration_contract import ServiceRegistrationRecord
 
@@ -46,10 +47,13 @@ def union_record(
 
 
 def told_on_connection(registrations: Iterable[RegistrationRecord]) -> RegistrationRecord | None:
-    """Return the first, which is the newest, that an OTA variant has told; ``None``: none has."""
-    return next((one for one in registrations if one.bearer != AT_PUSH_SERVICES), None)
+    """Return the first, which is the newest, that was told on a connection or in a session;
+    ``None``: none was.
+    """
+    return next((one for one in registrations if one.bearer not in _ELSEWHERE), None)
 
 
+_ELSEWHERE = (AT_PUSH_SERVICES, BY_SIP)
 _OF_PROFILES = (cpi.PROFILE, cpi.PROFILE_DIFF)
 
 

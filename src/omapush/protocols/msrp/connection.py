@@ -45,7 +45,7 @@ from omapush.protocols.msrp.session import (
     SendReport,
     StopMessage,
 )
-from omapush.protocols.msrp.uri import MsrpUri, parse_path
+from omapush.protocols.msrp.uri import parse_path
 from omapush.protocols.msrp.writing import (
     encode_end,
     encode_head,
@@ -192,7 +192,7 @@ class MsrpConnection:
 
     def _send_chunks(self, now: Instant) -> None:
         while self._closing is None and not self._ended:
-            chunk = self._outbox.next_chunk()
+            chunk = self._outbox.next_chunk(through_relays=self._has_relays())
             if chunk is None:
                 return
             self._write_chunk(chunk, now)
@@ -268,6 +268,9 @@ class MsrpConnection:
             if b"-------" + found.encode() not in content:
                 return found
 
+    def _has_relays(self) -> bool:
+        return self._ends is not None and len(self._ends.own) + len(self._ends.remote) > 2
+
     def _known_ends(self) -> Ends:
         if self._ends is None:
             # Only a passive end that has not been bound: whoever asks it to send is wrong.
@@ -295,7 +298,7 @@ class MsrpConnection:
 
     def _begun(self, request: Request) -> _Incoming:
         """A request begins: judge by its head whether it is served."""
-        refusal = self._not_ours(request.to_path[-1])
+        refusal = self._not_ours(request)
         if refusal is None and request.method not in ("SEND", "REPORT"):
             refusal = Status.UNKNOWN_METHOD
         incoming = _Incoming(request, None if refusal is None else (refusal, refusal.comment))
@@ -303,13 +306,15 @@ class MsrpConnection:
             self._begin_chunk(incoming)
         return incoming
 
-    def _not_ours(self, to: MsrpUri) -> Status | None:
+    def _not_ours(self, request: Request) -> Status | None:
         """Return why a request with this To-Path is not for here; bind the connection if it is."""
+        to = request.to_path[-1]
         if self._ends is None:
             found = Status.NO_SESSION if self._find is None else self._find(to)
             if isinstance(found, Status):
                 return found
-            self._ends = found
+            # The other end may be quicker than the description that says where it is.
+            self._ends = found if found.remote else Ends(found.own, request.from_path)
         elif not to.is_same(self._ends.own[-1]):
             return Status.NO_SESSION
         if not self._bound:

@@ -28,6 +28,7 @@ from omapush.ppg.resolution.port import (
     ResolverMisconfigured,
     ResolverUnavailable,
 )
+from omapush.testing.daemons import free_port
 from omapush.testing.virtual_clock import VirtualClock
 
 HOME = "2.1.4.4.e164.arpa"
@@ -111,17 +112,12 @@ class NameServer(asyncio.DatagramProtocol):
 
 
 async def both_ways(server: NameServer) -> tuple[asyncio.DatagramTransport, asyncio.Server]:
-    """Have ``server`` listen on one port for UDP and TCP; somebody may have half of it."""
+    """Have ``server`` listen on one port for UDP and TCP."""
     loop = asyncio.get_running_loop()
-    for _ in range(20):
-        transport, _ = await loop.create_datagram_endpoint(
-            lambda: server, local_addr=("127.0.0.1", 0)
-        )
-        try:
-            return transport, await asyncio.start_server(server.connected, "127.0.0.1", server.port)
-        except OSError:
-            transport.close()
-    raise AssertionError("no port is free for both UDP and TCP")
+    transport, _ = await loop.create_datagram_endpoint(
+        lambda: server, local_addr=("127.0.0.1", free_port())
+    )
+    return transport, await asyncio.start_server(server.connected, "127.0.0.1", server.port)
 
 
 @pytest.fixture

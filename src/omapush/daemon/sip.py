@@ -1,0 +1,191 @@
+"""OTA-SIP as the gateway's settings ask for it: the way to the core, and the port for media."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import ipaddress
+import secrets
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from omapush.bearers.sip_core import SipCoreBearer
+from omapush.bearers.sip_settings import Listen, TransportSettings
+from omapush.bearers.sip_trust import SipTrust
+from omapush.content.application_id import ApplicationId
+from omapush.content.message import PushMessage
+from omapush.core.instants import Instant
+from omapush.core.networks import Network, ip_address
+from omapush.daemon.settings import PpgSettings
+from omapush.daemon.settings_table import milliseconds
+from omapush.daemon.sip_media import media_push
+from omapush.daemon.sip_registrations import static_registrations
+from omapush.daemon.sip_settings import SipTable
+from omapush.daemon.tls import serving_context, verifying_context
+from omapush.ota.sip.method_choice import MethodPolicy
+from omapush.ota.sip.requests import Sender
+from omapush.ppg.hastening import Hastening
+from omapush.ppg.recipients import Recipients
+from omapush.ppg.sip.application_server import ApplicationServer
+from omapush.ppg.sip.attempt import Means
+from omapush.ppg.sip.calling import Caller
+from omapush.ppg.sip.learning import Learning
+from omapush.ppg.sip.line import SipLine, SipLineSettings
+from omapush.ppg.sip.message_push import MessagePush
+from omapush.ppg.sip.metrics import SipMetrics
+from omapush.ppg.sip.reach import SipUsers
+from omapush.ppg.sip.registration_request import registration_request
+from omapush.ppg.sip.registrations import Registrations
+from omapush.ppg.sip.subscriptions import Subscriptions
+from omapush.ppg.store.contract import Store
+from omapush.protocols.sip.digest import DigestClient
+from omapush.protocols.sip.hop import Hop, Transport
+
+
+@dataclass(frozen=True, slots=True)
+class SipWays:
+    """What reaching SIP users needs. :ivar users: ``None``: no core is configured."""
+
+    users: SipUsers | None
+    health: Callable[[], Sequence[str]]
+
+
+def check_sip(settings: PpgSettings) -> None:
+    """Check what only the files can tell. :raises SettingsError: something does not fit."""
+    table = settings.sip
+    if table.core is None:
+        return
+    _transports(table, table.core.host, table.core.port)
+    _digest(table)
+    static_registrations(table)
+
+
+@contextlib.asynccontextmanager
+async def sip_ways(
+    table: SipTable,
+    recipients: Recipients,
+    store: Store,
+    wake: Callable[[], None],
+    clock: Callable[[], Instant],
+    metrics: SipMetrics,
+) -> AsyncIterator[SipWays]:
+    """Open the way to the core, and serve what comes from there.
+
+    :param wake: is called when something may have become due.
+    :raises BearerUnavailable: a port cannot be had. :raises SettingsError: a file cannot be used.
+    """
+    if table.core is None or table.uri is None:
+        yield SipWays(None, tuple)
+        return
+    core = SipCoreBearer(_transports(table, table.core.host, table.core.port), clock)
+    hastening = Hastening(store, wake, clock)
+    learning = Learning(store, recipients.client_of_sip_user, clock)
+
+    def came(user: str) -> None:
+        client_id = recipients.client_of_sip_user(user)
+        if client_id is not None:
+            hastening.begin(client_id)
+
+    registrations = Registrations(clock, table.max_registrations, came, learning.changed)
+    for user, devices in static_registrations(table).items():
+        registrations.set_up(user, devices)
+    metrics.watch_users(registrations.__len__)
+    line = SipLine(
+        Caller(core, metrics, _digest(table), frozenset(table.own_domains())),
+        Sender(table.uri, (f"<sip:{table.core};lr>",), is_trusted=True, service=table.icsi),
+        registrations,
+        metrics,
+        _line_settings(table),
+        lambda: secrets.token_hex(12),
+        clock,
+    )
+    serves = recipients.client_of_sip_user
+    try:
+        await core.open()
+        async with media_push(table, line, clock) as media:
+            subscriptions = Subscriptions(line, table.max_registrations)
+            core.serve(
+                ApplicationServer(
+                    line, lambda user: serves(user) is not None, (media, subscriptions)
+                )
+            )
+            users = SipUsers(
+                Means(line, MessagePush(line), media),
+                _request(table),
+                milliseconds(table.ask_again_seconds),
+                subscriptions if table.subscribe_registrations else None,
+            )
+            try:
+                yield SipWays(users, lambda: _health(table, registrations))
+            finally:
+                await subscriptions.close()
+                await media.close()  # as long as BYE can be sent
+    finally:
+        await core.close("the gateway stops")
+        await hastening.close()
+        await learning.close()
+
+
+def _transports(table: SipTable, host: str, port: int) -> TransportSettings:
+    """Return the sockets. :raises SettingsError: a file cannot be used."""
+    listens = (
+        (Transport.UDP, table.listen_udp),
+        (Transport.TCP, table.listen_tcp),
+        (Transport.TLS, table.listen_tls),
+    )
+    return TransportSettings(
+        Hop(Transport[table.transport.upper()], host, port),
+        tuple(Listen(transport, *where) for transport, where in listens if where is not None),
+        dialling_tls=_dialling_tls(table),
+        listening_tls=_listening_tls(table),
+        trust=SipTrust(_trusted(table, host), tuple(table.trusted_names)),
+    )
+
+
+def _trusted(table: SipTable, host: str) -> tuple[Network, ...]:
+    given = tuple(ipaddress.ip_network(text, strict=False) for text in table.trusted_networks)
+    address = ip_address(host)
+    if given or table.trusted_names or address is None:
+        return given
+    return (ipaddress.ip_network(address),)
+
+
+def _dialling_tls(table: SipTable) -> ssl.SSLContext | None:
+    if table.transport != "tls":
+        return None
+    own = None
+    if table.tls_certificate is not None and table.tls_key is not None:
+        own = table.tls_certificate, table.tls_key, "sip.tls_certificate and sip.tls_key"
+    return verifying_context(table.tls_ca, "sip.tls_ca", own=own)
+
+
+def _listening_tls(table: SipTable) -> ssl.SSLContext | None:
+    if table.listen_tls is None or table.tls_certificate is None or table.tls_key is None:
+        return None
+    return serving_context(table.tls_certificate, table.tls_key, table.tls_ca, "sip")
+
+
+def _digest(table: SipTable) -> DigestClient | None:
+    secret = table.secret()
+    if table.username is None or secret is None:
+        return None
+    return DigestClient(table.username, secret, lambda: secrets.token_hex(16))
+
+
+def _line_settings(table: SipTable) -> SipLineSettings:
+    return SipLineSettings(
+        MethodPolicy(table.message_size_limit, table.via_reserve, table.force_msrp_for_confirmed),
+        table.ask_capabilities,
+        milliseconds(table.response_timeout_seconds),
+    )
+
+
+def _request(table: SipTable) -> Callable[[ApplicationId], PushMessage] | None:
+    point = table.contact_point
+    return None if point is None else functools.partial(registration_request, *point)
+
+
+def _health(table: SipTable, registrations: Registrations) -> Sequence[str]:
+    core = f"SIP/IP core {table.core} by {table.transport.upper()}"
+    return (f"{core}: devices of {len(registrations)} users known",)

@@ -1,0 +1,74 @@
+"""What is allowed in the settings of OTA-SIP and will hardly be meant: said, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from omapush.core.networks import ip_address
+from omapush.daemon.settings import PpgSettings
+from omapush.daemon.sip_settings import SipTable
+from omapush.ota.sip.method_choice import MESSAGE_SIZE_LIMIT
+from omapush.ppg.client import Client
+from omapush.ppg.contacts import Connectionless, SipContact
+
+
+def sip_findings(settings: PpgSettings, clients: Collection[Client]) -> Iterator[str]:
+    """Yield what should be looked at.
+
+    :param clients: those of the settings.
+    """
+    table = settings.sip
+    users = [
+        client
+        for client in clients
+        if any(isinstance(where, SipContact) for where in client.contacts_where)
+    ]
+    somebody = bool(users) or any(each.sip_domains for each in settings.subscribers)
+    if table.core is None:
+        if somebody:
+            yield "clients are SIP users and no core leads to them: set sip.core"
+        return
+    if not somebody:
+        yield "sip.core is set and no client is a SIP user: nobody is reached by it"
+    yield from _security_findings(table)
+    yield from _size_findings(table)
+    yield from _request_findings(table, users)
+
+
+def _security_findings(table: SipTable) -> Iterator[str]:
+    address = None if table.core is None else ip_address(table.core.host)
+    is_here = address is not None and address.is_loopback
+    if table.transport != "tls" and not is_here:
+        yield (
+            f'sip.transport = "{table.transport}": whoever is between gateway and core reads and '
+            'changes pushes, unless the network prevents it; "tls" prevents it'
+        )
+    if table.transport == "tls" and table.msrp_listen is not None and not table.msrp_secure:
+        yield "sip: requests go by TLS and longer pushes do not: set msrp_secure"
+    if address is None and not (table.trusted_networks or table.trusted_names):
+        yield (
+            "sip.core is a name, and neither trusted_networks nor trusted_names is set: nothing "
+            "that the core sends is believed"
+        )
+
+
+def _size_findings(table: SipTable) -> Iterator[str]:
+    if table.message_size_limit > MESSAGE_SIZE_LIMIT and table.transport == "udp":
+        yield (
+            f"sip.message_size_limit = {table.message_size_limit} is for cores that are reached by "
+            'TCP all the way (RFC 3428 8), and sip.transport is "udp"'
+        )
+    if table.via_reserve >= table.message_size_limit - 400:
+        yield "sip.via_reserve leaves hardly any room: nearly every push goes by INVITE and MSRP"
+
+
+def _request_findings(table: SipTable, users: Collection[Client]) -> Iterator[str]:
+    if table.contact_point is None:
+        return
+    if users and not any(
+        isinstance(where, Connectionless) for each in users for where in each.contacts_where
+    ):
+        yield (
+            "sip.contact_point is set and no SIP user has a way by SMS or UDP: none can be asked "
+            "to register"
+        )

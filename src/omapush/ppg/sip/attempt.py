@@ -1,0 +1,76 @@
+"""One attempt to push to a user: by one method, and by the next if that is refused for its form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omapush.ota.interface import OutcomeKind, PpgRequest, PushOutcome
+from omapush.ota.sip.requests import Circumstances, Target
+from omapush.ota.sip.results import Method, Next, Verdict
+from omapush.ppg.sip.line import SipLine
+from omapush.ppg.sip.media_push import MediaPush
+from omapush.ppg.sip.message_push import MessagePush
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What carries pushes to users. :ivar media: ``None``: none goes by INVITE."""
+
+    line: SipLine
+    messages: MessagePush
+    media: MediaPush | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended.
+
+    :ivar method: by which it was sent last.
+    :ivar is_absent: the core says that nobody is registered there.
+    """
+
+    outcome: PushOutcome
+    method: Method
+    is_absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A push on its way to a target.
+
+    :ivar methods: by which it goes, the best first; at least one.
+    :ivar within_ms: so long it may take.
+    :ivar bare: without the envelope.
+    """
+
+    push: PpgRequest
+    target: Target
+    circumstances: Circumstances
+    methods: tuple[Method, ...]
+    within_ms: int
+    bare: bool = False
+
+    async def run(self, means: Means) -> Ended:
+        """Send it, in another way as long as the answer says that this may help."""
+        reason = "no method of SIP carries the push"
+        ended = Ended(PushOutcome(self.push.delivery_id, OutcomeKind.NEVER, reason), Method.MESSAGE)
+        bare = self.bare
+        for method in self.methods:
+            verdict = await self._by(method, means, bare=bare)
+            if verdict.next is Next.BARE_FORM and not bare:
+                bare = True
+                verdict = await self._by(method, means, bare=bare)
+            ended = Ended(verdict.outcome, method, verdict.next is Next.REGISTRATION)
+            if verdict.next is not Next.OTHER_METHOD:
+                break
+        return ended
+
+    async def _by(self, method: Method, means: Means, *, bare: bool) -> Verdict:
+        if method is Method.INVITE and means.media is not None:
+            return await means.media.push(
+                self.target, self.push, self.circumstances, self.within_ms, bare=bare
+            )
+        within_ms = min(self.within_ms, means.line.settings.response_ms)
+        return await means.messages.push(
+            self.target, self.push, self.circumstances, within_ms, bare=bare
+        )
