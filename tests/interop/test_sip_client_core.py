@@ -271,6 +271,18 @@ async def test_core_that_restarts_has_the_client_back_after_a_refresh(tmp_path: 
             assert pushed.answers == [200]
 
 
+async def test_core_that_restarts_has_the_client_back_when_its_connection_broke(
+    tmp_path: Path,
+) -> None:
+    with Kamailio() as core:
+        async with phone_at(tmp_path, core, "tcp", expires_seconds=3_600) as phone:
+            registration = await phone.registered()
+            core.restart()
+            await until(core.bindings)
+            _, pushed = await asyncio.gather(phone.takes(registration), phone.push())
+            assert pushed.answers == [200]
+
+
 async def test_registration_outlives_the_client(tmp_path: Path) -> None:
     """CAI-44: after a crash the application is registered again without being asked."""
     with Kamailio() as core:

@@ -20,11 +20,12 @@ from omapush.bearers.sip_settings import Listen, TransportSettings
 from omapush.bearers.sip_trust import SipTrust
 from omapush.bearers.tcp import TcpBearer
 from omapush.client.binding.push_receiver import PushReceiver
+from omapush.client.sip.account import Account
 from omapush.client.sip.binder import OtaSipBinder
 from omapush.client.sip.exchange import AuthenticatedExchange
 from omapush.client.sip.media import MediaPorts, MediaPushes
 from omapush.client.sip.media_offer import Agreed, MediaTerms
-from omapush.client.sip.registration import Account, SipRegistration
+from omapush.client.sip.registration import SipRegistration
 from omapush.client.sip.status import SipStatus
 from omapush.client.sip.user_agent import SipUserAgent, UserAgentRules
 from omapush.core.instants import Instant
