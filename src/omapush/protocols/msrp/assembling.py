@@ -94,7 +94,7 @@ class IncomingMessage:
     def _place(self, start: int, octets: bytes) -> None:
         """Put octets where they belong; of what comes twice the later counts (7.3.1)."""
         place, end = bisect_right(self._starts, start) - 1, start + len(octets)
-        if place < 0 or self._end_of(place) < start:
+        if place < 0 or self._end_of(place) <= start:
             place += 1
         done = start
         while done < end:
