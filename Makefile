@@ -8,10 +8,10 @@ WORKERS ?= 2
 # The tests start many processes, and a compiled module is read ten times as fast.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup peers demo test unit check bench docs fuzz clean
+.PHONY: help setup peers demo demo-sip test unit check bench docs fuzz clean
 
 help: ## what there is to make
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 $(FROM_LOCK): uv.lock pyproject.toml scripts/make_venv.sh
 	@scripts/make_venv.sh
@@ -24,6 +24,9 @@ peers:
 
 demo: $(FROM_LOCK) ## the whole system once, from submission to result notification
 	@$(VENV)/bin/omapush demo
+
+demo-sip: setup ## the use cases of OTA-SIP, against Kamailio
+	$(PYTHON) scripts/demo_sip.py
 
 test: setup ## every test
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup tests

@@ -26,7 +26,7 @@ async def play(use_case: UseCase) -> bool:
             async with sip_stage(Path(folder)) as stage:
                 await use_case.play(stage, teller)
         except (OmapushError, DaemonError, TimeoutError) as error:
-            print(f"{'does not hold':>12}  {error}", file=sys.stderr)
+            print(f"{'does not hold':>12}  {error or type(error).__name__}", file=sys.stderr)
             return False
     print(f"{'':>12}  holds")
     return True

@@ -35,6 +35,7 @@ PATIENCE_SECONDS = 30
 NUMBERS = {"alice": "+358401000001", "bob": "+358401000002", "carol": "+358401000003"}
 """Their telephone numbers, for short messages."""
 PASSWORDS = {"alice": "alice-secret", "bob": "bob-secret"}
+INITIATOR_PASSWORD = "initiator-secret"  # noqa: S105 - of a test's own gateway
 SMSC_PASSWORD = "s3cret"  # noqa: S105 - of a simulator
 
 
@@ -103,8 +104,16 @@ class Phone:
             raise DaemonError(f"{registration}\n{self.daemon.log}")
         return PhoneApplication(cai, registration)
 
+    async def off(self) -> None:
+        """Switch it off; its applications keep their registrations."""
+        await self.daemon.stop()
+
+    async def on(self) -> None:
+        """Switch it on again."""
+        await self.daemon.start()
+
     async def stop(self) -> None:
-        """Switch it off."""
+        """Switch it off for good."""
         await self.clients.aclose()
         await self.daemon.stop()
 
@@ -120,7 +129,9 @@ class SipStage:
         self.pap, self.admin = free_port(), free_port()
         self.gateway = Daemon("ppg", folder / "ppg.toml", port=self.pap)
         self.store = open_store(f"sqlite:///{folder}/omapush.db")
-        self.initiator = PushInitiator(f"http://{HOST}:{self.pap}/pap")
+        self.initiator = PushInitiator(
+            f"http://{HOST}:{self.pap}/pap", username="operator", password=INITIATOR_PASSWORD
+        )
         self.receiver = NotificationReceiver()
         self.notify_to = ""
 
@@ -129,7 +140,9 @@ class SipStage:
     def write_gateway_settings(self, more: str = "") -> None:
         """Write the gateway's settings: users are found by SIP address or by number."""
         (self.folder / "ppg.toml").write_text(
-            f'[pap]\nlisten = "{HOST}:{self.pap}"\nanonymous_from = ["127.0.0.1/32"]\n'
+            f'[pap]\nlisten = "{HOST}:{self.pap}"\n'
+            f'[[initiators]]\nid = "operator"\nusername = "operator"\n'
+            f'password = "{INITIATOR_PASSWORD}"\nprovisioning = true\n'
             f'[admin]\nlisten = "{HOST}:{self.admin}"\n'
             f'[store]\nurl = "sqlite:///{self.folder}/omapush.db"\n'
             '[log]\nformat = "json"\nlevel = "debug"\n'
@@ -267,7 +280,7 @@ class SipStage:
     async def check(self) -> None:
         """:raises DaemonError: a daemon logged a traceback, or a password."""
         for daemon in (self.gateway, *(phone.daemon for phone in self.phones)):
-            for words in ("Traceback", SMSC_PASSWORD, *PASSWORDS.values()):
+            for words in ("Traceback", INITIATOR_PASSWORD, SMSC_PASSWORD, *PASSWORDS.values()):
                 if words in daemon.log:
                     raise DaemonError(f"{words!r} in the log:\n{daemon.log}")
 

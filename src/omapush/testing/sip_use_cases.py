@@ -134,13 +134,11 @@ async def continuous_management(stage: SipStage, tell: Teller) -> None:
     tell.expect("notification", await management.takes(), DM_START)
     await _delivered(stage, tell, push_id)
     tell.say("Alice", "has the notification, and starts the session (steps 3 to 5)")
-    await alice.stop()
-    stage.phones.remove(alice)
+    await alice.off()
     push_id = await stage.push(alice, DM_START, DM_NOTIFICATION, DEVICE_MANAGEMENT)
     await stage.until_said(push_id, "not registered")
     tell.say("DM server", "sends another while the phone is off: it waits in the ledger")
-    alice = await stage.phone("alice")
-    management = await alice.application(DEVICE_MANAGEMENT, DM_NOTIFICATION)
+    await alice.on()
     tell.expect("notification that waited", await management.takes(), DM_START)
     await _delivered(stage, tell, push_id)
     tell.say("Alice", "is on again, and has it")
@@ -186,7 +184,7 @@ async def stock_quote(stage: SipStage, tell: Teller) -> None:
     event, content = await ticker.next_push()
     tell.expect("quote", content, quote)
     state = (await stage.record(push_id)).deliveries[0].state.value
-    tell.expect("state before Bob's application has accepted", state, "sending")
+    tell.expect("state before Bob's application has accepted", state, "in_flight")
     await ticker.cai.accept(event["id"])
     await _delivered(stage, tell, push_id)
     tell.say("Broker", "hears that Bob's application took it (steps 4, 5)")
@@ -195,18 +193,15 @@ async def stock_quote(stage: SipStage, tell: Teller) -> None:
     tell.expect("history", await ticker.takes(), history)
     await _delivered(stage, tell, push_id)
     tell.say("Bob", f"has a history of {len(history)} octets, by INVITE and MSRP")
-    await _refused(stage, tell, bob, quote)
+    push_id = await stage.push(bob, quote, "application/json", STOCKS)
+    tell.expect("quote that is refused", await ticker.refuses(), quote)
+    refused = await stage.result(push_id)
+    said = (refused.message_state.value, int(refused.code))
+    tell.expect("result of what was refused", said, ("aborted", 5235))
+    tell.say("Broker", f"hears that Bob's application refused: {int(refused.code)}")
     await _unfit(stage, tell, bob)
     await _off(stage, bob)
     await _expired(stage, tell, quote)
-
-
-async def _refused(stage: SipStage, tell: Teller, bob: Phone, quote: bytes) -> None:
-    push_id = await stage.push(bob, quote, "application/json", "x-acme:not-installed")
-    result = await stage.result(push_id)
-    said = (result.message_state.value, int(result.code))
-    tell.expect("result for an application that is not there", said, ("aborted", 5236))
-    tell.say("Broker", f"hears that an application is not there: {int(result.code)}")
 
 
 async def _unfit(stage: SipStage, tell: Teller, bob: Phone) -> None:
