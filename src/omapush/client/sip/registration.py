@@ -276,6 +276,9 @@ class SipRegistration:
             self._failure = error
             self._answered_at = None
             self._machine.failed(one.key, error.reason, self._clock())
+        except Exception:  # a fault of ours: it is tried again all the same
+            log.exception("registration_broke", aor=self._account.aor)
+            self._machine.failed(one.key, "a fault of the client", self._clock())
         else:
             self._failure = None
             self._answered_at = self._clock()
