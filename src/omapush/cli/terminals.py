@@ -108,8 +108,8 @@ def show_client(node: str, told: Members) -> None:
     for each in told["connections"]:
         state = "connected" if each["usable"] else "connected, and about to close"
         lines.append(
-            f"  {state} to {node}: {_how(each)}, since {shown_time(each['since'])}, as {_who(each)}, "
-            f"registered {shown_time(each['registered'])}; "
+            f"  {state} to {node}: {_how(each)}, since {shown_time(each['since'])}, "
+            f"as {_who(each)}, registered {shown_time(each['registered'])}; "
             f"pushes under way: {each['under_way']}; takes {_takes(each)}"
         )
     if not told["connections"]:
