@@ -184,6 +184,7 @@ def _line_settings(table: SipTable) -> SipLineSettings:
         MethodPolicy(table.message_size_limit, table.via_reserve, table.force_msrp_for_confirmed),
         table.ask_capabilities,
         milliseconds(table.response_timeout_seconds),
+        plain_devices=table.plain_devices,
     )
 
 

@@ -188,10 +188,11 @@ class SipRegistration:
 
         A core that was away, or refused, is tried now.
         """
-        if self._standing.condition in (Condition.LOST, Condition.REFUSED):
+        if not self._is_reachable():
+            self._flow.hasten()
+        elif self._standing.condition in (Condition.LOST, Condition.REFUSED):
             self._machine.deregister(self._clock())  # the wait is over with it
             self._machine.indications()
-            self._flow.hasten()
         self._go()
         self.announce()
 

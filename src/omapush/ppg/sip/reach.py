@@ -175,8 +175,8 @@ class SipReach:
     async def _asked(self, uri: str, application: ApplicationId) -> tuple[Device, ...]:
         """Ask, and return what is known then."""
         try:
-            within_ms = self._line.settings.response_ms
-            await ask_device(self._line, self._user, uri, application, within_ms)
+            target = Target(uri, application, explicit=self._explicit)
+            await ask_device(self._line, self._user, target, self._line.settings.response_ms)
         except BearerUnavailable as error:
             self._back_off.failed(error.reason)
             if not isinstance(error, AbsentError):
@@ -209,7 +209,13 @@ class SipReach:
     ) -> SipPassage | Unfit:
         """Return the way, by the methods that fit the push and the device (OTA-SIP 6.2, 8)."""
         features = None if device is None else device.features
-        target = Target(uri, application, features=features, one_copy=claimed.confirmed)
+        target = Target(
+            uri,
+            application,
+            features=features,
+            one_copy=claimed.confirmed,
+            explicit=self._explicit,
+        )
         now, push = self._clock(), request_of(claimed, message)
         circumstances = Circumstances(now, claimed.expires_at, _priority(claimed))
         bare = device is not None and device.wants_bare
@@ -235,6 +241,10 @@ class SipReach:
         if self._means.media is None:
             return tuple(one for one in methods if one is not Method.INVITE)
         return methods
+
+    @property
+    def _explicit(self) -> bool:
+        return not self._line.settings.plain_devices
 
     def _requested(self, sent: bool) -> None:  # noqa: FBT001 - it is what is told
         self._line.metrics.session_requested(sent=sent)
