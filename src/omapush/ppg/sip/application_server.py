@@ -139,12 +139,15 @@ class ApplicationServer:
 
 
 def _who(request: SipRequest) -> str | None:
-    """Return the user that the core says has sent it; where it says nothing, that From names."""
-    for value in request.headers.listed("P-Asserted-Identity"):
-        user = address_of_record(NameAddress.parse(value).uri)
-        if user is not None:
-            return user
-    return address_of_record(from_address(request).uri)
+    """Return the user that the core says has sent it; where it says nothing, that From names.
+
+    A core that asserts another kind of identity has said something.
+    """
+    asserted = request.headers.listed("P-Asserted-Identity")
+    if not asserted:
+        return address_of_record(from_address(request).uri)
+    users = (address_of_record(NameAddress.parse(value).uri) for value in asserted)
+    return next((user for user in users if user is not None), None)
 
 
 _REASONS = {

@@ -100,8 +100,8 @@ class SipReach:
 
     @property
     def is_open(self) -> bool:
-        """Whether a device of the user is known to be registered, and nothing failed since."""
-        return not self.not_before and bool(self._line.registrations.devices(self._user))
+        """Whether a device of the user is known to be registered."""
+        return bool(self._line.registrations.devices(self._user))
 
     @property
     def worth_keeping(self) -> bool:
@@ -162,7 +162,8 @@ class SipReach:
         """Return what is known of the devices that the push is for, having asked if need be."""
         known = self._known(uri, application)
         if known:
-            self.came()
+            # Heard of since the last failure. Only a push that arrives ends the waits: who tells of
+            # himself without being registered would be asked to register again and again.
             return known
         self._back_off.check(self._clock())
         if not self._line.settings.ask_capabilities:

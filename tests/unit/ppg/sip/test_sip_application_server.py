@@ -131,6 +131,7 @@ async def test_what_the_core_and_the_device_tell_of_it_is_one_device(
         ((("P-Asserted-Identity", f"<{BOB}>"),), 403),
         ((("From", f"<{BOB}>;tag=1"),), 403),
         ((("P-Asserted-Identity", f"<tel:+1555>, <{ALICE}>"),), 200),
+        ((("P-Asserted-Identity", "<tel:+1555>"),), 403),
         ((("P-Asserted-Identity", "nobody <"),), 400),
         ((("Contact", f"<{GRUU}>"), ("X-Wap-Push-MaxMsgSize", "many")), 400),
         ((), 200),
