@@ -132,6 +132,8 @@ class MediaPush:
         session = self._by_call.get(call_id)
         if session is None and call_id not in self._opening:
             return None
+        if session is not None and not session.dialog.has(request):
+            return None  # of another device that the same INVITE was forked to
         if request.method == "INVITE":
             return SipResponse(488, "Not Acceptable Here")  # the media stay as they are
         if request.method != "BYE":
