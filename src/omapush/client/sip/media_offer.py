@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from omapush.core.errors import OmapushError
 from omapush.ota.interface import PushStatus
+from omapush.ota.message_format import MAX_HEAD
 from omapush.ota.push_headers import PUSH_SIZE, PUSH_STATUS, format_push_status
 from omapush.ota.sip.envelope import CONTENT_TYPE
 from omapush.protocols.msrp.bad_frame import BadFrame
@@ -103,7 +104,7 @@ def agree(invite: SipRequest, terms: MediaTerms, session_id: str) -> Agreed:
         protocol=offered.protocol,
         path=str(own),
         accept_types=_accept_types(terms.accept),
-        max_size=terms.max_size,
+        max_size=terms.max_size + MAX_HEAD,  # with the headers in the envelope
         setup=None if offered.setup is None else (Setup.ACTIVE if connects else Setup.PASSIVE),
         direction=_direction(offered.direction),
     )

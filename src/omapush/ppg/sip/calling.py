@@ -38,6 +38,7 @@ class Answered:
 class Caller:
     """Sends requests through ``core``.
 
+    :ivar trouble: why the last request was not answered; empty: it was.
     :param digest: proves to the core who the gateway is; ``None``: it has no account there.
     :param domains: in lower case; redirections lead to users of these.
     """
@@ -50,6 +51,7 @@ class Caller:
         domains: frozenset[str] = frozenset(),
     ) -> None:
         self.core = core
+        self.trouble = ""
         self._metrics = metrics
         self._digest = digest
         self._domains = domains
@@ -113,8 +115,10 @@ class Caller:
     ) -> SipResponse:
         try:
             response = await carry(request)
-        except BearerUnavailable:
+        except BearerUnavailable as error:
             self._metrics.answered(request.method, 0)
+            self.trouble = error.reason
             raise
+        self.trouble = ""
         self._metrics.answered(request.method, response.status)
         return response

@@ -112,6 +112,7 @@ class MediaPush:
 
         :raises EncodeError: a header of the push cannot be written.
         """
+        begun = self._line.clock()
         key = f"{target.uri} {target.headers()[0][1]}"
         session = self._by_target.get(key)
         if session is None or session.ended is not None:
@@ -122,7 +123,8 @@ class MediaPush:
         message = self._message(session.answer, push, bare=bare)
         if message is None:
             return Verdict(_unfit(push, session.answer), Next.OTHER_METHOD)
-        return Verdict(await session.push(push.delivery_id, message, within_ms))
+        left_ms = max(1, within_ms - (self._line.clock() - begun))
+        return Verdict(await session.push(push.delivery_id, message, left_ms))
 
     def serve(self, request: SipRequest) -> SipResponse | None:
         """Answer a request within a dialog; see ``application_server.DialogRequests``."""
@@ -218,7 +220,7 @@ class MediaPush:
         """
         dialog = self._acknowledged(answered)
         try:
-            answer, remote = _agreed(answered.response.body)
+            answer, remote = _agreed(answered.response.body, secure=own.secure)
             if answer.setup is Setup.ACTIVE:
                 session = await self._connected_by_device(dialog, answer, arrival)
             else:
@@ -321,8 +323,10 @@ class MediaPush:
             log.info("bye_failed", reason=error.reason)
 
 
-def _agreed(body: bytes) -> tuple[Media, Path]:
+def _agreed(body: bytes, *, secure: bool) -> tuple[Media, Path]:
     """Return the media that the device agreed to, and its path.
+
+    :param secure: TLS was offered, and nothing less will do.
 
     :raises MediaRefusedError: it refused, or is not understood.
     """
@@ -330,9 +334,12 @@ def _agreed(body: bytes) -> tuple[Media, Path]:
         answer = parse_description(body).msrp
         if answer is None:
             raise MediaRefusedError("the device has refused the media")
-        return answer, parse_path(answer.path)
+        path = parse_path(answer.path)
     except DecodeError as error:
         raise MediaRefusedError(f"the device's description of the media: {error}") from error
+    if answer.is_secure is not secure or path[0].secure is not secure:
+        raise MediaRefusedError("the device wants TLS where there is none, or none where it is")
+    return answer, path
 
 
 def _unfit(push: PpgRequest, answer: Media) -> PushOutcome:

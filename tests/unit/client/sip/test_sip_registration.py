@@ -297,6 +297,16 @@ async def test_binding_of_an_earlier_life_waits_for_the_core(client: Client) -> 
     assert (binding.state, binding.reason) == (BindingState.PENDING, Reason.REFUSED_BY_SERVER)
 
 
+async def test_core_that_refused_what_was_up_before_is_asked_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("omapush.client.sip.registration.REFUSED_AGAIN_MS", 0)
+    client.core.script(Answered(403, "No"), "REGISTER")
+    bound = client.begin(kept="registered")
+    await client.started()
+    assert bound.states == [BindingState.PENDING, BindingState.UP]
+
+
 async def test_change_of_address_is_told_at_once(client: Client) -> None:
     """REQ5: the same user and device, wherever it is."""
     await client.started()
