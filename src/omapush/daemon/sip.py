@@ -37,6 +37,7 @@ from omapush.ppg.sip.metrics import SipMetrics
 from omapush.ppg.sip.reach import SipUsers
 from omapush.ppg.sip.registration_request import registration_request
 from omapush.ppg.sip.registrations import Registrations
+from omapush.ppg.sip.subscriptions import Subscriptions
 from omapush.ppg.store.contract import Store
 from omapush.protocols.sip.digest import DigestClient
 from omapush.protocols.sip.hop import Hop, Transport
@@ -91,7 +92,7 @@ async def sip_ways(
         registrations.set_up(user, devices)
     metrics.watch_users(registrations.__len__)
     line = SipLine(
-        Caller(core, metrics, _digest(table)),
+        Caller(core, metrics, _digest(table), frozenset(table.own_domains())),
         Sender(table.uri, (f"<sip:{table.core};lr>",), is_trusted=True, service=table.icsi),
         registrations,
         metrics,
@@ -103,12 +104,22 @@ async def sip_ways(
     try:
         await core.open()
         async with media_push(table, line, clock) as media:
-            core.serve(ApplicationServer(line, lambda user: serves(user) is not None, (media,)))
-            means = Means(line, MessagePush(line), media)
-            users = SipUsers(means, _request(table), milliseconds(table.ask_again_seconds))
+            subscriptions = Subscriptions(line, table.max_registrations)
+            core.serve(
+                ApplicationServer(
+                    line, lambda user: serves(user) is not None, (media, subscriptions)
+                )
+            )
+            users = SipUsers(
+                Means(line, MessagePush(line), media),
+                _request(table),
+                milliseconds(table.ask_again_seconds),
+                subscriptions if table.subscribe_registrations else None,
+            )
             try:
                 yield SipWays(users, lambda: _health(table, registrations))
             finally:
+                await subscriptions.close()
                 await media.close()  # as long as BYE can be sent
     finally:
         await core.close("the gateway stops")
@@ -167,7 +178,6 @@ def _line_settings(table: SipTable) -> SipLineSettings:
         MethodPolicy(table.message_size_limit, table.via_reserve, table.force_msrp_for_confirmed),
         table.ask_capabilities,
         milliseconds(table.response_timeout_seconds),
-        frozenset(table.own_domains()),
     )
 
 

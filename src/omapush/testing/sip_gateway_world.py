@@ -27,6 +27,7 @@ from omapush.ppg.sip.message_push import MessagePush
 from omapush.ppg.sip.metrics import SipMetrics
 from omapush.ppg.sip.reach import SipReach, SipUsers
 from omapush.ppg.sip.registrations import Registrations
+from omapush.ppg.sip.subscriptions import Subscriptions
 from omapush.ppg.store.contract import ClaimedDelivery, NewDelivery, NewPush
 from omapush.ppg.transform import Unfit
 from omapush.protocols.sip.digest import DigestClient
@@ -174,22 +175,24 @@ class SipGatewayWorld:
         )
         tokens = (f"token{number:015d}" for number in itertools.count(1))
         self.line = SipLine(
-            Caller(self.core.gateway, SipMetrics(), digest),
+            Caller(self.core.gateway, SipMetrics(), digest, frozenset({"push.test"})),
             Sender(PPG, ("<sip:127.0.0.1:5060;lr>",), is_trusted=True),
             self.registrations,
             SipMetrics(),
-            settings or SipLineSettings(domains=frozenset({"push.test"})),
+            settings or SipLineSettings(),
             lambda: next(tokens),
             self.clock,
         )
         self.media: MediaPush | None = None
+        self.subscriptions = Subscriptions(self.line)
         self.other = OtherWay()
         self._pushes = itertools.count()
         self.serve()
 
     def serve(self) -> None:
         """Have the gateway serve what comes."""
-        dialogs = () if self.media is None else (self.media,)
+        media = () if self.media is None else (self.media,)
+        dialogs = (*media, self.subscriptions)
         self.core.gateway.serve(
             ApplicationServer(
                 self.line,
@@ -198,17 +201,20 @@ class SipGatewayWorld:
             )
         )
 
-    def users(self, *, asks: bool = True) -> SipUsers:
+    def users(self, *, asks: bool = True, subscribes: bool = False) -> SipUsers:
         """Return what reaching users needs."""
+        subscriptions = self.subscriptions if subscribes else None
         means = Means(self.line, MessagePush(self.line), self.media)
-        return SipUsers(means, _request if asks else None, 60_000)
+        return SipUsers(means, _request if asks else None, 60_000, subscriptions)
 
-    def reach(self, *, asks: bool = True, by_other_way: bool = True) -> SipReach:
+    def reach(
+        self, *, asks: bool = True, by_other_way: bool = True, subscribes: bool = False
+    ) -> SipReach:
         """Return the way to alice."""
         return SipReach(
             self.client,
             SipContact(ALICE),
-            self.users(asks=asks),
+            self.users(asks=asks, subscribes=subscribes),
             self.other if by_other_way else None,
             self.store,
             RETRY,

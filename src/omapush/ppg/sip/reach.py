@@ -32,6 +32,7 @@ from omapush.ppg.sip.address_of_record import address_of_record, is_device
 from omapush.ppg.sip.attempt import Attempt, Means
 from omapush.ppg.sip.capability_query import AbsentError, Presence, ask_device
 from omapush.ppg.sip.registrations import Device
+from omapush.ppg.sip.subscriptions import Subscriptions
 from omapush.ppg.store.contract import ClaimedDelivery, Store
 from omapush.ppg.transform import Unfit, fit
 
@@ -47,6 +48,8 @@ _PRIORITIES = {"high": Priority.URGENT, "medium": Priority.NORMAL, "low": Priori
 class SipUsers:
     """What reaching SIP users needs.
 
+    :ivar subscriptions: to the registrations of users who are pushed to; ``None``: the core tells
+        by itself.
     :ivar request: makes the push that asks a device to register, for an application; ``None``: none
         is asked. :ivar ask_again_ms: one is not asked again before.
     """
@@ -54,6 +57,7 @@ class SipUsers:
     means: Means
     request: Callable[[ApplicationId], PushMessage] | None
     ask_again_ms: int
+    subscriptions: Subscriptions | None = None
 
 
 class SipReach:
@@ -80,6 +84,7 @@ class SipReach:
         self._means = users.means
         self._line = users.means.line
         self._request = users.request
+        self._subscriptions = users.subscriptions
         self._silent_until = Instant(0)
         self._store = store
         self._clock = clock
@@ -112,6 +117,8 @@ class SipReach:
 
         A refusal by capabilities counts only when they are fresh: a device may have changed.
         """
+        if self._subscriptions is not None:
+            self._subscriptions.wanted(self._user)
         asked_at = self._clock()
         application = ApplicationId.of(message)
         uri = target_of(claimed.address, self._user)
