@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from omapush.core.errors import DecodeError, LimitError
 from omapush.ota.message_format import MAX_HEAD, header_lines, read_headers
+from omapush.ota.sip.plain_text import is_plain
 from omapush.ota.sip.push_features import PushFeatures
 from omapush.protocols.sip.bad_message import BadSipMessage
 from omapush.protocols.sip.header_fields import (
@@ -112,13 +113,15 @@ def contact_of(
     """Return what a Contact of a REGISTER, or of the answer to one, says of a device.
 
     :param most_s: how long the registration lasts as a whole.
-    :raises BadSipMessage: it does not say how long in any form that counts.
+    :raises BadSipMessage: it is not of the form of one.
     """
     parameters = address.parameters
     instance = (parameters.get("+sip.instance") or "").strip("<>") or None
     gruu = parameters.get("pub-gruu")
     if gruu is None and instance is not None:
         gruu = gruu_of(aor, instance)
+    if not all(is_plain(one) for one in (address.uri, instance or "", gruu or "")):
+        raise BadSipMessage("a contact that is no URI")
     own = contact_expires(address, message)
     lasts = most_s if own is None else min(own, most_s)
     return RegisteredContact(address.uri, instance, gruu, PushFeatures.read(str(parameters)), lasts)

@@ -192,7 +192,7 @@ class MsrpConnection:
 
     def _send_chunks(self, now: Instant) -> None:
         while self._closing is None and not self._ended:
-            chunk = self._outbox.next_chunk()
+            chunk = self._outbox.next_chunk(through_relays=self._has_relays())
             if chunk is None:
                 return
             self._write_chunk(chunk, now)
@@ -267,6 +267,9 @@ class MsrpConnection:
             found = self._new_id()
             if b"-------" + found.encode() not in content:
                 return found
+
+    def _has_relays(self) -> bool:
+        return self._ends is not None and len(self._ends.own) + len(self._ends.remote) > 2
 
     def _known_ends(self) -> Ends:
         if self._ends is None:

@@ -23,8 +23,8 @@ class MsrpSettings:
     :ivar max_octets: of the longest message that is taken.
     :ivar max_held_octets: of all messages together that are coming; ``max_messages`` is their
         number.
-    :ivar chunk_octets: of a chunk that is sent. Chunks longer than :data:`SMALL_CHUNK` are fast but
-        relays may not take them: the end of one goes through them in small ones in any case.
+    :ivar chunk_octets: of a chunk that is sent. Long ones are quicker; through relays none is
+        longer than :data:`SMALL_CHUNK`.
     :ivar window: so many chunks may be unanswered.
     :ivar response_ms: so long a response may take (RFC 4975 7.1.1).
     :ivar accept_types: content types that are taken; none: all.
@@ -33,8 +33,8 @@ class MsrpSettings:
     max_octets: int = 16 * 1024 * 1024
     max_held_octets: int = 32 * 1024 * 1024
     max_messages: int = 8
-    chunk_octets: int = 131_072
-    window: int = 4
+    chunk_octets: int = 262_144
+    window: int = 2
     response_ms: int = 30 * SECOND_MS
     accept_types: tuple[str, ...] = ()
 

@@ -133,6 +133,13 @@ def test_client_refuses_and_gateway_understands(
     assert outcome.kind is (OutcomeKind.LATER if status.may_retry else OutcomeKind.NEVER)
 
 
+def test_words_of_answer_can_be_written_anywhere() -> None:
+    response = SipResponse(480, "\udcff" * 500, SipHeaders((("X-Wap-Push-Status", "234 \udc80"),)))
+    outcome = verdict_of("d", Method.MESSAGE, response, confirmed=True).outcome
+    assert outcome.reason == f"SIP 480 {'?' * 120}, X-Wap-Push-Status 234 ?"
+    assert outcome_of_report("d", 413, "\udc80").reason == "MSRP 413 ?"
+
+
 def test_client_does_not_take_pushes_of_strangers() -> None:
     response = untrusted("who are you")
     assert (response.status, response.headers.first("X-Wap-Push-Status")) == (

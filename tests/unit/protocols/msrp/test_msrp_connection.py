@@ -126,6 +126,16 @@ def test_no_more_is_written_than_the_window_allows() -> None:
     assert sum(isinstance(piece, Request) for piece in pieces) == SMALL.window
 
 
+def test_chunks_through_a_relay_are_small() -> None:
+    relay = parse_path("msrp://127.0.0.1:2856/place;tcp")
+    ends = Ends(GATEWAY, (*relay, *DEVICE))
+    gateway = MsrpConnection(MsrpSettings(), ids("gateway"), ends=ends)
+    gateway.request(SendMessage("message1", "a/b", b"x" * 5_000), NOW)
+    pieces = FrameReader().receive(b"".join(gateway.written()))
+    ranges = [str(one.byte_range) for one in pieces if isinstance(one, Request)]
+    assert ranges == ["1-2048/5000", "2049-4096/5000", "4097-5000/5000"]
+
+
 def test_message_beyond_the_window_is_answered_whatever_was_asked_for() -> None:
     gateway, device = bound()
     message = SendMessage("longmessage", "a/b", b"x" * 200, failure_report=FailureReport.NO)
