@@ -83,7 +83,7 @@ class ClientSip:
             self.registration.contact_uri,
             exchange.send,
             self._connect,
-            lambda: secrets.token_urlsafe(18),
+            lambda: secrets.token_hex(12),  # of MSRP's characters (RFC 4975 9)
         )
         self._receiver = receiver
         self._media = MediaPushes(receiver, ports, clock, table.max_message_size)
@@ -165,11 +165,11 @@ class ClientSip:
             on_closed,
             timeout_ms,
             tls,
-            on_certificate=_check_of(agreed.fingerprint) if agreed.secure else None,
+            on_certificate=check_of(agreed.fingerprint) if agreed.secure else None,
         )
 
 
-def _check_of(fingerprint: str | None) -> Callable[[PeerCertificate | None], None]:
+def check_of(fingerprint: str | None) -> Callable[[PeerCertificate | None], None]:
     """Return what compares a verified certificate with the one that the offer has announced.
 
     Other hashes than SHA-256 say nothing here; the certificate is verified in any case.
@@ -207,7 +207,7 @@ def account_of(table: ClientSipTable, instance: str) -> Account:
     )
 
 
-def transport_settings(table: ClientSipTable, tls: ssl.SSLContext) -> TransportSettings:
+def transport_settings(table: ClientSipTable, tls: ssl.SSLContext | None) -> TransportSettings:
     """Return which sockets there are."""
     return TransportSettings(
         core=_core_of(table),

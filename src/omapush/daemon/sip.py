@@ -25,11 +25,13 @@ from omapush.daemon.sip_settings import SipTable
 from omapush.daemon.tls import serving_context, verifying_context
 from omapush.ota.sip.method_choice import MethodPolicy
 from omapush.ota.sip.requests import Sender
+from omapush.ppg.capabilities_query import Inquire
 from omapush.ppg.hastening import Hastening
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.sip.application_server import ApplicationServer
 from omapush.ppg.sip.attempt import Means
 from omapush.ppg.sip.calling import Caller
+from omapush.ppg.sip.capability_query import CapabilityInquiry
 from omapush.ppg.sip.learning import Learning
 from omapush.ppg.sip.line import SipLine, SipLineSettings
 from omapush.ppg.sip.message_push import MessagePush
@@ -45,10 +47,14 @@ from omapush.protocols.sip.hop import Hop, Transport
 
 @dataclass(frozen=True, slots=True)
 class SipWays:
-    """What reaching SIP users needs. :ivar users: ``None``: no core is configured."""
+    """What reaching SIP users needs; nothing of it is there when no core is configured.
+
+    :ivar inquire: asks users' devices what they take.
+    """
 
     users: SipUsers | None
     health: Callable[[], Sequence[str]]
+    inquire: Inquire | None = None
 
 
 def check_sip(settings: PpgSettings) -> None:
@@ -117,7 +123,9 @@ async def sip_ways(
                 subscriptions if table.subscribe_registrations else None,
             )
             try:
-                yield SipWays(users, lambda: _health(table, registrations))
+                yield SipWays(
+                    users, lambda: _health(table, registrations), CapabilityInquiry(line).ask
+                )
             finally:
                 await subscriptions.close()
                 await media.close()  # as long as BYE can be sent

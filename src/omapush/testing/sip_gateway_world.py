@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import Header, PushMessage
@@ -200,6 +201,10 @@ class SipGatewayWorld:
                 dialogs,
             )
         )
+
+    def asks_devices(self, *, asks: bool) -> None:
+        """Set whether devices are asked of which nothing is known."""
+        self.line = replace(self.line, settings=replace(self.line.settings, ask_capabilities=asks))
 
     def users(self, *, asks: bool = True, subscribes: bool = False) -> SipUsers:
         """Return what reaching users needs."""

@@ -73,7 +73,8 @@ class MediaPorts:
     """What sessions need of their surroundings.
 
     :ivar terms: returns what is taken now. :ivar contact: the URI at which this end receives.
-    :ivar send: sends a request of a dialog. :ivar new_id: returns a text that nobody can guess.
+    :ivar send: sends a request of a dialog.
+    :ivar new_id: returns a text that nobody can guess, of letters and digits.
     """
 
     terms: Callable[[], MediaTerms]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from omapush.ota.interface import OutcomeKind, PpgRequest, PushOutcome
+from omapush.ota.interface import OutcomeKind, PpgRequest, PushOutcome, Undelivered
 from omapush.ota.sip.requests import Circumstances, Target
 from omapush.ota.sip.results import Method, Next, Verdict
 from omapush.ppg.sip.line import SipLine
 from omapush.ppg.sip.media_push import MediaPush
 from omapush.ppg.sip.message_push import MessagePush
+from omapush.protocols.sip.message import SipRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Attempt:
     :ivar methods: by which it goes, the best first; at least one.
     :ivar within_ms: so long it may take.
     :ivar bare: without the envelope.
+    :ivar request: the MESSAGE, if it has been written.
     """
 
     push: PpgRequest
@@ -49,11 +51,11 @@ class Attempt:
     methods: tuple[Method, ...]
     within_ms: int
     bare: bool = False
+    request: SipRequest | None = None
 
     async def run(self, means: Means) -> Ended:
         """Send it, in another way as long as the answer says that this may help."""
-        reason = "no method of SIP carries the push"
-        ended = Ended(PushOutcome(self.push.delivery_id, OutcomeKind.NEVER, reason), Method.MESSAGE)
+        ended = Ended(self._impossible(), Method.MESSAGE)
         bare = self.bare
         for method in self.methods:
             verdict = await self._by(method, means, bare=bare)
@@ -70,7 +72,19 @@ class Attempt:
             return await means.media.push(
                 self.target, self.push, self.circumstances, self.within_ms, bare=bare
             )
+        request = self.request
+        if request is None or bare != self.bare:
+            written = means.messages.write(self.target, self.push, self.circumstances, bare=bare)
+            request = written.request
+        if request is None:
+            return Verdict(self._impossible())
         within_ms = min(self.within_ms, means.line.settings.response_ms)
-        return await means.messages.push(
-            self.target, self.push, self.circumstances, within_ms, bare=bare
+        return await means.messages.send(self.push, request, within_ms, bare=bare)
+
+    def _impossible(self) -> PushOutcome:
+        return PushOutcome(
+            self.push.delivery_id,
+            OutcomeKind.NEVER,
+            "no method of SIP carries the push",
+            undelivered=Undelivered.METHOD_NOT_POSSIBLE,
         )

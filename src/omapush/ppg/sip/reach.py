@@ -16,7 +16,7 @@ import structlog
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError, EncodeError
-from omapush.core.instants import HOUR_MS, Instant, later
+from omapush.core.instants import Instant
 from omapush.ota.interface import BearerUnavailable, OutcomeKind, PushOutcome
 from omapush.ota.sip.method_choice import methods_for
 from omapush.ota.sip.requests import Circumstances, Priority, Target
@@ -30,16 +30,13 @@ from omapush.ppg.reach import BackOff, Reach, note, request_of
 from omapush.ppg.session_request import SessionRequests
 from omapush.ppg.sip.address_of_record import address_of_record, is_device
 from omapush.ppg.sip.attempt import Attempt, Means
-from omapush.ppg.sip.capability_query import AbsentError, Presence, ask_device
+from omapush.ppg.sip.capability_query import AbsentError, ask_device
 from omapush.ppg.sip.registrations import Device
 from omapush.ppg.sip.subscriptions import Subscriptions
 from omapush.ppg.store.contract import ClaimedDelivery, Store
 from omapush.ppg.transform import Unfit, fit
 
 log = structlog.get_logger(__name__)
-
-SILENT_MS = HOUR_MS
-"""A device that tells nothing is not asked again before."""
 
 _PRIORITIES = {"high": Priority.URGENT, "medium": Priority.NORMAL, "low": Priority.NON_URGENT}
 
@@ -85,7 +82,6 @@ class SipReach:
         self._line = users.means.line
         self._request = users.request
         self._subscriptions = users.subscriptions
-        self._silent_until = Instant(0)
         self._store = store
         self._clock = clock
         self._back_off = BackOff(retry, clock, client.client_id)
@@ -181,9 +177,8 @@ class SipReach:
         if known:
             self.came()
             return known
-        now = self._clock()
-        self._back_off.check(now)
-        if not self._line.settings.ask_capabilities or now < self._silent_until:
+        self._back_off.check(self._clock())
+        if not self._line.settings.ask_capabilities:
             return ()
         known = await self._asked(uri, application)
         await self._note(claimed, known)
@@ -192,16 +187,14 @@ class SipReach:
     async def _asked(self, uri: str, application: ApplicationId) -> tuple[Device, ...]:
         """Ask, and return what is known then."""
         try:
-            presence = await ask_device(self._line, self._user, Target(uri, application))
+            within_ms = self._line.settings.response_ms
+            await ask_device(self._line, self._user, uri, application, within_ms)
         except BearerUnavailable as error:
             self._back_off.failed(error.reason)
             if not isinstance(error, AbsentError):
                 log.info("core_unavailable", client=self._client.client_id, reason=error.reason)
             raise
         self.came()
-        if presence is Presence.SILENT:
-            self._silent_until = later(self._clock(), SILENT_MS)
-            return ()
         return self._known(uri, application)
 
     async def _asked_again(self, uri: str, application: ApplicationId) -> tuple[Device, ...]:
@@ -233,15 +226,15 @@ class SipReach:
         circumstances = Circumstances(now, claimed.expires_at, _priority(claimed))
         bare = device is not None and device.wants_bare
         try:
-            size = self._means.messages.size(target, push, circumstances, bare=bare)
+            written = self._means.messages.write(target, push, circumstances, bare=bare)
         except EncodeError as error:
             return Unfit(f"a header of the push cannot be sent: {error}", StatusCode.BAD_REQUEST)
-        methods = self._methods(size, device, confirmed=claimed.confirmed)
+        methods = self._methods(written.size, device, confirmed=claimed.confirmed)
         if not methods:
             reason = f"no method of SIP carries {len(message.body)} octets to this device"
             return Unfit(reason, StatusCode.SPECIFIED_DELIVERY_METHOD_NOT_POSSIBLE)
         left_ms = max(1, claimed.lease_until - now)
-        attempt = Attempt(push, target, circumstances, methods, left_ms, bare)
+        attempt = Attempt(push, target, circumstances, methods, left_ms, bare, written.request)
         return SipPassage(self, self._means, claimed, attempt, device)
 
     def _methods(self, size: int, device: Device | None, *, confirmed: bool) -> tuple[Method, ...]:
@@ -294,6 +287,8 @@ def target_of(address: str, user: str) -> str:
 
     :param address: as the initiator gave it; it may be another name of the same client.
     """
+    if "gr" not in address.lower():
+        return user
     try:
         read = addressing.parse(address)
     except DecodeError:
