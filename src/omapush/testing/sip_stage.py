@@ -241,14 +241,14 @@ class SipStage:
         device: str = "",
         sip: bool = True,
         short_messages: bool = False,
-        settings: Sequence[str] = (),
+        others: Sequence[str] = (),
         more: str = "",
     ) -> Phone:
         """Switch on the phone of alice, bob or carol.
 
         :param device: tells apart several phones of one user.
         :param sip: it registers with the core. :param short_messages: it has a modem.
-        :param settings: further lines of its settings, outside of tables.
+        :param others: further lines of its settings, outside of tables.
         :param more: further lines of its table ``[ota_sip]``.
         """
         folder = self.folder / f"{name}{device}"
@@ -259,7 +259,7 @@ class SipStage:
             f'cai.socket = "{socket}"',
             f'store.path = "{folder}/client.db"',
             'log.format = "json"',
-            *settings,
+            *others,
         ]
         if short_messages:
             lines += [
