@@ -18,7 +18,7 @@ from omapush.client.service_client import (
     ServicePointAwayError,
     ServicePointError,
 )
-from omapush.client.service_messages import Application, Gateway, Info, Refused
+from omapush.client.service_messages import Application, Gateway, Info, Refused, SipRegistration
 
 MOST_REASONS = 5
 
@@ -63,6 +63,7 @@ async def _findings(cai: ServiceClient) -> AsyncIterator[Finding]:
         return
     for finding in (
         *gateway_findings(await cai.gateways()),
+        *sip_findings(await cai.sip()),
         *application_findings(applications),
         *whitelist_findings(await cai.whitelist()),
         *quarantine_findings(await cai.quarantine()),
@@ -116,6 +117,28 @@ def gateway_findings(gateways: list[Gateway]) -> Iterator[Finding]:
                 "see omapush client gateways: is the contact point right, does the gateway run?"
             )
             yield warning("gateways", f"{name} is not connected{why}{tries}", advice)
+
+
+def sip_findings(registrations: list[SipRegistration]) -> Iterator[Finding]:
+    """Yield how the registration at the SIP/IP core stands, and which gateways know of it."""
+    for one in registrations:
+        aor, answer = one["aor"], one["last_answer"]
+        match one["state"]:
+            case "registered":
+                yield ok("sip", f"{aor} is registered at {one['core']}")
+            case "idle":
+                yield ok("sip", f"{aor} is not registered: no application wants pushes by OTA-SIP")
+            case "refused":
+                advice = "see aor, username and password in [ota_sip]"
+                yield fault("sip", f"{one['core']} refuses {aor}: {answer}", advice)
+            case state:
+                advice = "see omapush client sip, and whether the core runs"
+                yield warning("sip", f"{aor} is {state}: {answer or 'no answer yet'}", advice)
+        for each in one["gateways"]:
+            if one["state"] == "registered" and not each["told"]:
+                advice = "is its URI in [ota_sip] ppg right, does the gateway run?"
+                said = each["said"] or "no answer"
+                yield warning("sip", f"{each['uri']} was not told what is taken: {said}", advice)
 
 
 # ---- registrations ------------------------------------------------------------------------------

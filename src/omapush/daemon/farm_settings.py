@@ -145,7 +145,7 @@ class FarmPlan:
         """:raises FarmError: parts of it contradict each other."""
         ways = [one for one in (self.listen, self.connect, self.sip) if one is not None]
         if len(ways) > 1:
-            raise FarmError("clients listen, connect or are at a SIP core, not both")
+            raise FarmError("clients either listen, connect or are at a SIP core")
         if not ways and self.udp is None:
             raise FarmError("the clients need a way: listen, connect, sip or udp")
 

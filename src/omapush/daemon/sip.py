@@ -10,6 +10,8 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
+from starlette.routing import Route
+
 from omapush.bearers.sip_core import SipCoreBearer
 from omapush.bearers.sip_settings import Listen, TransportSettings
 from omapush.bearers.sip_trust import SipTrust
@@ -25,13 +27,16 @@ from omapush.daemon.sip_settings import SipTable
 from omapush.daemon.tls import serving_context, verifying_context
 from omapush.ota.sip.method_choice import MethodPolicy
 from omapush.ota.sip.requests import Sender
+from omapush.ppg.capabilities_query import Inquire
 from omapush.ppg.hastening import Hastening
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.sip.application_server import ApplicationServer
 from omapush.ppg.sip.attempt import Means
 from omapush.ppg.sip.calling import Caller
+from omapush.ppg.sip.capability_query import CapabilityInquiry
 from omapush.ppg.sip.learning import Learning
 from omapush.ppg.sip.line import SipLine, SipLineSettings
+from omapush.ppg.sip.listing import SipUserListing
 from omapush.ppg.sip.message_push import MessagePush
 from omapush.ppg.sip.metrics import SipMetrics
 from omapush.ppg.sip.reach import SipUsers
@@ -45,10 +50,16 @@ from omapush.protocols.sip.hop import Hop, Transport
 
 @dataclass(frozen=True, slots=True)
 class SipWays:
-    """What reaching SIP users needs. :ivar users: ``None``: no core is configured."""
+    """What reaching SIP users needs; nothing of it is there when no core is configured.
+
+    :ivar inquire: asks users' devices what they take.
+    :ivar pages: the operator's, about who is registered.
+    """
 
     users: SipUsers | None
     health: Callable[[], Sequence[str]]
+    inquire: Inquire | None = None
+    pages: Sequence[Route] = ()
 
 
 def check_sip(settings: PpgSettings) -> None:
@@ -64,6 +75,7 @@ def check_sip(settings: PpgSettings) -> None:
 @contextlib.asynccontextmanager
 async def sip_ways(
     table: SipTable,
+    node: str,
     recipients: Recipients,
     store: Store,
     wake: Callable[[], None],
@@ -117,7 +129,12 @@ async def sip_ways(
                 subscriptions if table.subscribe_registrations else None,
             )
             try:
-                yield SipWays(users, lambda: _health(table, registrations))
+                yield SipWays(
+                    users,
+                    lambda: _health(table, line),
+                    CapabilityInquiry(line).ask,
+                    (SipUserListing(registrations, recipients, node).route(),),
+                )
             finally:
                 await subscriptions.close()
                 await media.close()  # as long as BYE can be sent
@@ -178,6 +195,8 @@ def _line_settings(table: SipTable) -> SipLineSettings:
         MethodPolicy(table.message_size_limit, table.via_reserve, table.force_msrp_for_confirmed),
         table.ask_capabilities,
         milliseconds(table.response_timeout_seconds),
+        plain_devices=table.plain_devices,
+        transport=Transport[table.transport.upper()],
     )
 
 
@@ -186,6 +205,7 @@ def _request(table: SipTable) -> Callable[[ApplicationId], PushMessage] | None:
     return None if point is None else functools.partial(registration_request, *point)
 
 
-def _health(table: SipTable, registrations: Registrations) -> Sequence[str]:
+def _health(table: SipTable, line: SipLine) -> Sequence[str]:
     core = f"SIP/IP core {table.core} by {table.transport.upper()}"
-    return (f"{core}: devices of {len(registrations)} users known",)
+    trouble = f"; last request not answered: {line.caller.trouble}" if line.caller.trouble else ""
+    return (f"{core}: devices of {len(line.registrations)} users known{trouble}",)

@@ -56,7 +56,7 @@ class NotificationSettings:
     )
     max_age_ms: int = DAY_MS
     in_flight: int = 128
-    per_url: int = 8
+    per_url: int = 32
     lease_ms: int = MINUTE_MS
     poll_ms: int = SECOND_MS
 

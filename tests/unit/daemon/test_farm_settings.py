@@ -168,8 +168,11 @@ def test_users_of_a_core_are_written_as_such(tmp_path: Path) -> None:
     ("plan", "reason"),
     [
         (FarmPlan((group(1),)), "need a way"),
-        (FarmPlan((group(1),), listen=FIRST, connect=FIRST), "not both"),
-        (FarmPlan((group(1),), connect=FIRST, sip=SipPlan(FIRST, "push.test")), "not both"),
+        (FarmPlan((group(1),), listen=FIRST, connect=FIRST), "either listen, connect or"),
+        (
+            FarmPlan((group(1),), connect=FIRST, sip=SipPlan(FIRST, "push.test")),
+            "or are at a SIP core",
+        ),
     ],
 )
 def test_plan_that_contradicts_itself_is_refused(plan: FarmPlan, reason: str) -> None:
