@@ -40,7 +40,7 @@ class Attempt:
     """A push on its way to a target.
 
     :ivar methods: by which it goes, the best first; at least one.
-    :ivar within_ms: so long it may take.
+    :ivar within_ms: so long it may take in all.
     :ivar bare: without the envelope.
     :ivar request: the MESSAGE, if it has been written.
     """
@@ -68,9 +68,10 @@ class Attempt:
         return ended
 
     async def _by(self, method: Method, means: Means, *, bare: bool) -> Verdict:
+        left_ms = max(1, self.within_ms - (means.line.clock() - self.circumstances.now))
         if method is Method.INVITE and means.media is not None:
             return await means.media.push(
-                self.target, self.push, self.circumstances, self.within_ms, bare=bare
+                self.target, self.push, self.circumstances, left_ms, bare=bare
             )
         request = self.request
         if request is None or bare != self.bare:
@@ -78,7 +79,7 @@ class Attempt:
             request = written.request
         if request is None:
             return Verdict(self._impossible())
-        within_ms = min(self.within_ms, means.line.settings.response_ms)
+        within_ms = min(left_ms, means.line.settings.response_ms)
         return await means.messages.send(self.push, request, within_ms, bare=bare)
 
     def _impossible(self) -> PushOutcome:

@@ -116,7 +116,7 @@ class MediaPush:
         key = f"{target.uri} {target.headers()[0][1]}"
         session = self._by_target.get(key)
         if session is None or session.ended is not None:
-            opened = await self._open(target, push, circumstances)
+            opened = await self._open(target, push, circumstances, within_ms)
             if isinstance(opened, Verdict):
                 return opened
             session = self._by_target[key] = opened
@@ -157,7 +157,7 @@ class MediaPush:
     # -- opening --
 
     async def _open(
-        self, target: Target, push: PpgRequest, circumstances: Circumstances
+        self, target: Target, push: PpgRequest, circumstances: Circumstances, within_ms: int
     ) -> MediaSession | Verdict:
         line, settings = self._line, self._settings
         own = MsrpUri(settings.host, settings.port or 9, line.new_token(), settings.secure)
@@ -176,7 +176,8 @@ class MediaPush:
         )
         self._opening[names.call_id] = arrival
         try:
-            answered = await line.caller.invite(request, line.settings.response_ms)
+            patience_ms = min(line.settings.response_ms, within_ms)
+            answered = await line.caller.invite(request, patience_ms)
             if not answered.response.is_success:
                 return self._refused(push, answered.response)
             return await self._established(answered, own, arrival, names.call_id)
