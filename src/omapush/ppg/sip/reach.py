@@ -28,7 +28,7 @@ from omapush.ppg.contacts import SipContact
 from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.reach import BackOff, Reach, note, request_of
 from omapush.ppg.session_request import SessionRequests
-from omapush.ppg.sip.address_of_record import address_of_record, is_device
+from omapush.ppg.sip.address_of_record import address_of_record, device_of_user, is_device
 from omapush.ppg.sip.attempt import Attempt, Means
 from omapush.ppg.sip.capability_query import AbsentError, ask_device
 from omapush.ppg.sip.registrations import Device
@@ -293,7 +293,7 @@ def target_of(address: str, user: str) -> str:
         return user  # a group, or an address that an older version took
     if read.type != addressing.URI or not is_device(read.value):
         return user
-    return read.value if address_of_record(read.value) == user else user
+    return device_of_user(user, read.value) if address_of_record(read.value) == user else user
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,10 @@ async def test_push_to_a_device_goes_to_its_gruu(world: SipGatewayWorld) -> None
         (GRUU, GRUU),
         ("WAPPUSH=+1555/TYPE=PLMN@ppg.net", ALICE),
         ("sip:bob@push.test;gr=urn:uuid:1", ALICE),
+        (f"{GRUU};maddr=192.0.2.66?Route=x", GRUU),
+        (f"{ALICE};gr=%22%3E", f"{ALICE};gr=%22%3E"),
+        (f"{ALICE};gr=>;tag=1", ALICE),
+        (f"{ALICE};gr", f"{ALICE};gr"),
         ("no address at all", ALICE),
     ],
 )
