@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msrp_transfer import RAW, Transfer
+from sip_farm import EXPIRES, SipFarmed
 from wire_codecs import Pair, table_of
 
 
@@ -41,4 +42,30 @@ def msrp(transfers: list[Transfer]) -> list[str]:
             f"| {mib / one.seconds:,.0f} | {reference.seconds / one.seconds:.2f} "
             f"| {reference.cpu / one.cpu:.2f} |"
         )
+    return lines
+
+
+def sip_farm(farms: list[SipFarmed]) -> list[str]:
+    """Return the part on simulated clients at a SIP core."""
+    lines = [
+        "## Simulated clients of OTA-SIP",
+        "",
+        "`omapush farm --sip`: one process, one port or one connection, every client with a registration "
+        "of its own, instance id and feature tags, at Kamailio, which tells a gateway (sipp) of each. "
+        "Memory is what the process has more (resident) than with one client. Registrations go as fast "
+        f"as they are answered; refreshes come at {EXPIRES // 2} s, as close together as the "
+        "registrations were confirmed. CPU of Kamailio is of all its processes.",
+        "",
+        "| transport | clients | KiB a client | farm, MiB | what | registrations/s "
+        "| farm CPU-s per 1,000 | Kamailio CPU-s per 1,000 |",
+        "|---|---:|---:|---:|---|---:|---:|---:|",
+    ]
+    for one in farms:
+        for what, measured in (("registered", one.registered), ("refreshed", one.refreshed)):
+            thousands = one.clients / 1_000
+            lines.append(
+                f"| {one.transport} | {one.clients:,} | {one.kib:.1f} | {one.total_mib:.0f} | {what} "
+                f"| {one.clients / measured.seconds:,.0f} | {measured.farm_cpu / thousands:.3f} "
+                f"| {measured.core_cpu / thousands:.3f} |"
+            )
     return lines

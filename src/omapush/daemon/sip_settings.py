@@ -117,6 +117,11 @@ class SipTable(_Table):
     ask_capabilities: bool = Field(
         default=True, description="ask a device of which nothing is known before a push (OPTIONS)"
     )
+    plain_devices: bool = Field(
+        default=False,
+        description="pushes also go to devices of the user that declare no applications, such as "
+        "telephones that show plain text",
+    )
     response_timeout_seconds: float = Field(
         32, gt=0, le=180, description="patience for the final answer to a MESSAGE or INVITE"
     )

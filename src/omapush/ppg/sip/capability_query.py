@@ -28,25 +28,22 @@ class AbsentError(BearerUnavailable):
     """Nobody is registered there for this application; nothing was sent."""
 
 
-async def ask_device(
-    line: SipLine, user: str, uri: str, application: ApplicationId | None, within_ms: int
-) -> None:
+async def ask_device(line: SipLine, user: str, target: Target | str, within_ms: int) -> None:
     """Ask what the device takes that the core picks; the answer is kept.
 
     Where somebody is there, or nobody says otherwise, and nothing is told, that is kept.
 
-    :param uri: of the user, or of the device that is meant.
-    :param application: that the device has to have; ``None``: any device is asked.
-
+    :param target: the user, or the device that is meant, with the application that it has to have;
+        or a URI alone: any device there is asked.
     :raises AbsentError: nobody is registered there. :raises BearerUnavailable: the core cannot be
         reached, or does not answer.
     """
     request = options(
         line.sender,
         line.names(),
-        uri,
+        target if isinstance(target, str) else target.uri,
         f"<{line.contact}>",
-        () if application is None else Target(uri, application).headers(),
+        () if isinstance(target, str) else target.headers(),
         methods=GATEWAY_METHODS,
     )
     answered = await line.caller.send(request, within_ms)
@@ -93,8 +90,8 @@ class CapabilityInquiry:
 
     async def _ask(self, user: str, app_id: str | None) -> ClientCapabilities | None:
         try:
-            application = None if app_id is None else ApplicationId.parse(app_id)
-            await ask_device(self._line, user, user, application, self._within_ms)
+            target = user if app_id is None else Target(user, ApplicationId.parse(app_id))
+            await ask_device(self._line, user, target, self._within_ms)
         except OmapushError as error:
             log.info("capabilities_not_told", user=user, reason=error.reason)
         told = (one.capabilities for one in self._line.registrations.devices(user))

@@ -22,11 +22,13 @@ class SipLineSettings:
 
     :ivar methods: how one is chosen.
     :ivar ask_capabilities: devices of which nothing is known are asked before a push.
+    :ivar plain_devices: pushes also go to devices that declare no applications.
     """
 
     methods: MethodPolicy = MethodPolicy()
     ask_capabilities: bool = True
     response_ms: int = LONGEST_ANSWER_MS
+    plain_devices: bool = False
 
 
 @dataclass(frozen=True, slots=True)

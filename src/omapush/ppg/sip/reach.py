@@ -100,8 +100,8 @@ class SipReach:
 
     @property
     def is_open(self) -> bool:
-        """Whether a device of the user is known to be registered, and nothing failed since."""
-        return not self.not_before and bool(self._line.registrations.devices(self._user))
+        """Whether a device of the user is known to be registered."""
+        return bool(self._line.registrations.devices(self._user))
 
     @property
     def worth_keeping(self) -> bool:
@@ -162,7 +162,8 @@ class SipReach:
         """Return what is known of the devices that the push is for, having asked if need be."""
         known = self._known(uri, application)
         if known:
-            self.came()
+            # Heard of since the last failure. Only a push that arrives ends the waits: who tells of
+            # himself without being registered would be asked to register again and again.
             return known
         self._back_off.check(self._clock())
         if not self._line.settings.ask_capabilities:
@@ -174,8 +175,8 @@ class SipReach:
     async def _asked(self, uri: str, application: ApplicationId) -> tuple[Device, ...]:
         """Ask, and return what is known then."""
         try:
-            within_ms = self._line.settings.response_ms
-            await ask_device(self._line, self._user, uri, application, within_ms)
+            target = Target(uri, application, explicit=self._explicit)
+            await ask_device(self._line, self._user, target, self._line.settings.response_ms)
         except BearerUnavailable as error:
             self._back_off.failed(error.reason)
             if not isinstance(error, AbsentError):
@@ -208,7 +209,13 @@ class SipReach:
     ) -> SipPassage | Unfit:
         """Return the way, by the methods that fit the push and the device (OTA-SIP 6.2, 8)."""
         features = None if device is None else device.features
-        target = Target(uri, application, features=features, one_copy=claimed.confirmed)
+        target = Target(
+            uri,
+            application,
+            features=features,
+            one_copy=claimed.confirmed,
+            explicit=self._explicit,
+        )
         now, push = self._clock(), request_of(claimed, message)
         circumstances = Circumstances(now, claimed.expires_at, _priority(claimed))
         bare = device is not None and device.wants_bare
@@ -234,6 +241,10 @@ class SipReach:
         if self._means.media is None:
             return tuple(one for one in methods if one is not Method.INVITE)
         return methods
+
+    @property
+    def _explicit(self) -> bool:
+        return not self._line.settings.plain_devices
 
     def _requested(self, sent: bool) -> None:  # noqa: FBT001 - it is what is told
         self._line.metrics.session_requested(sent=sent)

@@ -478,6 +478,20 @@ async def test_request_to_contact_the_gateway_opens_the_connection_now() -> None
     await client.registration.close()
 
 
+async def test_nothing_is_refreshed_without_the_connection() -> None:
+    client = Client(transport=Transport.TCP)
+    await client.started()
+    client.begin()
+    await settle()
+    client.core.client.is_cut_off = True
+    client.core.client.lose_flow("connection reset")
+    await settle()
+    assert client.registration.status().condition is Condition.LOST
+    assert client.registration.is_registered is False
+    assert len(client.registers) == 1
+    await client.registration.close()
+
+
 async def test_core_is_told_that_the_client_stops(client: Client) -> None:
     await client.started()
     client.begin()

@@ -134,6 +134,7 @@ OF_ALICE = (("P-Asserted-Identity", f"<{ALICE}>"),)
         ((("P-Asserted-Identity", f"<{BOB}>"),), 403),
         ((("From", f"<{ALICE}>;tag=1"),), 403),
         ((("P-Asserted-Identity", f"<tel:+1555>, <{ALICE}>"),), 200),
+        ((("P-Asserted-Identity", "<tel:+1555>"),), 403),
         ((("P-Asserted-Identity", "nobody <"),), 400),
         ((*OF_ALICE, ("Contact", f"<{GRUU}>"), ("X-Wap-Push-MaxMsgSize", "many")), 400),
         (OF_ALICE, 200),

@@ -239,3 +239,22 @@ async def test_unconfirmed_push_may_reach_all_devices(world: SipGatewayWorld) ->
     outcome = await world.pushed(world.reach(), await world.claim(confirmed=False))
     assert outcome.kind is OutcomeKind.DONE
     assert world.device.pushes[0].headers.first("Request-Disposition") is None
+
+
+async def test_device_that_tells_of_itself_without_being_registered_is_not_asked_again_at_once(
+    world: SipGatewayWorld,
+) -> None:
+    await world.register()
+    world.core.restart()
+    reach = world.reach()
+    waits = []
+    for _ in range(3):
+        outcome = await world.pushed(reach, await world.claim())
+        assert outcome.kind is OutcomeKind.LATER
+        waits.append(outcome.retry_after_ms or 0)
+        assert (
+            await world.device.send("OPTIONS", PPG, PPG, ("Contact", f"<{GRUU}>"))
+        ).status == 200
+    assert len(world.other.asked) == 1
+    assert waits == sorted(waits)
+    assert waits[-1] > 2 * waits[0]
