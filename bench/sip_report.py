@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msrp_transfer import RAW, Transfer
 from sip_farm import EXPIRES, SipFarmed
+from sip_pushes import CLIENTS, SUBMITTERS, Ceiling, SipPushes
 from wire_codecs import Pair, table_of
 
 
@@ -68,4 +69,31 @@ def sip_farm(farms: list[SipFarmed]) -> list[str]:
                 f"| {one.clients / measured.seconds:,.0f} | {measured.farm_cpu / thousands:.3f} "
                 f"| {measured.core_cpu / thousands:.3f} |"
             )
+    return lines
+
+
+def sip(found: tuple[Ceiling, list[SipPushes]]) -> list[str]:
+    """Return the part on pushes by MESSAGE."""
+    ceiling, rows = found
+    lines = [
+        "## Pushes by MESSAGE through a SIP core",
+        "",
+        "A Service Indication a submission, confirmed, in turn to "
+        f"{CLIENTS:,} clients of `omapush farm` that are registered at Kamailio: PAP request "
+        f"({SUBMITTERS} connections), storage (SQLite, `synchronous=FULL`), MESSAGE through Kamailio, "
+        "accepted by its client, settled, and the result notification answered, until the last one. "
+        "sipp pushes to sipp through the same Kamailio, at rising rates until not all are answered, "
+        "and stores nothing: it is the ceiling. All processes share the cores. The aim is a third.",
+        "",
+        "| | transport | pushes/s | against sipp | gateway CPU-s per 1,000 "
+        "| Kamailio CPU-s per 1,000 | farm CPU-s per 1,000 |",
+        "|---|---|---:|---:|---:|---:|---:|",
+        f"| sipp to sipp | udp | {ceiling.per_second:,.0f} | 1.00 | | {ceiling.core_cpu:.3f} | |",
+    ]
+    lines += [
+        f"| omapush | {one.transport} | {one.per_second:,.0f} "
+        f"| {one.per_second / ceiling.per_second:.2f} | {one.gateway_cpu:.3f} "
+        f"| {one.core_cpu:.3f} | {one.farm_cpu:.3f} |"
+        for one in rows
+    ]
     return lines

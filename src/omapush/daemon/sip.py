@@ -196,6 +196,7 @@ def _line_settings(table: SipTable) -> SipLineSettings:
         table.ask_capabilities,
         milliseconds(table.response_timeout_seconds),
         plain_devices=table.plain_devices,
+        transport=Transport[table.transport.upper()],
     )
 
 

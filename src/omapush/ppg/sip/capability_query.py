@@ -16,7 +16,7 @@ from omapush.ppg.sip.devices import device_told_by
 from omapush.ppg.sip.line import SipLine
 from omapush.ppg.sip.registrations import UNNAMED, Device, Source, until
 from omapush.protocols.sip.bad_message import BadSipMessage
-from omapush.protocols.sip.message import SipResponse
+from omapush.protocols.sip.message import Field, SipResponse
 
 log = structlog.get_logger(__name__)
 
@@ -28,22 +28,29 @@ class AbsentError(BearerUnavailable):
     """Nobody is registered there for this application; nothing was sent."""
 
 
-async def ask_device(line: SipLine, user: str, target: Target | str, within_ms: int) -> None:
+async def ask_device(
+    line: SipLine, user: str, uri: str, application: ApplicationId | None, within_ms: int
+) -> None:
     """Ask what the device takes that the core picks; the answer is kept.
 
     Where somebody is there, or nobody says otherwise, and nothing is told, that is kept.
 
-    :param target: the user, or the device that is meant, with the application that it has to have;
-        or a URI alone: any device there is asked.
+    :param uri: of the user, or of the device that is meant.
+    :param application: that the device has to have; ``None``: any device is asked.
+
     :raises AbsentError: nobody is registered there. :raises BearerUnavailable: the core cannot be
         reached, or does not answer.
     """
+    asked: tuple[Field, ...] = ()
+    if application is not None:
+        explicit = not line.settings.plain_devices
+        asked = Target(uri, application, explicit=explicit).headers()
     request = options(
         line.sender,
         line.names(),
-        target if isinstance(target, str) else target.uri,
+        uri,
         f"<{line.contact}>",
-        () if isinstance(target, str) else target.headers(),
+        asked,
         methods=GATEWAY_METHODS,
     )
     answered = await line.caller.send(request, within_ms)
@@ -90,8 +97,8 @@ class CapabilityInquiry:
 
     async def _ask(self, user: str, app_id: str | None) -> ClientCapabilities | None:
         try:
-            target = user if app_id is None else Target(user, ApplicationId.parse(app_id))
-            await ask_device(self._line, user, target, self._within_ms)
+            application = None if app_id is None else ApplicationId.parse(app_id)
+            await ask_device(self._line, user, user, application, self._within_ms)
         except OmapushError as error:
             log.info("capabilities_not_told", user=user, reason=error.reason)
         told = (one.capabilities for one in self._line.registrations.devices(user))

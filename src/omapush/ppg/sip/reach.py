@@ -175,8 +175,8 @@ class SipReach:
     async def _asked(self, uri: str, application: ApplicationId) -> tuple[Device, ...]:
         """Ask, and return what is known then."""
         try:
-            target = Target(uri, application, explicit=self._explicit)
-            await ask_device(self._line, self._user, target, self._line.settings.response_ms)
+            within_ms = self._line.settings.response_ms
+            await ask_device(self._line, self._user, uri, application, within_ms)
         except BearerUnavailable as error:
             self._back_off.failed(error.reason)
             if not isinstance(error, AbsentError):
