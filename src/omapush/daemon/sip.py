@@ -72,6 +72,15 @@ def check_sip(settings: PpgSettings) -> None:
     static_registrations(table)
 
 
+def longest_sip_push_ms(settings: PpgSettings) -> int:
+    """Return how long the answers to a push by SIP may take; 0: there is no core.
+
+    A device may be asked what it takes, and then a session be opened and connected.
+    """
+    table = settings.sip
+    return 0 if table.core is None else 3 * milliseconds(table.response_timeout_seconds)
+
+
 @contextlib.asynccontextmanager
 async def sip_ways(
     table: SipTable,
