@@ -164,9 +164,10 @@ class MediaPush:
         line, settings = self._line, self._settings
         until = line.clock() + within_ms
         own = MsrpUri(settings.host, settings.port or 9, line.new_token(), settings.secure)
-        arrival = None
-        if settings.port and not self._arrivals.is_full:
-            arrival = self._arrivals.expect(own)
+        if settings.port and self._arrivals.is_full:
+            reason = "too many media connections are open or awaited"
+            return Verdict(PushOutcome(push.delivery_id, OutcomeKind.LATER, reason))
+        arrival = self._arrivals.expect(own) if settings.port else None
         names = line.names()
         request = invite(
             line.sender,

@@ -75,6 +75,14 @@ async def test_place_of_a_session_that_has_ended_is_free_again(world: SipGateway
     assert not arrivals.is_full
 
 
+async def test_push_waits_while_there_is_no_place(world: SipGatewayWorld) -> None:
+    with_places(world, places=0)
+    await world.register()
+    outcome = await world.pushed(world.reach(), await world.claim(LONG))
+    assert outcome.kind is OutcomeKind.LATER
+    assert world.device.invites == []
+
+
 async def test_connection_of_a_device_that_then_refuses_is_closed() -> None:
     arrivals = MediaArrivals(MsrpSettings(), lambda: "id0123456789", 1)
     arrival = arrivals.expect(MsrpUri("192.0.2.1", 2855, "session1"))
