@@ -55,6 +55,8 @@ from omapush.protocols.sip.message import SipHeaders, SipRequest, SipResponse
 log = structlog.get_logger(__name__)
 
 IDLE_MS = 30 * SECOND_MS
+OF_GATEWAY = MsrpSettings(max_octets=65_536, max_held_octets=65_536, max_messages=1)
+"""A gateway is pushed nothing, and no device may have it hold much: what it offers is sendonly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class MediaSettings:
     secure: bool = False
     idle_ms: int = IDLE_MS
     connect_ms: int = 32 * SECOND_MS
-    msrp: MsrpSettings = MsrpSettings()
+    msrp: MsrpSettings = OF_GATEWAY
 
 
 class MediaRefusedError(BearerUnavailable):
