@@ -342,3 +342,24 @@ async def test_client_takes_pushes_over_ipv6(tmp_path: Path) -> None:
             push = Sipp("push", core.isc_port, host="::1")
             _, pushed = await asyncio.gather(phone.takes(registration), push.run())
             assert pushed.answers == [200]
+
+
+async def test_each_push_reaches_its_device_and_its_application(tmp_path: Path) -> None:
+    """REQ1: user, device and application."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    with Kamailio() as core:
+        async with phone_at(tmp_path / "one", core) as one, phone_at(tmp_path / "two", core) as two:
+            mms, ulp = await one.registered(MMS), await two.registered(ULP)
+            also = await two.registered(MMS)
+            assert len(core.bindings()) == 2
+            by_application = '*;+g.oma.pusheventapp="ulp.ua";require;explicit'
+            supl = {"content_type": "application/vnd.omaloc-supl-init", "body": "supl"}
+            _, pushed = await asyncio.gather(
+                two.takes(ulp), one.push(accept_contact=by_application, **supl)
+            )
+            assert pushed.answers == [200]
+            for phone, registration in ((one, mms), (two, also)):
+                gruu = (await phone.status())["gruu"]
+                _, pushed = await asyncio.gather(phone.takes(registration), phone.push(target=gruu))
+                assert pushed.answers == [200]

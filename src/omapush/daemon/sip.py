@@ -10,6 +10,8 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
+from starlette.routing import Route
+
 from omapush.bearers.sip_core import SipCoreBearer
 from omapush.bearers.sip_settings import Listen, TransportSettings
 from omapush.bearers.sip_trust import SipTrust
@@ -34,6 +36,7 @@ from omapush.ppg.sip.calling import Caller
 from omapush.ppg.sip.capability_query import CapabilityInquiry
 from omapush.ppg.sip.learning import Learning
 from omapush.ppg.sip.line import SipLine, SipLineSettings
+from omapush.ppg.sip.listing import SipUserListing
 from omapush.ppg.sip.message_push import MessagePush
 from omapush.ppg.sip.metrics import SipMetrics
 from omapush.ppg.sip.reach import SipUsers
@@ -50,11 +53,13 @@ class SipWays:
     """What reaching SIP users needs; nothing of it is there when no core is configured.
 
     :ivar inquire: asks users' devices what they take.
+    :ivar pages: the operator's, about who is registered.
     """
 
     users: SipUsers | None
     health: Callable[[], Sequence[str]]
     inquire: Inquire | None = None
+    pages: Sequence[Route] = ()
 
 
 def check_sip(settings: PpgSettings) -> None:
@@ -67,9 +72,19 @@ def check_sip(settings: PpgSettings) -> None:
     static_registrations(table)
 
 
+def longest_sip_push_ms(settings: PpgSettings) -> int:
+    """Return how long the answers to a push by SIP may take; 0: there is no core.
+
+    A device may be asked what it takes, and then a session be opened and connected.
+    """
+    table = settings.sip
+    return 0 if table.core is None else 3 * milliseconds(table.response_timeout_seconds)
+
+
 @contextlib.asynccontextmanager
 async def sip_ways(
     table: SipTable,
+    node: str,
     recipients: Recipients,
     store: Store,
     wake: Callable[[], None],
@@ -123,7 +138,12 @@ async def sip_ways(
                 subscriptions if table.subscribe_registrations else None,
             )
             try:
-                yield SipWays(users, lambda: _health(table, line), CapabilityInquiry(line).ask)
+                yield SipWays(
+                    users,
+                    lambda: _health(table, line),
+                    CapabilityInquiry(line).ask,
+                    (SipUserListing(registrations, recipients, node).route(),),
+                )
             finally:
                 await subscriptions.close()
                 await media.close()  # as long as BYE can be sent

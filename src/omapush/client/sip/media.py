@@ -179,6 +179,7 @@ class MediaPushes:
             for session in self._sessions.values():
                 if session.agreed.ends.own[-1] == own:
                     session.link = link
+                    link.identified()
         for session in list(self._sessions.values()):
             if session.link is link:
                 session.indication(indication)

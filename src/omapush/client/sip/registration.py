@@ -188,10 +188,11 @@ class SipRegistration:
 
         A core that was away, or refused, is tried now.
         """
-        if self._standing.condition in (Condition.LOST, Condition.REFUSED):
+        if not self._is_reachable():
+            self._flow.hasten()
+        elif self._standing.condition in (Condition.LOST, Condition.REFUSED):
             self._machine.deregister(self._clock())  # the wait is over with it
             self._machine.indications()
-            self._flow.hasten()
         self._go()
         self.announce()
 
@@ -275,6 +276,9 @@ class SipRegistration:
             self._failure = error
             self._answered_at = None
             self._machine.failed(one.key, error.reason, self._clock())
+        except Exception:  # a fault of ours: it is tried again all the same
+            log.exception("registration_broke", aor=self._account.aor)
+            self._machine.failed(one.key, "a fault of the client", self._clock())
         else:
             self._failure = None
             self._answered_at = self._clock()
@@ -289,8 +293,8 @@ class SipRegistration:
     def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if not self._is_running:
-            return
+        if not (self._is_running and self._is_reachable()):
+            return  # what is due waits for the connection
         loop, due = asyncio.get_running_loop(), self._machine.next_timer()
         if due is not None:
             delay = max(0, due - self._clock()) / SECOND_MS
@@ -368,6 +372,7 @@ class SipRegistration:
 
     def _not_opened(self, error: BearerUnavailable) -> None:
         """There is no connection: no request can come, whatever the core still has."""
+        self._arm()
         log.warning("core_not_reached", core=self._account.core, reason=error.reason)
         self._failure = error
         self._stand(Standing(Condition.LOST, reason=_reason_of(error), detail=error.reason))

@@ -25,7 +25,7 @@ from omapush.ppg.sip.devices import device_told_by, known_by_news
 from omapush.ppg.sip.line import SipLine
 from omapush.ppg.sip.registrations import Source, until
 from omapush.protocols.sip.bad_message import BadSipMessage
-from omapush.protocols.sip.header_fields import NameAddress, expires, from_address, to_tag
+from omapush.protocols.sip.header_fields import NameAddress, expires, to_tag
 from omapush.protocols.sip.message import SipHeaders, SipRequest, SipResponse
 
 log = structlog.get_logger(__name__)
@@ -127,7 +127,8 @@ class ApplicationServer:
         user = _who(request)
         if user is None or not self._serves(user):
             return SipResponse(403, "Forbidden")
-        lasts = min(expires(request) or LONGEST_S, LONGEST_S)
+        lasts = expires(request)
+        lasts = LONGEST_S if lasts is None else min(lasts, LONGEST_S)
         device = device_told_by(
             request.headers, user, Source.OPTIONS, until(self._line.clock(), lasts)
         )
@@ -139,12 +140,15 @@ class ApplicationServer:
 
 
 def _who(request: SipRequest) -> str | None:
-    """Return the user that the core says has sent it; where it says nothing, that From names."""
+    """Return the user that the core says has sent it; ``None``: it does not say.
+
+    From does not count: everybody may write the name of somebody else there (RFC 3325).
+    """
     for value in request.headers.listed("P-Asserted-Identity"):
         user = address_of_record(NameAddress.parse(value).uri)
         if user is not None:
             return user
-    return address_of_record(from_address(request).uri)
+    return None
 
 
 _REASONS = {

@@ -28,7 +28,7 @@ from omapush.ppg.contacts import SipContact
 from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.reach import BackOff, Reach, note, request_of
 from omapush.ppg.session_request import SessionRequests
-from omapush.ppg.sip.address_of_record import address_of_record, is_device
+from omapush.ppg.sip.address_of_record import address_of_record, device_of_user, is_device
 from omapush.ppg.sip.attempt import Attempt, Means
 from omapush.ppg.sip.capability_query import AbsentError, ask_device
 from omapush.ppg.sip.registrations import Device
@@ -100,8 +100,8 @@ class SipReach:
 
     @property
     def is_open(self) -> bool:
-        """Whether a device of the user is known to be registered, and nothing failed since."""
-        return not self.not_before and bool(self._line.registrations.devices(self._user))
+        """Whether a device of the user is known to be registered."""
+        return bool(self._line.registrations.devices(self._user))
 
     @property
     def worth_keeping(self) -> bool:
@@ -162,7 +162,8 @@ class SipReach:
         """Return what is known of the devices that the push is for, having asked if need be."""
         known = self._known(uri, application)
         if known:
-            self.came()
+            # Heard of since the last failure. Only a push that arrives ends the waits: who tells of
+            # himself without being registered would be asked to register again and again.
             return known
         self._back_off.check(self._clock())
         if not self._line.settings.ask_capabilities:
@@ -213,7 +214,7 @@ class SipReach:
             application,
             features=features,
             one_copy=claimed.confirmed,
-            explicit=not self._line.settings.plain_devices,
+            explicit=self._explicit,
         )
         now, push = self._clock(), request_of(claimed, message)
         circumstances = Circumstances(now, claimed.expires_at, _priority(claimed))
@@ -240,6 +241,10 @@ class SipReach:
         if self._means.media is None:
             return tuple(one for one in methods if one is not Method.INVITE)
         return methods
+
+    @property
+    def _explicit(self) -> bool:
+        return not self._line.settings.plain_devices
 
     def _requested(self, sent: bool) -> None:  # noqa: FBT001 - it is what is told
         self._line.metrics.session_requested(sent=sent)
@@ -288,7 +293,7 @@ def target_of(address: str, user: str) -> str:
         return user  # a group, or an address that an older version took
     if read.type != addressing.URI or not is_device(read.value):
         return user
-    return read.value if address_of_record(read.value) == user else user
+    return device_of_user(user, read.value) if address_of_record(read.value) == user else user
 
 
 @dataclass(frozen=True, slots=True)

@@ -462,6 +462,36 @@ async def test_connection_is_tried_at_once_when_the_network_is_another() -> None
     await client.registration.close()
 
 
+async def test_request_to_contact_the_gateway_opens_the_connection_now() -> None:
+    client = Client(transport=Transport.TCP)
+    await client.started()
+    bound = client.begin()
+    await settle()
+    client.core.client.is_cut_off = True
+    client.core.client.lose_flow("connection reset")
+    await settle()
+    client.core.client.is_cut_off = False
+    client.registration.ask()
+    await settle()
+    assert bound.states[0] is bound.states[-1] is BindingState.UP
+    assert [one.headers.first("Expires") for one in client.registers] == ["600", "600"]
+    await client.registration.close()
+
+
+async def test_nothing_is_refreshed_without_the_connection() -> None:
+    client = Client(transport=Transport.TCP)
+    await client.started()
+    client.begin()
+    await settle()
+    client.core.client.is_cut_off = True
+    client.core.client.lose_flow("connection reset")
+    await settle()
+    assert client.registration.status().condition is Condition.LOST
+    assert client.registration.is_registered is False
+    assert len(client.registers) == 1
+    await client.registration.close()
+
+
 async def test_core_is_told_that_the_client_stops(client: Client) -> None:
     await client.started()
     client.begin()

@@ -66,7 +66,16 @@ async def test_redirection_within_the_domain_is_followed(world: SipGatewayWorld)
     assert [one.uri for one in world.core.sent("MESSAGE")] == [ALICE, GRUU]
 
 
-@pytest.mark.parametrize("uri", ["sip:alice@elsewhere.test", "tel:+1555", ALICE])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sip:alice@elsewhere.test",
+        "tel:+1555",
+        ALICE,
+        "sip:bob@push.test;maddr=192.0.2.66",
+        "sip:bob@push.test?Route=%3Csip:192.0.2.66%3E",
+    ],
+)
 async def test_redirection_elsewhere_or_in_a_circle_is_not_followed(
     world: SipGatewayWorld, uri: str
 ) -> None:

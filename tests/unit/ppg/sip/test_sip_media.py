@@ -166,6 +166,18 @@ async def test_push_that_is_not_reported_on_after_bye_has_failed(
     assert (await world.core.deliver(world.core.gateway, bye, hop=CORE)).status == 481
 
 
+async def test_another_device_that_was_invited_too_ends_nothing(world: SipGatewayWorld) -> None:
+    with_media(world)
+    await world.register()
+    reach = world.reach()
+    await world.pushed(reach, await world.claim(LONG))
+    bye = in_dialog(world.device.invites[0], world.device.acks[0], "BYE")
+    other = bye.with_headers(bye.headers.replaced("From", "<sip:alice@push.test>;tag=other"))
+    assert (await world.core.deliver(world.core.gateway, other, hop=CORE)).status == 481
+    await world.pushed(reach, await world.claim(LONG))
+    assert len(world.device.invites) == 1
+
+
 async def test_report_that_comes_after_bye_counts(world: SipGatewayWorld) -> None:
     device = with_media(world)
     device.answers = [None]
