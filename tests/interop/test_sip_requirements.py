@@ -134,7 +134,7 @@ async def method_of(stage: SipStage, push_id: str) -> str:
 async def test_push_reaches_exactly_the_user_the_device_and_the_application_that_it_names(
     ground: Ground,
 ) -> None:
-    """REQ1, REQ6 (one device by UDP, one by TCP)."""
+    """REQ1: a device by its GRUU, as an address of PAP."""
     one = await ground.phone()
     two = await ground.phone(one.name, "-tablet")
     somebody = await ground.phone()
