@@ -20,11 +20,12 @@ from omapush.bearers.sip_settings import Listen, TransportSettings
 from omapush.bearers.sip_trust import SipTrust
 from omapush.bearers.tcp import TcpBearer
 from omapush.client.binding.push_receiver import PushReceiver
+from omapush.client.sip.account import Account
 from omapush.client.sip.binder import OtaSipBinder
 from omapush.client.sip.exchange import AuthenticatedExchange
 from omapush.client.sip.media import MediaPorts, MediaPushes
 from omapush.client.sip.media_offer import Agreed, MediaTerms
-from omapush.client.sip.registration import Account, SipRegistration
+from omapush.client.sip.registration import SipRegistration
 from omapush.client.sip.status import SipStatus
 from omapush.client.sip.user_agent import SipUserAgent, UserAgentRules
 from omapush.core.instants import Instant
@@ -119,16 +120,12 @@ class ClientSip:
         if at is None:
             yield
             return
-        tls = None
-        certificate, key = self._table.client_certificate, self._table.client_key
-        if certificate is not None and key is not None:
-            tls = serving_context(certificate, key, None, "ota_sip")
         listener = await self._tcp.listen(
             at.host,
             at.port,
             lambda _peer: self._media.accepted_stream(),
             self._media.indication,
-            tls=tls,
+            tls=_serving(self._table),
         )
         self._msrp_port = listener.port
         try:
@@ -214,6 +211,7 @@ def transport_settings(table: ClientSipTable, tls: ssl.SSLContext | None) -> Tra
         listen=_listens(table),
         dialling_tls=tls,
         core_name=table.server_name,
+        listening_tls=_serving(table) if table.listen is not None else None,
         trust=SipTrust(
             tuple(ipaddress.ip_network(text, strict=False) for text in table.trusted),
         ),
@@ -268,6 +266,14 @@ def _digest(table: ClientSipTable) -> DigestClient | None:
     return DigestClient(
         table.our_username(), password, lambda: secrets.token_hex(12), protects_body=True
     )
+
+
+def _serving(table: ClientSipTable) -> ssl.SSLContext | None:
+    """Return TLS towards those that connect; ``None``: there is no certificate for it."""
+    certificate, key = table.client_certificate, table.client_key
+    if certificate is None or key is None:
+        return None
+    return serving_context(certificate, key, table.ca_file, "ota_sip")
 
 
 def _tls(table: ClientSipTable) -> ssl.SSLContext:

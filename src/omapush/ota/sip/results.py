@@ -286,7 +286,6 @@ _BY_STATUS: Mapping[int, tuple[int, str]] = {
     PushStatus.USERDCU: (415, "Unsupported Media Type"),
 }
 _DECLINED = (603, "Decline")
-_IN_MSRP = {PushStatus.USERDCR: 413, PushStatus.USERDCU: 415}
 
 RETRY_AFTER_S = 10
 """What a client that is short of resources asks the gateway to wait, in seconds."""
@@ -346,12 +345,3 @@ def answer_of(primitive: ClientRequest, *, accept: Iterable[str] = ()) -> SipRes
             return accepted()
         case PoPushAbortReq(status=status, reason=reason):
             return refusal(status, reason, accept=accept)
-
-
-def report_of(primitive: ClientRequest) -> tuple[int, str]:
-    """Return the status for an MSRP REPORT and the value of X-Wap-Push-Status beside it."""
-    match primitive:
-        case PoConfirmedPushRes():
-            return 200, format_push_status(TAKEN, "Accepted")
-        case PoPushAbortReq(status=status, reason=reason):
-            return _IN_MSRP.get(status, 403), format_push_status(status, reason)

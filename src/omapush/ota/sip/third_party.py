@@ -117,7 +117,7 @@ def contact_of(
     """
     parameters = address.parameters
     instance = (parameters.get("+sip.instance") or "").strip("<>") or None
-    gruu = parameters.get("pub-gruu")
+    gruu = _own_gruu(parameters.get("pub-gruu"), aor)
     if gruu is None and instance is not None:
         gruu = gruu_of(aor, instance)
     if not all(is_plain(one) for one in (address.uri, instance or "", gruu or "")):
@@ -125,6 +125,20 @@ def contact_of(
     own = contact_expires(address, message)
     lasts = most_s if own is None else min(own, most_s)
     return RegisteredContact(address.uri, instance, gruu, PushFeatures.read(str(parameters)), lasts)
+
+
+def _own_gruu(given: str | None, aor: SipUri) -> str | None:
+    """Return the public GRUU that stands in a Contact, if it is one of this user.
+
+    The user may have written it himself: it must not lead his pushes to somebody else.
+    """
+    try:
+        read = None if given is None else SipUri.parse(given)
+    except BadSipMessage:
+        return None
+    if read is None or not read.gr or not read.aor().is_equivalent(aor):
+        return None
+    return gruu_of(aor, read.gr)
 
 
 def _contacts(

@@ -33,6 +33,7 @@ from omapush.protocols.msrp.session import (
     EndedInd,
     Ends,
     EndSession,
+    FarEnd,
     Find,
     MessageFailedInd,
     MessageInd,
@@ -129,6 +130,8 @@ class MsrpConnection:
                 self._write_bind(now)
             case Authorise():
                 self._write_authorisation(primitive, now)
+            case FarEnd(path=path):
+                self._ends = Ends(self._known_ends().own, path)
             case StopMessage(message_id=message_id, status=status):
                 self._stop(message_id, status)
             case EndSession(reason=reason):
@@ -317,6 +320,8 @@ class MsrpConnection:
             self._ends = found if found.remote else Ends(found.own, request.from_path)
         elif not to.is_same(self._ends.own[-1]):
             return Status.NO_SESSION
+        elif not self._ends.remote:  # it asked a relay for a place, and is the passive end
+            self._ends = Ends(self._ends.own, request.from_path)
         if not self._bound:
             self._bound = True
             self._indications.append(BoundInd(self._ends))

@@ -103,6 +103,16 @@ class Authorise:
 
 
 @dataclass(frozen=True, slots=True)
+class FarEnd:
+    """Say where the other end is; who asks a relay for a place learns it only afterwards.
+
+    :ivar path: next hop first: this end's relays, then the path that the other end gave.
+    """
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class StopMessage:
     """Take no more of a message: its next chunk is answered with ``status``."""
 
@@ -117,7 +127,7 @@ class EndSession:
     reason: str
 
 
-MsrpRequest = SendMessage | SendReport | Bind | Authorise | StopMessage | EndSession
+MsrpRequest = SendMessage | SendReport | Bind | Authorise | FarEnd | StopMessage | EndSession
 
 
 @dataclass(frozen=True, slots=True)
