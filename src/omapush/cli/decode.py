@@ -51,7 +51,7 @@ def decode(
     ] = None,
     as_json: arguments.AsJson = False,
 ) -> None:
-    """Explain octets layer by layer: SMPP, SMS, WTP, WSP, OTA-HTTP, and what a push contains."""
+    """Explain octets layer by layer: from SMPP, SIP or HTTP to what a push contains."""
     with telling(as_json=as_json, asked_wrongly=(NoSuchInputError,)):
         if lines and not join:
             done = [_decode_lines(each, kind, layers=bool(layers)) for each in inputs]

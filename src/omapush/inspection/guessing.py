@@ -62,13 +62,18 @@ def _promise(kind: Kind, error: DecodeError, octets: bytes) -> tuple[bool, int]:
 def _begins_like(kind: Kind, octets: bytes) -> bool:
     """Whether ``octets`` begin as those of ``kind`` do and hardly anything else does."""
     match kind:
-        case Kind.PAP:
-            return octets.startswith((b"<?xml", b"<!DOCTYPE", b"POST "))
-        case Kind.OTA_HTTP:
-            return octets.startswith((b"POST /wappush ", b"OPTIONS ", b"HTTP/1."))
         case Kind.SMPP:
             return int.from_bytes(octets[:4], "big") == len(octets)
+        case Kind.SIP:
+            return octets.startswith(b"SIP/2.0 ") or b" SIP/2.0\r\n" in octets[:512]
         case Kind.WBXML:
             # Versions 1.1 to 1.3 in UTF-8 without a string table.
             return octets[:1] in (b"\1", b"\2", b"\3") and octets[2:4] == b"\x6a\0"
-    return False
+    return octets.startswith(_BEGINNINGS.get(kind, ()))
+
+
+_BEGINNINGS = {
+    Kind.PAP: (b"<?xml", b"<!DOCTYPE", b"POST "),
+    Kind.OTA_HTTP: (b"POST /wappush ", b"OPTIONS ", b"HTTP/1."),
+    Kind.MSRP: (b"MSRP ",),
+}

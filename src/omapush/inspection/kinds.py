@@ -14,9 +14,11 @@ from omapush.core.explanation import Field
 from omapush.inspection.access import explain_pap, read_pap
 from omapush.inspection.bodies import read_session_initiation, read_wbxml
 from omapush.inspection.model import Kind, Reader
+from omapush.inspection.msrp_frames import explain_msrp, read_msrp
 from omapush.inspection.ota_http import explain_ota_http, read_ota_http
 from omapush.inspection.session_pdus import explain_wsp, read_wsp
 from omapush.inspection.short_messages import explain_tpdu, read_tpdu, read_user_data
+from omapush.inspection.sip_messages import explain_sip, read_sip
 from omapush.inspection.smpp_pdus import read_smpp
 from omapush.inspection.transactions import read_wtp
 from omapush.protocols import wbxml
@@ -63,13 +65,15 @@ def _tpdu(direction: Direction) -> Decoder:
     return Decoder("sms", partial(read_tpdu, direction), partial(explain_tpdu, direction))
 
 
-NOT_YET_KNOWN = (Kind.CBS, Kind.SIP, Kind.MSRP, Kind.ALC)
+NOT_YET_KNOWN = (Kind.CBS, Kind.ALC)
 """Kinds whose protocols this version lacks."""
 
 KINDS: Mapping[Kind, Decoder] = MappingProxyType(
     {
         Kind.PAP: Decoder("pap", read_pap, explain_pap),
         Kind.OTA_HTTP: Decoder("ota-http", read_ota_http, explain_ota_http),
+        Kind.SIP: Decoder("sip", read_sip, explain_sip),
+        Kind.MSRP: Decoder("msrp", read_msrp, explain_msrp),
         Kind.SMPP: Decoder("smpp", read_smpp, explain_smpp, MAX_PDU),
         Kind.SMS_USER_DATA: Decoder("sms", read_user_data, explain_user_data),
         Kind.WBXML: Decoder("wbxml", read_wbxml, wbxml.explain),

@@ -81,7 +81,7 @@ def test_octets_that_are_nothing_are_refused_with_the_best_try() -> None:
     assert "no kind fits; wbxml got farthest" in result.stderr
 
 
-@pytest.mark.parametrize("kind", ["cbs", "sip", "msrp", "alc"])
+@pytest.mark.parametrize("kind", ["cbs", "alc"])
 def test_kind_whose_protocol_has_not_landed_says_so(kind: str) -> None:
     result = decode("--as", kind, "--json", "01")
     assert result.exit_code == 1
