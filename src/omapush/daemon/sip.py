@@ -91,7 +91,7 @@ async def sip_ways(
         registrations.set_up(user, devices)
     metrics.watch_users(registrations.__len__)
     line = SipLine(
-        Caller(core, metrics, _digest(table)),
+        Caller(core, metrics, _digest(table), frozenset(table.own_domains())),
         Sender(table.uri, (f"<sip:{table.core};lr>",), is_trusted=True, service=table.icsi),
         registrations,
         metrics,
@@ -167,7 +167,6 @@ def _line_settings(table: SipTable) -> SipLineSettings:
         MethodPolicy(table.message_size_limit, table.via_reserve, table.force_msrp_for_confirmed),
         table.ask_capabilities,
         milliseconds(table.response_timeout_seconds),
-        frozenset(table.own_domains()),
     )
 
 

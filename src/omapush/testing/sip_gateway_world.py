@@ -174,11 +174,11 @@ class SipGatewayWorld:
         )
         tokens = (f"token{number:015d}" for number in itertools.count(1))
         self.line = SipLine(
-            Caller(self.core.gateway, SipMetrics(), digest),
+            Caller(self.core.gateway, SipMetrics(), digest, frozenset({"push.test"})),
             Sender(PPG, ("<sip:127.0.0.1:5060;lr>",), is_trusted=True),
             self.registrations,
             SipMetrics(),
-            settings or SipLineSettings(domains=frozenset({"push.test"})),
+            settings or SipLineSettings(),
             lambda: next(tokens),
             self.clock,
         )

@@ -1,19 +1,25 @@
-"""Requests of the gateway to the core, with the credentials that it asks for."""
+"""Requests of the gateway to the core: with the credentials that it asks for, and where it says.
+
+Redirections are followed within the own domain only (OTA-SIP 9): elsewhere nobody knows who is
+behind an address.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omapush.ota.interface import BearerUnavailable
 from omapush.ota.sip.core import SipCore
+from omapush.ppg.sip.address_of_record import domain_of
 from omapush.ppg.sip.metrics import SipMetrics
+from omapush.protocols.sip.bad_message import BadSipMessage
 from omapush.protocols.sip.digest import DigestClient
-from omapush.protocols.sip.header_fields import CSeq, cseq
+from omapush.protocols.sip.header_fields import CSeq, contacts, cseq
 from omapush.protocols.sip.message import SipRequest, SipResponse
 
-MAX_CHALLENGES = 3
-"""Challenges of several proxies that are answered one after the other, for one request."""
+MAX_REPETITIONS = 4
+"""So often a request is sent again: with credentials for several proxies, or to another address."""
 
 _CHALLENGES = frozenset({401, 407})
 
@@ -33,14 +39,20 @@ class Caller:
     """Sends requests through ``core``.
 
     :param digest: proves to the core who the gateway is; ``None``: it has no account there.
+    :param domains: in lower case; redirections lead to users of these.
     """
 
     def __init__(
-        self, core: SipCore, metrics: SipMetrics, digest: DigestClient | None = None
+        self,
+        core: SipCore,
+        metrics: SipMetrics,
+        digest: DigestClient | None = None,
+        domains: frozenset[str] = frozenset(),
     ) -> None:
         self.core = core
         self._metrics = metrics
         self._digest = digest
+        self._domains = domains
 
     async def send(self, request: SipRequest, within_ms: int) -> Answered:
         """Send a request other than INVITE and ACK.
@@ -61,24 +73,40 @@ class Caller:
     ) -> Answered:
         if self._digest is not None:
             request = self._digest.authorise(request)
-        for _ in range(MAX_CHALLENGES):
+        tried = {request.uri}
+        for _ in range(MAX_REPETITIONS):
             response = await self._counted(request, carry)
-            again = self._with_credentials(request, response)
+            again = self._instead(request, response, tried)
             if again is None:
                 return Answered(request, response)
-            request = again
+            tried.add(again.uri)
+            # It is a new request (RFC 3261 8.1.3.4, 22.2).
+            before = cseq(request)
+            number = CSeq(before.number + 1, before.method)
+            request = again.with_headers(again.headers.replaced("CSeq", str(number)))
         return Answered(request, await self._counted(request, carry))
 
-    def _with_credentials(self, request: SipRequest, response: SipResponse) -> SipRequest | None:
+    def _instead(
+        self, request: SipRequest, response: SipResponse, tried: set[str]
+    ) -> SipRequest | None:
         """Return the request to be sent instead; ``None``: the answer stands."""
-        if self._digest is None or response.status not in _CHALLENGES:
+        if response.status in _CHALLENGES and self._digest is not None:
+            return self._digest.answer(request, response)
+        if 300 <= response.status < 400:
+            return self._redirected(request, response, tried)
+        return None
+
+    def _redirected(
+        self, request: SipRequest, response: SipResponse, tried: set[str]
+    ) -> SipRequest | None:
+        try:
+            offered = [contact.uri for contact in contacts(response)]
+        except BadSipMessage:
             return None
-        answered = self._digest.answer(request, response)
-        if answered is None:
-            return None
-        before = cseq(request)
-        number = CSeq(before.number + 1, before.method)  # a new request (RFC 3261 22.2)
-        return answered.with_headers(answered.headers.replaced("CSeq", str(number)))
+        for uri in offered:
+            if domain_of(uri) in self._domains and uri not in tried:
+                return replace(request, uri=uri)
+        return None
 
     async def _counted(
         self, request: SipRequest, carry: Callable[[SipRequest], Awaitable[SipResponse]]

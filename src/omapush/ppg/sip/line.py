@@ -22,13 +22,11 @@ class SipLineSettings:
 
     :ivar methods: how one is chosen.
     :ivar ask_capabilities: devices of which nothing is known are asked before a push.
-    :ivar domains: of the users that are served; redirections lead no further.
     """
 
     methods: MethodPolicy = MethodPolicy()
     ask_capabilities: bool = True
     response_ms: int = LONGEST_ANSWER_MS
-    domains: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
