@@ -721,3 +721,43 @@ async def test_end_with_both_versions_of_ip_names_the_one_that_it_uses() -> None
                 await near.send(request(), Hop(Transport.UDP, host, far.port(Transport.UDP) or 0))
             via = server.requests[0].headers.first("Via") or ""
             assert via.startswith(f"SIP/2.0/UDP {name}")
+
+
+@pytest.mark.parametrize("trust", [LOOPBACK, SipTrust()])
+async def test_answer_to_lost_connection_makes_end_dial_the_core_only(trust: SipTrust) -> None:
+    got: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.put_nowait(await reader.readuntil(b"\r\n"))
+        writer.close()
+
+    dialled = await asyncio.start_server(accept, HOST, 0)
+    via = f"{HOST}:{dialled.sockets[0].getsockname()[1]}"
+    closed = asyncio.Event()
+
+    def note(record: TraceRecord) -> None:
+        if record.event == "closed":
+            closed.set()
+
+    settings = TransportSettings(NOWHERE, (Listen(Transport.TCP, HOST, 0),), trust=trust)
+    far = SipCoreBearer(settings, SystemClock(), note)
+    await far.open()
+    far.serve(server := Server(None))
+    _, writer = await asyncio.open_connection(HOST, far.port(Transport.TCP) or 0)
+    writer.write(
+        f"OPTIONS sip:ppg@push.test SIP/2.0\r\nVia: SIP/2.0/TCP {via};branch=z9hG4bK1\r\n"
+        "From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n"
+        "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n".encode()
+    )
+    await server.told.get()
+    writer.transport.abort()
+    await closed.wait()
+
+    server.answers[0](SipResponse(200, "OK"))
+
+    if trust is LOOPBACK:
+        assert await got.get() == b"SIP/2.0 200 OK\r\n"
+    await far.close("the test is over")
+    dialled.close()
+    await dialled.wait_closed()
+    assert got.empty()

@@ -19,7 +19,7 @@ from omapush.protocols.sip.header_fields import (
 )
 from omapush.protocols.sip.hop import Hop, Transport
 from omapush.protocols.sip.listing import split_list
-from omapush.protocols.sip.message import Field, SipHeaders, SipRequest, SipResponse
+from omapush.protocols.sip.message import SipHeaders, SipRequest, SipResponse
 from omapush.protocols.sip.outgoing import Outgoing
 from omapush.protocols.sip.primitives import (
     AckInd,
@@ -283,16 +283,13 @@ def _arrival(request: SipRequest, source: Hop) -> _Arrival:
 
 
 def _with_top_via(headers: SipHeaders, via: str) -> SipHeaders:
-    first = headers.first("Via") or ""
-    fields: list[Field] = []
-    is_done = False
-    for name, value in headers.fields:
-        if not is_done and name.lower() == "via":
-            fields.append((name, ", ".join((via, *split_list(first)[1:]))))
-            is_done = True
-        else:
-            fields.append((name, value))
-    return SipHeaders(tuple(fields))
+    """Return ``headers`` with another first element of their first Via."""
+    fields = headers.fields
+    at = next(at for at, (name, _) in enumerate(fields) if name.lower() == "via")
+    name, value = fields[at]
+    if "," in value:
+        via = ", ".join((via, *split_list(value)[1:]))
+    return SipHeaders((*fields[:at], (name, via), *fields[at + 1 :]))
 
 
 def _return_path(via: Via, source: Hop) -> ReturnPath:
