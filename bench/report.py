@@ -8,6 +8,8 @@ from typing import Any
 
 from push_client import DURABLE
 from registrations import BARE, OURS
+from sip_report import msrp, sip_codecs
+from wire_codecs import table_of
 
 MARK = "<!-- Below this line is written by hand; `make bench` replaces only what is above. -->"
 
@@ -39,6 +41,8 @@ def render(results: dict[str, Any]) -> str:
         ("registrations", _registrations),
         ("farm", _farm),
         ("dialled", dialled),
+        ("sip_codecs", sip_codecs),
+        ("msrp", msrp),
     ):
         if part in results:
             lines += [*render_part(results[part]), ""]
@@ -234,21 +238,15 @@ def _many(rows: list[Any]) -> list[str]:
 
 
 def _codecs(pairs: list[Any]) -> list[str]:
-    lines = [
+    return [
         "## Codecs of OTA-WSP",
         "",
         "CPU time of one call in one process, median of nine rounds in turns. libwbxml is C; the "
         "others are Python. python-messaging skips the headers of the push and reads the "
         "notification only; ours reads both.",
         "",
-        "| job | omapush, µs | reference | reference, µs | ratio |",
-        "|---|---:|---|---:|---:|",
+        *table_of(pairs),
     ]
-    rows = (
-        f"| {pair.job} | {pair.ours:.1f} | {pair.reference} | {pair.theirs:.1f} | {pair.ratio:.2f} |"
-        for pair in pairs
-    )
-    return [*lines, *rows]
 
 
 def _memory(found: list[tuple[int, float]]) -> list[str]:

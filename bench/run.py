@@ -33,10 +33,12 @@ from group import group_push
 from history import histories
 from ledger import group_commit
 from load import Submissions, submit
+from msrp_transfer import msrp_transfers
 from processes import free_ports, running
 from push_client import confirmed_pushes
 from registrations import registrations
 from short_messages import push_to_many, pushes_by_sms, smpp_alone
+from sip_codecs import sip_codecs
 from wire_codecs import codecs
 
 CONNECTIONS = (1, 8, 32, 128)
@@ -186,6 +188,8 @@ PARTS: dict[str, Callable[[float], object]] = {
     "farm": lambda scale: [
         client_farm(max(1, int(clients * scale))) for clients in (1, 1_000, 10_000)
     ],
+    "sip_codecs": lambda scale: sip_codecs(max(50, int(1_000 * scale))),
+    "msrp": msrp_transfers,
     "dialled": lambda scale: dialled_terminals(scale, 3),
 }
 

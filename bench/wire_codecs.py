@@ -49,6 +49,19 @@ class Pair:
         return self.ours / self.theirs
 
 
+def table_of(pairs: list[Pair]) -> list[str]:
+    """Return the table of jobs that two libraries did in turns."""
+    rows = (
+        f"| {pair.job} | {pair.ours:.1f} | {pair.reference} | {pair.theirs:.1f} | {pair.ratio:.2f} |"
+        for pair in pairs
+    )
+    return [
+        "| job | omapush, µs | reference | reference, µs | ratio |",
+        "|---|---:|---|---:|---:|",
+        *rows,
+    ]
+
+
 def codecs(calls: int) -> list[Pair]:
     """Time every job; ``calls`` a round for the quickest, fewer for the others."""
     return [*_wbxml(calls), _push(calls), *_submit(calls), *_sip(calls)]
@@ -68,8 +81,8 @@ def _converted(
     library: Libwbxml, name: str, text: bytes, text_type: str, binary_type: str, calls: int
 ) -> list[Pair]:
     binary = encode_xml(text, text_type)
-    encode = _turns(lambda: encode_xml(text, text_type), lambda: library.encode(text), calls)
-    decode = _turns(lambda: decode_xml(binary, binary_type), lambda: library.decode(binary), calls)
+    encode = turns(lambda: encode_xml(text, text_type), lambda: library.encode(text), calls)
+    decode = turns(lambda: decode_xml(binary, binary_type), lambda: library.decode(binary), calls)
     reference = "libwbxml by ctypes"
     return [
         Pair(f"WBXML encode, {name}", reference, *encode),
@@ -100,7 +113,7 @@ def _push(calls: int) -> Pair:
 
     job = f"WSP push with its MMS notification decoded, {len(datagram)} octets"
     return Pair(
-        job, "python-messaging", *_turns(ours, lambda: extract_push_notification(datagram), calls)
+        job, "python-messaging", *turns(ours, lambda: extract_push_notification(datagram), calls)
     )
 
 
@@ -144,8 +157,8 @@ def _submit(calls: int) -> list[Pair]:
         return pdu.generate()
 
     assert theirs() == octets
-    encode = _turns(lambda: encode_pdu(ours), theirs, calls)
-    decode = _turns(
+    encode = turns(lambda: encode_pdu(ours), theirs, calls)
+    decode = turns(
         lambda: decode_pdu(octets), lambda: smpplib.smpp.parse_pdu(octets, client=_Client()), calls
     )
     return [
@@ -154,7 +167,7 @@ def _submit(calls: int) -> list[Pair]:
     ]
 
 
-def _turns(
+def turns(
     ours: Callable[[], object], theirs: Callable[[], object], calls: int
 ) -> tuple[float, float]:
     """Return microseconds a call of each, the medians of rounds that take turns."""

@@ -54,6 +54,8 @@ class TcpBearer:
 
     :param on_trace: is told when connections open, close and are turned away; never content.
     :param tls_sessions: where sessions of TLS are kept that this side may resume.
+    :param turn: octets that are read at a time, see ``tcp_link.TURN``; more for few connections
+        with long messages.
     """
 
     def __init__(
@@ -61,12 +63,13 @@ class TcpBearer:
         clock: Clock,
         on_trace: OnTrace | None = None,
         tls_sessions: TlsSessions | None = None,
+        turn: int = TURN,
     ) -> None:
         self._clock = clock
         self._on_trace = on_trace or no_trace
         self._tls_sessions = TlsSessions() if tls_sessions is None else tls_sessions
         # One for all connections: with ten thousand of them, most of the memory would be buffers.
-        self._incoming = bytearray(TURN)
+        self._incoming = bytearray(turn)
 
     async def connect(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from typing import Any
 
 from omapush.protocols.msrp.bad_frame import BadFrame
 from omapush.protocols.msrp.byte_range import ByteRange
@@ -47,6 +47,8 @@ class FrameReader:
 
         :raises BadFrame: they are no MSRP; nothing after that can be read.
         """
+        if self._end_line and not self._buffer and self._is_all_content(octets):
+            return [Content(octets)]  # as most that comes: it is not copied
         self._buffer += octets
         pieces: list[Piece] = []
         while self._buffer and (self._content(pieces) if self._end_line else self._head(pieces)):
@@ -92,7 +94,9 @@ class FrameReader:
     def _end_of_head(self, start_end: int, end_line: bytes) -> tuple[int, int]:
         """Return where the headers end, and how many octets that takes; (-1, 0): not there yet."""
         blank = self._buffer.find(b"\r\n\r\n", start_end, self._max_head + 4)
-        ended = self._buffer.find(b"\r\n" + end_line, start_end, self._max_head + 64)
+        # Behind the empty line is content, which is not looked at for that.
+        until = blank if blank >= 0 else self._max_head
+        ended = self._buffer.find(b"\r\n" + end_line, start_end, until + 64)
         if ended >= 0 and (blank < 0 or ended < blank):
             return ended + 2, len(end_line)
         if blank >= 0:
@@ -116,7 +120,7 @@ class FrameReader:
         while found >= 0 and not self._is_end(found):
             found = self._buffer.find(self._end_line, found + 2)
         if found < 0:
-            self._hand_on(pieces, len(self._buffer) - len(self._end_line) - 3)
+            self._hand_on(pieces, _undecided(self._buffer, self._end_line))
             return False
         flag, size = self._flag_after(found + len(self._end_line))
         if flag is None:
@@ -129,6 +133,12 @@ class FrameReader:
         self._end_line = b""
         return True
 
+    def _is_all_content(self, octets: bytes) -> bool:
+        """Whether no end-line is in ``octets``, nor begins there."""
+        return (
+            self._end_line not in octets and _undecided(octets, self._end_line) == len(octets) > 0
+        )
+
     def _is_end(self, found: int) -> bool:
         """Whether the end-line is one: in content a longer identifier may begin like it."""
         after = found + len(self._end_line)
@@ -138,7 +148,9 @@ class FrameReader:
     def _hand_on(self, pieces: list[Piece], until: int) -> None:
         """Hand on the content up to ``until``; what is before stays in no buffer."""
         if until > self._before_content:
-            pieces.append(Content(bytes(self._buffer[self._before_content : until])))
+            content = memoryview(self._buffer)[self._before_content : until]
+            pieces.append(Content(content.tobytes()))
+            content.release()
             del self._buffer[:until]
             self._before_content = 0
 
@@ -148,6 +160,12 @@ class FrameReader:
         if not beginning.startswith(self._buffer[: len(beginning)]):
             raise BadFrame("no MSRP")
         return False
+
+
+def _undecided(octets: bytes | bytearray, end_line: bytes) -> int:
+    """Return where an end-line may begin whose rest has not come; it has one CR, in front."""
+    begin = octets.rfind(b"\r", max(0, len(octets) - len(end_line) + 1))
+    return begin if begin >= 0 and end_line.startswith(octets[begin:]) else len(octets)
 
 
 def _field(line: str) -> Field:
@@ -164,8 +182,7 @@ def _frame(match: re.Match[str], fields: list[Field]) -> Request | Response:
     if match[4] is None:
         comment = match[3] or ""
         return Response(match[1], int(match[2]), comment, to_path, from_path, tuple(rest))
-    request = Request(match[1], match[4], to_path, from_path)
-    return _with_headers(request, rest)
+    return Request(match[1], match[4], to_path, from_path, **_headers(rest))
 
 
 def _path(fields: list[Field], place: int, name: str) -> Path:
@@ -174,9 +191,10 @@ def _path(fields: list[Field], place: int, name: str) -> Path:
     return parse_path(fields[place][1])
 
 
-def _with_headers(request: Request, fields: list[Field]) -> Request:
+def _headers(fields: list[Field]) -> dict[str, Any]:
+    """Return what the headers of a request say, by the names of its attributes."""
     more: list[Field] = []
-    known: dict[str, object] = {}
+    known: dict[str, Any] = {}
     for name, value in fields:
         match name.lower():
             case "message-id":
@@ -193,7 +211,7 @@ def _with_headers(request: Request, fields: list[Field]) -> Request:
                 known["content_type"] = value
             case _:
                 more.append((name, value))
-    return replace(request, more=tuple(more), **known)  # type: ignore[arg-type]
+    return {**known, "more": tuple(more)}
 
 
 def _identifier(value: str) -> str:

@@ -33,8 +33,8 @@ class MsrpSettings:
     max_octets: int = 16 * 1024 * 1024
     max_held_octets: int = 32 * 1024 * 1024
     max_messages: int = 8
-    chunk_octets: int = 131_072
-    window: int = 4
+    chunk_octets: int = 262_144
+    window: int = 2
     response_ms: int = 30 * SECOND_MS
     accept_types: tuple[str, ...] = ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -77,6 +78,7 @@ Path = tuple[MsrpUri, ...]
 """URIs from the next hop to the far end."""
 
 
+@functools.lru_cache(maxsize=64)  # every chunk of a message has the same two
 def parse_path(text: str) -> Path:
     """Read URIs with spaces between them. :raises BadFrame: none, or one is no MSRP URI."""
     path = tuple(MsrpUri.parse(each) for each in text.split())
@@ -85,6 +87,7 @@ def parse_path(text: str) -> Path:
     return path
 
 
+@functools.lru_cache(maxsize=64)
 def path_text(path: Path) -> str:
     """Return what stands in To-Path, From-Path, Use-Path and ``a=path``."""
     return " ".join(str(each) for each in path)
