@@ -30,6 +30,7 @@ from omapush.client.sip.user_agent import SipUserAgent, UserAgentRules
 from omapush.core.instants import Instant
 from omapush.core.networks import ip_address
 from omapush.daemon.client_sip_settings import ClientSipTable
+from omapush.daemon.msrp_identifiers import new_identifier
 from omapush.daemon.network_watch import watching
 from omapush.daemon.settings_table import Endpoint, milliseconds
 from omapush.daemon.tls import serving_context, verifying_context
@@ -82,7 +83,7 @@ class ClientSip:
             self.registration.contact_uri,
             exchange.send,
             self._connect,
-            lambda: secrets.token_urlsafe(18),
+            new_identifier,
         )
         self._receiver = receiver
         self._media = MediaPushes(receiver, ports, clock, table.max_message_size)

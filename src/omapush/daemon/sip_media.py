@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable
 
 from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
 from omapush.core.instants import Instant
 from omapush.core.networks import ip_address
+from omapush.daemon.msrp_identifiers import new_identifier
 from omapush.daemon.settings_table import milliseconds
 from omapush.daemon.sip_settings import SipTable
 from omapush.daemon.tls import serving_context, verifying_context
@@ -59,7 +59,7 @@ async def media_push(
     """
     bearer = TcpBearer(clock)
     msrp = MsrpSettings()
-    arrivals = MediaArrivals(msrp, _new_id)
+    arrivals = MediaArrivals(msrp, new_identifier)
     listener: TcpListener | None = None
     if table.msrp_listen is not None:
         listener = await bearer.listen(
@@ -105,7 +105,3 @@ def _host(table: SipTable, line: SipLine) -> str:
     if listened is not None and not listened.is_unspecified:
         return str(listened)
     return line.caller.core.contact().rpartition(":")[0].strip("[]")
-
-
-def _new_id() -> str:
-    return secrets.token_hex(12)

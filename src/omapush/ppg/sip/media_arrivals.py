@@ -90,7 +90,9 @@ class MediaArrivals:
     def closed(self, link: MediaLink, reason: str) -> None:
         """A connection has ended."""
         arrival = self._come.pop(link, None)
-        if arrival is not None and arrival.session is not None:
+        if arrival is None:
+            log.info("media_connection_unused", peer=link.peer, reason=reason)
+        elif arrival.session is not None:
             arrival.session.lost(reason)
 
     def _bound(self, link: MediaLink, own: MsrpUri) -> None:
