@@ -8,10 +8,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from omapush.core.instants import DAY_MS, Instant, later
+from omapush.core.instants import DAY_MS, SECOND_MS, Instant, later
 from omapush.ota.sip.push_features import PushFeatures
 from omapush.ota.sip.registering import (
-    LONGEST_RETRY_MS,
+    LONGEST_EXPIRES_S,
     MAX_AT_ONCE,
     DeregisteredInd,
     NotRegisteredInd,
@@ -177,7 +177,7 @@ class RegistrationOfClient(RuleBasedStateMachine):
         if waits and self.under_way is None:
             due = self.machine.next_timer()
             assert due is not None
-            assert due - self.now <= max(DAY_MS, LONGEST_RETRY_MS)
+            assert due - self.now <= LONGEST_EXPIRES_S * SECOND_MS
 
 
 RegistrationOfClient.TestCase.settings = settings(

@@ -277,6 +277,7 @@ def _acceptance(
         notify,
         rules.authorisation,
         ground.profiles,
+        ground.opened.inquire,
     )
 
 

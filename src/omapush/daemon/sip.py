@@ -25,11 +25,13 @@ from omapush.daemon.sip_settings import SipTable
 from omapush.daemon.tls import serving_context, verifying_context
 from omapush.ota.sip.method_choice import MethodPolicy
 from omapush.ota.sip.requests import Sender
+from omapush.ppg.capabilities_query import Inquire
 from omapush.ppg.hastening import Hastening
 from omapush.ppg.recipients import Recipients
 from omapush.ppg.sip.application_server import ApplicationServer
 from omapush.ppg.sip.attempt import Means
 from omapush.ppg.sip.calling import Caller
+from omapush.ppg.sip.capability_query import CapabilityInquiry
 from omapush.ppg.sip.learning import Learning
 from omapush.ppg.sip.line import SipLine, SipLineSettings
 from omapush.ppg.sip.message_push import MessagePush
@@ -37,6 +39,7 @@ from omapush.ppg.sip.metrics import SipMetrics
 from omapush.ppg.sip.reach import SipUsers
 from omapush.ppg.sip.registration_request import registration_request
 from omapush.ppg.sip.registrations import Registrations
+from omapush.ppg.sip.subscriptions import Subscriptions
 from omapush.ppg.store.contract import Store
 from omapush.protocols.sip.digest import DigestClient
 from omapush.protocols.sip.hop import Hop, Transport
@@ -44,10 +47,14 @@ from omapush.protocols.sip.hop import Hop, Transport
 
 @dataclass(frozen=True, slots=True)
 class SipWays:
-    """What reaching SIP users needs. :ivar users: ``None``: no core is configured."""
+    """What reaching SIP users needs; nothing of it is there when no core is configured.
+
+    :ivar inquire: asks users' devices what they take.
+    """
 
     users: SipUsers | None
     health: Callable[[], Sequence[str]]
+    inquire: Inquire | None = None
 
 
 def check_sip(settings: PpgSettings) -> None:
@@ -103,12 +110,24 @@ async def sip_ways(
     try:
         await core.open()
         async with media_push(table, line, clock) as media:
-            core.serve(ApplicationServer(line, lambda user: serves(user) is not None, (media,)))
-            means = Means(line, MessagePush(line), media)
-            users = SipUsers(means, _request(table), milliseconds(table.ask_again_seconds))
+            subscriptions = Subscriptions(line, table.max_registrations)
+            core.serve(
+                ApplicationServer(
+                    line, lambda user: serves(user) is not None, (media, subscriptions)
+                )
+            )
+            users = SipUsers(
+                Means(line, MessagePush(line), media),
+                _request(table),
+                milliseconds(table.ask_again_seconds),
+                subscriptions if table.subscribe_registrations else None,
+            )
             try:
-                yield SipWays(users, lambda: _health(table, registrations))
+                yield SipWays(
+                    users, lambda: _health(table, registrations), CapabilityInquiry(line).ask
+                )
             finally:
+                await subscriptions.close()
                 await media.close()  # as long as BYE can be sent
     finally:
         await core.close("the gateway stops")

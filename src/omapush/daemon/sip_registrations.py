@@ -32,7 +32,7 @@ def _device(table: SipRegistrationTable, place: str) -> Device:
     if table.gruu is not None and address_of_record(table.gruu) != table.user:
         raise SettingsError(f"{place}: gruu is of another user than {table.user}")
     try:
-        features = PushFeatures.declared(table.applications)
+        named = None if "*" in table.applications else PushFeatures.declared(table.applications)
     except DecodeError as error:
         raise SettingsError(f"{place}: applications: {error.reason}") from error
     told = replace(
@@ -48,7 +48,7 @@ def _device(table: SipRegistrationTable, place: str) -> Device:
         Source.STATIC,
         _ALWAYS,
         table.gruu,
-        features,
+        named,
         frozenset(table.methods),
         fitted(told),
         wants_bare=not takes_envelope(told),

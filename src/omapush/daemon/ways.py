@@ -16,6 +16,7 @@ from omapush.daemon.settings_table import milliseconds
 from omapush.daemon.sip import sip_ways
 from omapush.daemon.terminals import terminal_ways
 from omapush.daemon.wsp_bearers import datagrams, short_messages
+from omapush.ppg.capabilities_query import Inquire
 from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.profiles import Profiles
 from omapush.ppg.recipients import Recipients
@@ -32,6 +33,7 @@ class OpenWays:
     """The ways to clients, and what keeps them open.
 
     :ivar loops: to be run as long as the ways are used, each by its name.
+    :ivar inquire: asks clients what they take; ``None``: no variant has a way to.
     :ivar pages: the operator's, about who is reached by them.
     """
 
@@ -39,6 +41,7 @@ class OpenWays:
     loops: Mapping[str, Callable[[], Coroutine[object, object, None]]]
     healths: Sequence[Callable[[], Sequence[str]]]
     pages: Sequence[Route]
+    inquire: Inquire | None = None
 
     def health(self) -> Sequence[str]:
         """Return lines for people about what carries pushes."""
@@ -82,7 +85,7 @@ async def open_ways(
         )
         ways = Ways(store, http.terminals, clock, reach, udp, sms, sessions, http.live, sip.users)
         loops = {"directory of terminals": http.directory}
-        yield OpenWays(ways, loops, (http.health, sip.health), (http.listing,))
+        yield OpenWays(ways, loops, (http.health, sip.health), (http.listing,), sip.inquire)
 
 
 def retry_policy(settings: PpgSettings) -> RetryPolicy:

@@ -35,7 +35,7 @@ from omapush.ppg.admission import admit
 from omapush.ppg.authentication import Identified
 from omapush.ppg.authorisation import Authorisation, InitiatorPolicy
 from omapush.ppg.cancellation import cancel, summary_code
-from omapush.ppg.capabilities_query import query_capabilities, response_to
+from omapush.ppg.capabilities_query import Inquire, query_capabilities, response_to
 from omapush.ppg.composing import Composer, Notes, Submission
 from omapush.ppg.documents import (
     SUPPORTED_VERSIONS,
@@ -90,6 +90,7 @@ class Acceptance:
     :param ended: is told after a commit that deliveries have ended, and notifications are due.
     :param authorisation: what each initiator may do; default: everything but provisioning.
     :param profiles: completes what registrations told of clients; default: that counts alone.
+    :param inquire: asks clients of which nothing is known what they take; default: none is asked.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Acceptance:
         ended: Callable[[], None],
         authorisation: Authorisation | None = None,
         profiles: Profiles | None = None,
+        inquire: Inquire | None = None,
     ) -> None:
         self._store = store
         self._finder = finder
@@ -116,6 +118,7 @@ class Acceptance:
         self._ended = ended
         self._authorisation = authorisation or Authorisation()
         self._profiles = profiles
+        self._inquire = inquire
         self._large = LargeWork()
         self._composer = Composer(store, finder, targets, limits, new_key, self._large, profiles)
 
@@ -282,6 +285,7 @@ class Acceptance:
                 policy.tolerance or self._tolerance,
                 policy.permissions,
                 self._profiles,
+                self._inquire,
             )
         except StoreUnavailable as error:
             log.error("capabilities_not_known", reason=error.reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import Header, PushMessage
@@ -27,6 +28,7 @@ from omapush.ppg.sip.message_push import MessagePush
 from omapush.ppg.sip.metrics import SipMetrics
 from omapush.ppg.sip.reach import SipReach, SipUsers
 from omapush.ppg.sip.registrations import Registrations
+from omapush.ppg.sip.subscriptions import Subscriptions
 from omapush.ppg.store.contract import ClaimedDelivery, NewDelivery, NewPush
 from omapush.ppg.transform import Unfit
 from omapush.protocols.sip.digest import DigestClient
@@ -183,13 +185,15 @@ class SipGatewayWorld:
             self.clock,
         )
         self.media: MediaPush | None = None
+        self.subscriptions = Subscriptions(self.line)
         self.other = OtherWay()
         self._pushes = itertools.count()
         self.serve()
 
     def serve(self) -> None:
         """Have the gateway serve what comes."""
-        dialogs = () if self.media is None else (self.media,)
+        media = () if self.media is None else (self.media,)
+        dialogs = (*media, self.subscriptions)
         self.core.gateway.serve(
             ApplicationServer(
                 self.line,
@@ -198,17 +202,24 @@ class SipGatewayWorld:
             )
         )
 
-    def users(self, *, asks: bool = True) -> SipUsers:
-        """Return what reaching users needs."""
-        means = Means(self.line, MessagePush(self.line), self.media)
-        return SipUsers(means, _request if asks else None, 60_000)
+    def asks_devices(self, *, asks: bool) -> None:
+        """Set whether devices are asked of which nothing is known."""
+        self.line = replace(self.line, settings=replace(self.line.settings, ask_capabilities=asks))
 
-    def reach(self, *, asks: bool = True, by_other_way: bool = True) -> SipReach:
+    def users(self, *, asks: bool = True, subscribes: bool = False) -> SipUsers:
+        """Return what reaching users needs."""
+        subscriptions = self.subscriptions if subscribes else None
+        means = Means(self.line, MessagePush(self.line), self.media)
+        return SipUsers(means, _request if asks else None, 60_000, subscriptions)
+
+    def reach(
+        self, *, asks: bool = True, by_other_way: bool = True, subscribes: bool = False
+    ) -> SipReach:
         """Return the way to alice."""
         return SipReach(
             self.client,
             SipContact(ALICE),
-            self.users(asks=asks),
+            self.users(asks=asks, subscribes=subscribes),
             self.other if by_other_way else None,
             self.store,
             RETRY,

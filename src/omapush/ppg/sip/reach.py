@@ -16,7 +16,7 @@ import structlog
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError, EncodeError
-from omapush.core.instants import HOUR_MS, Instant, later
+from omapush.core.instants import Instant
 from omapush.ota.interface import BearerUnavailable, OutcomeKind, PushOutcome
 from omapush.ota.sip.method_choice import methods_for
 from omapush.ota.sip.requests import Circumstances, Priority, Target
@@ -30,15 +30,13 @@ from omapush.ppg.reach import BackOff, Reach, note, request_of
 from omapush.ppg.session_request import SessionRequests
 from omapush.ppg.sip.address_of_record import address_of_record, is_device
 from omapush.ppg.sip.attempt import Attempt, Means
-from omapush.ppg.sip.capability_query import AbsentError, Presence, ask_device
+from omapush.ppg.sip.capability_query import AbsentError, ask_device
 from omapush.ppg.sip.registrations import Device
+from omapush.ppg.sip.subscriptions import Subscriptions
 from omapush.ppg.store.contract import ClaimedDelivery, Store
 from omapush.ppg.transform import Unfit, fit
 
 log = structlog.get_logger(__name__)
-
-SILENT_MS = HOUR_MS
-"""A device that tells nothing is not asked again before."""
 
 _PRIORITIES = {"high": Priority.URGENT, "medium": Priority.NORMAL, "low": Priority.NON_URGENT}
 
@@ -47,6 +45,8 @@ _PRIORITIES = {"high": Priority.URGENT, "medium": Priority.NORMAL, "low": Priori
 class SipUsers:
     """What reaching SIP users needs.
 
+    :ivar subscriptions: to the registrations of users who are pushed to; ``None``: the core tells
+        by itself.
     :ivar request: makes the push that asks a device to register, for an application; ``None``: none
         is asked. :ivar ask_again_ms: one is not asked again before.
     """
@@ -54,6 +54,7 @@ class SipUsers:
     means: Means
     request: Callable[[ApplicationId], PushMessage] | None
     ask_again_ms: int
+    subscriptions: Subscriptions | None = None
 
 
 class SipReach:
@@ -80,7 +81,7 @@ class SipReach:
         self._means = users.means
         self._line = users.means.line
         self._request = users.request
-        self._silent_until = Instant(0)
+        self._subscriptions = users.subscriptions
         self._store = store
         self._clock = clock
         self._back_off = BackOff(retry, clock, client.client_id)
@@ -112,6 +113,8 @@ class SipReach:
 
         A refusal by capabilities counts only when they are fresh: a device may have changed.
         """
+        if self._subscriptions is not None:
+            self._subscriptions.wanted(self._user)
         asked_at = self._clock()
         application = ApplicationId.of(message)
         uri = target_of(claimed.address, self._user)
@@ -174,9 +177,8 @@ class SipReach:
         if known:
             self.came()
             return known
-        now = self._clock()
-        self._back_off.check(now)
-        if not self._line.settings.ask_capabilities or now < self._silent_until:
+        self._back_off.check(self._clock())
+        if not self._line.settings.ask_capabilities:
             return ()
         known = await self._asked(uri, application)
         await self._note(claimed, known)
@@ -185,16 +187,14 @@ class SipReach:
     async def _asked(self, uri: str, application: ApplicationId) -> tuple[Device, ...]:
         """Ask, and return what is known then."""
         try:
-            presence = await ask_device(self._line, self._user, Target(uri, application))
+            within_ms = self._line.settings.response_ms
+            await ask_device(self._line, self._user, uri, application, within_ms)
         except BearerUnavailable as error:
             self._back_off.failed(error.reason)
             if not isinstance(error, AbsentError):
                 log.info("core_unavailable", client=self._client.client_id, reason=error.reason)
             raise
         self.came()
-        if presence is Presence.SILENT:
-            self._silent_until = later(self._clock(), SILENT_MS)
-            return ()
         return self._known(uri, application)
 
     async def _asked_again(self, uri: str, application: ApplicationId) -> tuple[Device, ...]:

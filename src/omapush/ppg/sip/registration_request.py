@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
-from omapush.content.session_initiation import SessionInitiation
+from omapush.content.session_initiation import OTA_SIP, SessionInitiation
 from omapush.ppg.session_request import request_message
 from omapush.protocols.wdp import AddressType
-
-OTA_SIP = 256
-"""ProtOpts: OTA-SIP, from the range for private use [design]; other terminals pass it over."""
 
 
 def registration_request(host: str, port: int, application: ApplicationId) -> PushMessage:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from omapush.content.application_id import ApplicationId
@@ -19,6 +19,8 @@ from omapush.ppg.sip.address_of_record import instance_of
 
 MAX_DEVICES = 16
 """Devices of one user that are kept; the newest."""
+UNNAMED = ""
+"""The key of a device that is there and tells nothing."""
 LONGEST_MS = DAY_MS
 """So long the word of a source is believed that does not say until when it holds."""
 
@@ -112,17 +114,23 @@ class Registrations:
         """Take devices that are registered without anybody telling so; they stay."""
         self._static[user] = (*self._static.get(user, ()), *devices)
 
-    def told(self, user: str, devices: Iterable[Device]) -> None:
-        """Take news of devices that are registered; those that are not named stay as they are."""
+    def told(self, user: str, devices: Sequence[Device]) -> None:
+        """Take news of devices that are registered; those that are not named stay as they are.
+
+        Nobody has come who was asked.
+        """
         kept = self._users.setdefault(user, _User())
         self._users.move_to_end(user)
+        if devices:
+            kept.devices.pop(UNNAMED, None)  # now it is known who it is
         for news in devices:
             self._keep(user, kept.devices, replace(news, told_at=self._clock()))
         while len(kept.devices) > MAX_DEVICES:
             del kept.devices[next(iter(kept.devices))]
         while len(self._users) > self._limit:
             self._users.popitem(last=False)
-        if self._came is not None:
+        asked = bool(devices) and all(one.source is Source.QUERY for one in devices)
+        if self._came is not None and not asked:
             self._came(user)
 
     def gone(self, user: str, keys: Iterable[str] | None = None) -> None:

@@ -41,12 +41,14 @@ _ADDRESS = re.compile(rf"{SPACE}(?:{_NAME_ADDRESS}|{_BARE})", re.DOTALL)
 ADDRESS_SHAPE = re.compile(rf"{SPACE}(?:{_NAME_ADDRESS}|{_BARE}){PARAMETERS}{SPACE}", re.DOTALL)
 """What From and To look like, for a check that reads nothing."""
 
-_SENT = (
-    rf"{SPACE}SIP{SPACE}/{SPACE}2\.0{SPACE}/{SPACE}({TOKEN})[ \t]++"
+_SENT_BY = (
+    rf"{SPACE}/{SPACE}({TOKEN})[ \t]++"  # the transport, and who sent it
     rf"({HOST})(?:{SPACE}:{SPACE}({PORT}))?+"
 )
-_VIA = re.compile(_SENT, re.IGNORECASE)
-_VIA_SHAPE = rf"{_SENT}{PARAMETERS}{SPACE}"
+_PROTOCOL = rf"{SPACE}SIP{SPACE}/{SPACE}"
+# The sender of a version that is not served is told so, at the address in its Via.
+_VIA = re.compile(rf"{_PROTOCOL}[0-9]++\.[0-9]++{_SENT_BY}", re.IGNORECASE)
+_VIA_SHAPE = rf"{_PROTOCOL}2\.0{_SENT_BY}{PARAMETERS}{SPACE}"
 VIA_SHAPE = re.compile(rf"{_VIA_SHAPE}(?:,{_VIA_SHAPE})*+", re.IGNORECASE | re.DOTALL)
 """What a Via header looks like, with one element or several."""
 

@@ -132,12 +132,16 @@ class UserAgentServer:
         request = error.readable
         if request is None or request.method == "ACK":
             return
+        if request.headers.first("Via") is None:
+            return  # nobody could tell what the answer is to
+        path = ReturnPath(source)
         try:
             arrival = _arrival(request, source)
+            request, path = arrival.request, arrival.path
         except BadSipMessage:
-            return  # without a Via nobody waits for an answer
+            pass  # RFC 4475 3.1.2.1: it is answered, and no other way is known than back
         reason = " ".join(error.reason.split())[:_MAXIMUM_REASON]
-        self._answer(arrival, plain_response(error.status, reason=_printable(reason)))
+        self._answer(request, path, plain_response(error.status, reason=_printable(reason)))
 
     def settle(self, transaction: ServerTransaction) -> None:
         """Do what follows a change of a transaction: wait for it, or forget it."""
@@ -195,7 +199,7 @@ class UserAgentServer:
         merge_key = _merge_key(arrival.request)
         refusal = self._refusal(arrival.request, octets, merge_key)
         if refusal is not None:
-            self._answer(arrival, refusal)
+            self._answer(arrival.request, arrival.path, refusal)
             return
         transaction = self._start(key, arrival, now)
         transaction.open_octets = octets
@@ -249,7 +253,7 @@ class UserAgentServer:
         # 9.2. It is answered at once, and needs no bound of its own.
         invite = self._transactions.get(arrival.key("INVITE"))
         if not isinstance(invite, InviteServer):
-            self._answer(arrival, plain_response(481))
+            self._answer(arrival.request, arrival.path, plain_response(481))
             return
         if not invite.tag:
             invite.tag = self._new_token()
@@ -264,11 +268,11 @@ class UserAgentServer:
             self._outgoing.tell(CancelledInd(invite.key, invite.request))
             self.respond(invite.key, plain_response(487), now)
 
-    def _answer(self, arrival: _Arrival, response: SipResponse) -> None:
+    def _answer(self, request: SipRequest, path: ReturnPath, response: SipResponse) -> None:
         """Answer without a transaction (8.2.7)."""
         try:
-            response = completed_response(response, arrival.request, self._stateless_tag)
-            self.reply(encode_message(response), arrival.path)
+            response = completed_response(response, request, self._stateless_tag)
+            self.reply(encode_message(response), path)
         except EncodeError:
             return  # it is so malformed that its headers cannot be repeated
 

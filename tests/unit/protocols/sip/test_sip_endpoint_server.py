@@ -256,7 +256,9 @@ def test_server_answers_malformed_requests(octets: bytes, status: int) -> None:
 def test_server_answers_request_with_a_parameter_given_twice() -> None:
     endpoint = sip_endpoint(RIGHT)
     take(endpoint, with_via(sip_request("OPTIONS", 1, to="<sip:a@push.test>;tag=1;tag=2")))
-    assert statuses(endpoint) == [400]
+    (effect,) = endpoint.effects()
+    assert effect.octets.startswith(b"SIP/2.0 400 ")
+    assert b"To: <sip:a@push.test>;tag=1;tag=2\r\n" in effect.octets  # as it came (8.2.6.2)
 
 
 @pytest.mark.parametrize(
@@ -278,6 +280,16 @@ def test_server_drops_what_cannot_or_must_not_be_answered(octets: bytes) -> None
     assert endpoint.effects() == []
     assert endpoint.indications() == []
     assert endpoint.is_idle
+
+
+def test_server_answers_unreadable_via_straight_back() -> None:
+    endpoint = sip_endpoint(RIGHT)
+    source = Hop(Transport.UDP, "192.0.2.1", 9_000)
+    octets = encode_message(with_via(push_request(), "SIP/2.0/UDP 192.0.2.1;;;"))
+    endpoint.receive(octets, source, NOW)
+    (effect,) = endpoint.effects()
+    assert effect.hop == source
+    assert effect.octets.startswith(b"SIP/2.0 400 ")
 
 
 # -- INVITE, ACK, CANCEL --

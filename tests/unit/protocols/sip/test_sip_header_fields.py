@@ -97,7 +97,6 @@ def test_via_is_read_and_gets_its_source() -> None:
     [
         "",
         "SIP/2.0/UDP",
-        "SIP/3.0/UDP h",
         "SIP/2.0/UDP h;;",
         "SIP/2.0/UDP h x",
         "SIP/2.0/UDP h:65536",

@@ -111,6 +111,7 @@ def test_octets_that_are_no_utf8_survive() -> None:
         (b"na me: x", b"Max-Forwards: 70"),
         (b": x", b"Max-Forwards: 70"),
         (b"\r\n".join([b"X: y"] * 600), b"Max-Forwards: 70"),
+        (b"Via: SIP/3.0/UDP 192.0.2.15", b"Max-Forwards: 70"),
         (b"Via: SIP/2.0/UDP 192.0.2.15;;,;,,", b"Max-Forwards: 70"),
         (b"MESSAGE  sip:alice@push.test SIP/2.0", b"MESSAGE sip:alice@push.test SIP/2.0"),
         (b"MESSAGE sip:a@b?x=y SIP/2.0", b"MESSAGE sip:alice@push.test SIP/2.0"),

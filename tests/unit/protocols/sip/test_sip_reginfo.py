@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from omapush.protocols.sip.bad_message import BadSipMessage
 from omapush.protocols.sip.feature_tags import FeatureSet
@@ -158,21 +156,3 @@ def test_many_partial_documents_do_not_add_up_without_end() -> None:
     more = read_reginfo(document(registration(contact("x")), MAX_CONTACTS + 1, "partial"))
     with pytest.raises(BadSipMessage):
         merged(known, more)
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.data())
-def test_changed_document_is_read_or_refused(data: st.DataObject) -> None:
-    octets = document(registration(PHONE))
-    for _ in range(data.draw(st.integers(1, 3))):
-        at = data.draw(st.integers(0, len(octets)))
-        octets = (
-            octets[:at]
-            + data.draw(st.binary(max_size=3))
-            + octets[at + data.draw(st.integers(0, 9)) :]
-        )
-    try:
-        info = read_reginfo(octets)
-    except BadSipMessage:
-        return
-    assert merged(None, info) == (info if info.is_full else None)

@@ -279,6 +279,13 @@ def test_senders_older_than_the_rfc_are_understood() -> None:
     assert top_via(parsed("badbranch")).branch == "z9hG4bK"
 
 
+def test_sender_of_another_version_can_be_told_so() -> None:
+    with pytest.raises(BadSipMessage) as raised:
+        parsed("badvers")
+    assert raised.value.readable is not None
+    assert top_via(raised.value.readable).host == "c.example.com"
+
+
 def test_last_hop_and_unknown_needs_are_seen() -> None:
     assert max_forwards(parsed("zeromf")) == 0
     assert parsed("bext01").headers.listed("Require") == (
