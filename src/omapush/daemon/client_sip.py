@@ -29,12 +29,13 @@ from omapush.client.sip.status import SipStatus
 from omapush.client.sip.user_agent import SipUserAgent, UserAgentRules
 from omapush.core.instants import Instant
 from omapush.core.networks import ip_address
+from omapush.core.peer_certificate import PeerCertificate
 from omapush.daemon.client_sip_settings import ClientSipTable
 from omapush.daemon.msrp_identifiers import new_identifier
 from omapush.daemon.network_watch import watching
 from omapush.daemon.settings_table import Endpoint, milliseconds
 from omapush.daemon.tls import serving_context, verifying_context
-from omapush.ota.interface import ConnectionLink
+from omapush.ota.interface import ConnectionLink, SecurityFailure
 from omapush.ota.sip.media import MediaStream
 from omapush.protocols.msrp.session import MsrpIndication, MsrpRequest
 from omapush.protocols.sip.digest import DigestClient
@@ -158,8 +159,32 @@ class ClientSip:
         hop = agreed.next_hop
         tls = self._tls if agreed.secure else None
         return await self._tcp.dial(
-            hop.host, hop.port, lambda _: session, on_indication, on_closed, timeout_ms, tls
+            hop.host,
+            hop.port,
+            lambda _: session,
+            on_indication,
+            on_closed,
+            timeout_ms,
+            tls,
+            on_certificate=_check_of(agreed.fingerprint) if agreed.secure else None,
         )
+
+
+def _check_of(fingerprint: str | None) -> Callable[[PeerCertificate | None], None]:
+    """Return what compares a verified certificate with the one that the offer has announced.
+
+    Other hashes than SHA-256 say nothing here; the certificate is verified in any case.
+    """
+    kind, _, written = (fingerprint or "").strip().partition(" ")
+    announced = written.replace(":", "").strip().lower()
+
+    def check(certificate: PeerCertificate | None) -> None:
+        if kind.lower() != "sha-256":
+            return
+        if certificate is None or certificate.sha256 != announced:
+            raise SecurityFailure("TLS: the certificate is not the one that was announced")
+
+    return check
 
 
 def new_instance() -> str:

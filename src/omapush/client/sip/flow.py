@@ -8,6 +8,7 @@ this is always open.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import structlog
@@ -43,6 +44,7 @@ class Flow:
         self._failed = failed
         self._backoff = Backoff(FIRST_WAIT_MS, LONGEST_WAIT_MS, spread)
         self._task: asyncio.Task[None] | None = None
+        self._try_now = asyncio.Event()
         self._is_wanted = False
         self.is_open = False
 
@@ -51,6 +53,10 @@ class Flow:
         self._is_wanted = True
         if not self.is_open and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._open(), name="connection to the core")
+
+    def hasten(self) -> None:
+        """Try now, if it is waited for the next try: it may fare better."""
+        self._try_now.set()
 
     def lost(self, reason: str) -> None:
         """The connection has ended, or its keep-alive was not answered."""
@@ -75,7 +81,10 @@ class Flow:
                 await self._core.open_flow(self)
             except BearerUnavailable as error:
                 self._failed(error)
-                await asyncio.sleep(self._backoff.wait_ms() / SECOND_MS)
+                self._try_now.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._backoff.wait_ms() / SECOND_MS):
+                        await self._try_now.wait()
             else:
                 self.is_open = True
                 self._backoff.reset()

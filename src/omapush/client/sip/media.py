@@ -11,7 +11,6 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
@@ -60,18 +59,13 @@ Read = Callable[[str, tuple[tuple[str, str], ...], bytes], PoConfirmedPushInd]
 """Reads a push: its content type, the headers beside it, its body. Raises ``DecodeError``."""
 
 
-class Connect(Protocol):
-    """Opens the connection of a session."""
-
-    async def __call__(
-        self,
-        agreed: Agreed,
-        session: MediaStream,
-        on_indication: Callable[[MsrpIndication], None],
-        on_closed: Callable[[str], None],
-        timeout_ms: int,
-    ) -> ConnectionLink[MsrpRequest]:
-        """Connect to where the offer says. :raises BearerUnavailable: it cannot be had."""
+Connect = Callable[
+    [Agreed, MediaStream, Callable[[MsrpIndication], None], Callable[[str], None], int],
+    Awaitable[ConnectionLink[MsrpRequest]],
+]
+"""Connects to where an offer says, and starts a session there: it is given the session, what takes
+its indications and the reason of its end, and its patience in milliseconds. Raises
+``BearerUnavailable``."""
 
 
 @dataclass(frozen=True, slots=True)

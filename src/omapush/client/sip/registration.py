@@ -133,7 +133,7 @@ class SipRegistration:
         self._standing = Standing(Condition.IDLE)
         self._answered_at: Instant | None = None
         self._failure: OmapushError | None = None
-        self._contact_before = ""
+        self._contact_before = self._contact_seen = ""
         self._waiting: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -207,12 +207,25 @@ class SipRegistration:
 
     def look(self) -> None:
         """The network may have changed: if the address has, the core is told the new one."""
-        if self._is_running and self._wanted.ids and self._is_reachable():
-            self._machine.register(self.contact_uri(), self._features, self._clock())
+        if not self._is_running or not self._wanted.ids:
+            return
+        contact, before = self.contact_uri(), self._contact_seen
+        self._contact_seen = contact
+        if self._is_reachable():
+            self._machine.register(contact, self._features, self._clock())
             self._drive()
+        elif contact != before:
+            self._flow.hasten()
 
     def ask(self) -> None:
-        """A gateway wants to be told (SIR): register, unless that is done, and tell gateways."""
+        """A gateway wants to be told (SIR): register, unless that is done, and tell gateways.
+
+        A core that was away, or refused, is tried now.
+        """
+        if self._standing.condition in (Condition.LOST, Condition.REFUSED):
+            self._machine.deregister(self._clock())  # the wait is over with it
+            self._machine.indications()
+            self._flow.hasten()
         self._go()
         self.announce()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import Any
 
 import pytest
@@ -20,16 +19,14 @@ from omapush.cai.model import (
     RegistrationState,
 )
 from omapush.client.binding.binder import BindingFailed, BindingHold
-from omapush.client.sip.binder import OtaSipBinder
-from omapush.client.sip.registration import Account, SipRegistration
 from omapush.client.sip.standing import Condition
 from omapush.client.sip.user_agent import UserAgentRules
 from omapush.core.instants import Instant
 from omapush.ota.sip.core import Origin
-from omapush.protocols.sip.digest import DigestClient
 from omapush.protocols.sip.hop import Transport
 from omapush.protocols.sip.message import SipRequest, SipResponse
 from omapush.testing.binding_notes import BindingNotes
+from omapush.testing.sip_client import INSTANCE, SipClient
 from omapush.testing.sip_link import Answered, Fate, Held, LoopbackCore
 from omapush.testing.virtual_clock import VirtualClock
 
@@ -37,7 +34,6 @@ from .scripted_agent import WML, ScriptedAgent
 
 MMS = "x-wap-application:mms.ua"
 ALICE = "sip:alice@push.test"
-INSTANCE = "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
 GRUU = f"{ALICE};gr={INSTANCE}"
 PPG = "sip:ppg@push.test"
 ANY = ConnectionProfile()
@@ -84,25 +80,16 @@ class Client:
         self.core = LoopbackCore(self.clock)
         self.gateway = Gateway()
         self.core.gateway.serve(self.gateway)  # type: ignore[arg-type]
-        numbers = count(1)
-        account = Account(
-            ALICE,
-            INSTANCE,
-            "UDP 127.0.0.1:5060",
-            self.transport,
-            lambda: 0.5,
-            lambda: f"token{next(numbers)}",
+        self.sip = SipClient(
+            self.core.client,
+            self.clock,
+            transport=self.transport,
             gateways=self.gateways,
+            rules=self.rules,
+            password=self.password,
         )
-        digest = None
-        if self.password is not None:
-            digest = DigestClient("alice", self.password, lambda: "cnonce")
-        self.registration = SipRegistration(
-            account, self.core.client, digest, self.agent, self.rules, self.clock
-        )
-        self.own: set[str] = set()
-        self.binder = OtaSipBinder(self.registration, lambda: self.own)
-        self.registration.on_change = self.binder.changed
+        self.sip.take_over(self.agent)
+        self.registration, self.binder = self.sip.registration, self.sip.binder
 
     def begin(
         self,
@@ -325,7 +312,7 @@ async def test_change_of_address_is_told_at_once(client: Client) -> None:
 
 
 async def test_ids_of_the_clients_own_are_registered_too(client: Client) -> None:
-    client.own = {"x-wap-application:push.sia"}
+    client.sip.own = {"x-wap-application:push.sia"}
     await client.started()
     client.binder.announce()
     await settle()
@@ -410,6 +397,19 @@ async def test_request_to_contact_the_gateway_tells_it_again() -> None:
     await client.registration.close()
 
 
+async def test_request_to_contact_the_gateway_does_not_wait_for_the_next_try() -> None:
+    client = Client()
+    client.core.script(Fate.LOST, "REGISTER")
+    await client.started()
+    bound = client.begin()
+    await settle()
+    client.registration.ask()
+    await settle()
+    assert bound.states == [BindingState.PENDING, BindingState.UP]
+    assert len(client.registers) == 2
+    await client.registration.close()
+
+
 # -- connections --
 
 
@@ -436,6 +436,19 @@ async def test_connection_that_cannot_be_had_is_told() -> None:
     await settle()
     [binding] = bound.notes.told
     assert (binding.state, binding.reason) == (BindingState.PENDING, Reason.NETWORK_ERROR)
+    await client.registration.close()
+
+
+async def test_connection_is_tried_at_once_when_the_network_is_another() -> None:
+    client = Client(transport=Transport.TCP)
+    client.core.client.is_cut_off = True
+    await client.started()
+    bound = client.begin()
+    await settle()
+    client.core.client.is_cut_off = False
+    client.registration.look()
+    await settle()
+    assert bound.states == [BindingState.PENDING, BindingState.UP]
     await client.registration.close()
 
 
