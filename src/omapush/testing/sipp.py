@@ -213,6 +213,7 @@ class Sipp:
 KEYS = {
     "domain": DOMAIN,
     "status": "200 OK",
+    "invite_status": "488 Not Acceptable Here",
     "header": "User-Agent: sipp",
     "tags": ';+g.oma.pusheventapp="mms.ua,ulp.ua"',
     "applications": "mms.ua,ulp.ua",
@@ -238,7 +239,7 @@ names the port of the one that listens.
 
 def _filled_in(scenario: str, values: Mapping[str, str]) -> str:
     """Write into a scenario what sipp does not take as a key, as it reads it too early."""
-    for name in ("status", "service", "target"):
+    for name in ("status", "invite_status", "service", "target"):
         scenario = scenario.replace(f"[{name}]", values[name])
     return scenario
 
