@@ -18,10 +18,24 @@ from omapush.client.farm.clients import MAX_CLIENTS, FarmError, FarmFigures, Fat
 from omapush.client.farm.script import ScriptError, parse_script
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.daemon.farm import FarmStart, run_farm
-from omapush.daemon.farm_settings import DEFAULT_ID, FarmPlan, GroupTable, load_groups
-from omapush.daemon.settings_table import Endpoint, SettingsError, parse_endpoint
+from omapush.daemon.farm_settings import (
+    DEFAULT_ID,
+    FarmPlan,
+    GroupTable,
+    SipPlan,
+    load_groups,
+)
+from omapush.daemon.settings_table import Endpoint, SettingsError, first_line, parse_endpoint
+from omapush.protocols.sip.hop import Transport
 
 _WRONG = (FarmError, ScriptError, SettingsError)
+
+
+class SipTransport(enum.StrEnum):
+    """How a SIP core is reached."""
+
+    UDP = "udp"
+    TCP = "tcp"
 
 
 class By(enum.StrEnum):
@@ -62,6 +76,24 @@ def farm(
         str | None,
         typer.Option(help="host:port of the first client's push port, as 127.1.0.1:2948."),
     ] = None,
+    sip: Annotated[
+        str | None, typer.Option(help="host:port of the SIP core where clients register.")
+    ] = None,
+    sip_domain: Annotated[
+        str, typer.Option(help="Domain of the clients' SIP addresses.")
+    ] = "push.test",
+    sip_transport: Annotated[
+        SipTransport, typer.Option(help="How the core is reached.")
+    ] = SipTransport.UDP,
+    sip_local: Annotated[
+        str | None, typer.Option(help="host:port where all clients receive; default: a free port.")
+    ] = None,
+    sip_password_file: Annotated[
+        Path | None, typer.Option(help="File whose first line is the password of every client.")
+    ] = None,
+    sip_expires: Annotated[
+        int, typer.Option(min=1, max=604_800, help="Seconds for which clients register.")
+    ] = 600,
     by: Annotated[By, typer.Option(help="What grows from client to client.")] = By.ADDRESS,
     seed: Annotated[int, typer.Option(help="The same seed makes the same choices.")] = 1,
     pace: Annotated[
@@ -92,6 +124,7 @@ def farm(
             listen=_endpoint(listen),
             connect=_endpoint(connect),
             udp=_endpoint(udp),
+            sip=_at_core(sip, sip_domain, sip_transport, sip_local, sip_password_file, sip_expires),
             by_port=by is By.PORT,
             seed=seed,
             per_second=pace,
@@ -102,6 +135,24 @@ def farm(
             ppg=ppg,
         )
         uvloop.run(run_farm(plan, _Lines() if as_json else _Words()))
+
+
+def _at_core(
+    core: str | None,
+    domain: str,
+    transport: SipTransport,
+    local: str | None,
+    password_file: Path | None,
+    expires_s: int,
+) -> SipPlan | None:
+    where = _endpoint(core)
+    if where is None:
+        return None
+    password = None
+    if password_file is not None:
+        password = first_line(password_file, "--sip-password-file")
+    by = Transport(transport.value.upper())
+    return SipPlan(where, domain, by, _endpoint(local), password, expires_s)
 
 
 def _from_file(path: Path, alone: tuple[object, ...]) -> tuple[Group, ...]:
@@ -174,6 +225,8 @@ class _Words:
             ways.append(f"listen on {_range(start.listen)}")
         if start.connect is not None:
             ways.append(f"dial {start.connect}")
+        if start.core is not None:
+            ways.append(f"register at the SIP core {start.core}")
         if start.udp is not None:
             ways.append(f"have UDP push ports at {_range(start.udp)}")
         typer.echo(f"{start.clients:,} clients {' and '.join(ways)}, seed {start.seed}")
@@ -185,6 +238,8 @@ class _Words:
             f"accepted {pushes.accepted:,}, refused {pushes.refused:,}, void {pushes.void:,}, "
             f"waiting {pushes.waiting:,}"
         )
+        if figures.registrations:
+            line += f", registered {figures.registered:,} ({figures.registrations:,} times)"
         if figures.unconfirmed or figures.malformed:
             line += f", by UDP {figures.unconfirmed:,}, malformed {figures.malformed:,}"
         typer.echo(f"{line}, {rate:,.1f} a second{_troubles(figures)}")
@@ -218,6 +273,7 @@ class _Lines:
                     "listen": [str(each) for each in start.listen or ()],
                     "connect": str(start.connect) if start.connect else None,
                     "udp": [str(each) for each in start.udp or ()],
+                    "core": str(start.core) if start.core else None,
                 }
             )
         )
@@ -233,6 +289,8 @@ class _Lines:
     def _members(self, figures: FarmFigures, now: Instant) -> dict[str, object]:
         return {
             "connected": figures.connected,
+            "registered": figures.registered,
+            "registrations": figures.registrations,
             **_fates(figures.pushes),
             "unconfirmed": figures.unconfirmed,
             "malformed": figures.malformed,

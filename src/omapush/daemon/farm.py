@@ -14,6 +14,7 @@ from omapush.client.farm.script import seeded_chance
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.farm_settings import FarmPlan, clients_tables, spread
+from omapush.daemon.farm_sip import SipClients
 from omapush.daemon.farm_ways import DatagramClients, DiallingClients, ListeningClients
 from omapush.daemon.open_files import allow_files
 from omapush.daemon.settings_table import Endpoint
@@ -28,6 +29,7 @@ class FarmStart:
     """What stands when a farm has started.
 
     :ivar listen: where the first and the last client listen; ``udp``: likewise.
+    :ivar core: the SIP core at which they are to be registered.
     """
 
     clients: int
@@ -35,6 +37,7 @@ class FarmStart:
     listen: tuple[Endpoint, Endpoint] | None
     connect: Endpoint | None
     udp: tuple[Endpoint, Endpoint] | None
+    core: Endpoint | None = None
 
 
 class FarmObserver(Protocol):
@@ -115,6 +118,11 @@ class _Running:
             else None
         )
         self._dialling = DiallingClients(plan.connect, clock) if plan.connect else None
+        self._sip = (
+            SipClients(plan.sip, self.farm, self._clients, clock, self._begin_opening)
+            if plan.sip
+            else None
+        )
         self._pushes = 0
         limits = OpeningLimits(plan.per_second)
         failures = self.farm.figures.failures
@@ -127,7 +135,7 @@ class _Running:
             await self._begin()
             yield self._start()
         finally:
-            for ways in (self._listening, self._dialling, self._datagrams):
+            for ways in (self._listening, self._dialling, self._sip, self._datagrams):
                 if ways is not None:
                     await ways.close()
 
@@ -138,8 +146,13 @@ class _Running:
             for client in self._clients:
                 await self._listening.open(client)
         if self._dialling is not None:
-            self.opening.begin(self._clients)
+            self._begin_opening()
         self._write_clients()
+        if self._sip is not None:
+            await self._sip.start()
+
+    def _begin_opening(self) -> None:
+        self.opening.begin(self._clients)
 
     def _start(self) -> FarmStart:
         return FarmStart(
@@ -148,6 +161,7 @@ class _Running:
             (self._listen[0], self._listen[-1]) if self._listen else None,
             self._plan.connect,
             (self._udp[0], self._udp[-1]) if self._udp else None,
+            self._plan.sip.core if self._plan.sip else None,
         )
 
     def _write_clients(self) -> None:
@@ -156,7 +170,12 @@ class _Running:
             return
         plan = self._plan
         text = clients_tables(
-            self._clients, self._listen, self._udp, plan.ppg, dials_in=plan.connect is not None
+            self._clients,
+            self._listen,
+            self._udp,
+            plan.ppg,
+            dials_in=plan.connect is not None,
+            sip_domain=plan.sip.domain if plan.sip else None,
         )
         try:
             path.write_text(text, encoding="utf-8")
@@ -168,12 +187,16 @@ class _Running:
             await self._listening.open(client)
         elif self._dialling is not None:
             await self._dialling.open(client, self.opening)
+        elif self._sip is not None:
+            await self._sip.open(client)
 
     def _vanished(self, client: FarmClient, milliseconds: int) -> None:
         if self._listening is not None:
             self._listening.vanish(client, milliseconds, self.opening)
         elif self._dialling is not None:
             self._dialling.vanish(client, milliseconds)
+        elif self._sip is not None:
+            self._sip.vanish(client, milliseconds)
 
     def _ended(self) -> None:
         self._pushes += 1

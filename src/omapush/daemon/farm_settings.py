@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from omapush.daemon.settings_file import load_tables
 from omapush.daemon.settings_table import Endpoint, Table
 from omapush.ota.interface import ClientCapabilities
 from omapush.pap import address
+from omapush.protocols.sip.hop import Transport
 
 DEFAULT_ID = "farm-######"
 
@@ -89,11 +90,29 @@ def load_groups(path: Path) -> list[Group]:
 
 
 @dataclass(frozen=True, slots=True)
+class SipPlan:
+    """How the clients are at a SIP core.
+
+    :ivar domain: of their addresses of record; the user is the id of a client.
+    :ivar local: where all of them receive; ``None``: at a free port, where the core reaches it.
+    :ivar password: of every one, if the core wants one. :ivar expires_s: of their registrations.
+    """
+
+    core: Endpoint
+    domain: str
+    transport: Transport = Transport.UDP
+    local: Endpoint | None = None
+    password: str | None = field(default=None, repr=False)
+    expires_s: int = 600
+
+
+@dataclass(frozen=True, slots=True)
 class FarmPlan:
     """What a farm is to be.
 
     :ivar listen: where the first client listens for OTA-HTTP (PO-TCP), or
-    :ivar connect: which gateway the clients dial (TO-TCP); or neither.
+    :ivar connect: which gateway the clients dial (TO-TCP), or
+    :ivar sip: at which SIP core they are registered; or none of these.
     :ivar udp: where the first client has its push port.
     :ivar by_port: the others differ from the first by their ports, not by their addresses.
     :ivar per_second: connections that are opened a second.
@@ -107,6 +126,7 @@ class FarmPlan:
     listen: Endpoint | None = None
     connect: Endpoint | None = None
     udp: Endpoint | None = None
+    sip: SipPlan | None = None
     by_port: bool = False
     seed: int = 1
     per_second: float = 1_000
@@ -123,10 +143,11 @@ class FarmPlan:
 
     def check(self) -> None:
         """:raises FarmError: parts of it contradict each other."""
-        if self.listen is not None and self.connect is not None:
-            raise FarmError("clients either listen or connect, not both")
-        if self.listen is None and self.connect is None and self.udp is None:
-            raise FarmError("the clients need a way: listen, connect or udp")
+        ways = [one for one in (self.listen, self.connect, self.sip) if one is not None]
+        if len(ways) > 1:
+            raise FarmError("clients either listen, connect or are at a SIP core")
+        if not ways and self.udp is None:
+            raise FarmError("the clients need a way: listen, connect, sip or udp")
 
 
 def spread(first: Endpoint, count: int, *, by_port: bool) -> list[Endpoint]:
@@ -158,10 +179,12 @@ def clients_tables(
     ppg: str,
     *,
     dials_in: bool = False,
+    sip_domain: str | None = None,
 ) -> str:
     """Return ``[[clients]]`` in TOML, by which a gateway reaches the clients.
 
     :param dials_in: they dial it (TO-TCP), and it tells them by their terminal ids.
+    :param sip_domain: they are users of this domain.
     """
     ways = [
         (key, iter(where))
@@ -177,5 +200,8 @@ def clients_tables(
         lines += [f'{key} = "{next(where)}"' for key, where in ways]
         if dials_in:
             lines.append("ota_http_dials_in = true")
+        if sip_domain is not None:
+            lines.append(f"sip = {json.dumps(f'sip:{client.client_id}@{sip_domain}')}")
+            continue
         lines.append(f"terminal_id = {name}")
     return "\n".join(lines) + "\n"

@@ -92,13 +92,18 @@ class FarmFigures:
     """What a farm has seen so far.
 
     :ivar connected: connections that are open now.
-    :ivar by_behaviour: the fates of pushes by OTA-HTTP, under the text of the behaviour.
+    :ivar registered: clients that a SIP core knows now; ``registrations``: how often it has
+        confirmed one, refreshes included.
+    :ivar by_behaviour: the fates of pushes by OTA-HTTP and OTA-SIP, under the text of the
+        behaviour.
     :ivar unconfirmed: pushes that came as datagrams; nobody waits for an answer to them.
     :ivar malformed: datagrams that are no push.
     :ivar failures: why ways could not be opened, and how often.
     """
 
     connected: int = 0
+    registered: int = 0
+    registrations: int = 0
     by_behaviour: dict[str, Fates] = field(default_factory=dict)
     unconfirmed: int = 0
     malformed: int = 0
@@ -106,7 +111,7 @@ class FarmFigures:
 
     @property
     def pushes(self) -> Fates:
-        """All pushes by OTA-HTTP."""
+        """All pushes to which answers are given."""
         every = self.by_behaviour.values()
         return Fates(
             sum(one.received for one in every),
@@ -193,10 +198,14 @@ class FarmClient:
         # What is still to be answered; only a client with such a push has the dictionary.
         self._answers: dict[tuple[Link, str], tuple[Behaviour, Waiting | None]] | None = None
 
+    def capabilities(self) -> ClientCapabilities:
+        """Return what it announces."""
+        return self._group.capabilities
+
     def session(self, peer: str) -> HttpTerminalSession:
         """Return a session for a connection with the gateway at the address ``peer``."""
         return HttpTerminalSession(
-            HttpTerminalSettings(self.client_id), self._capabilities, _source("OTA-HTTP", peer)
+            HttpTerminalSettings(self.client_id), self.capabilities, _source("OTA-HTTP", peer)
         )
 
     def opened(self) -> None:
@@ -224,9 +233,6 @@ class FarmClient:
             return
         self._farm.figures.unconfirmed += 1
         self._farm.ended()
-
-    def _capabilities(self) -> ClientCapabilities:
-        return self._group.capabilities
 
     def _push(self, link: Link, reference: str) -> None:
         self._received += 1
