@@ -18,7 +18,7 @@ from omapush.client.service_client import (
     ServicePointAwayError,
     ServicePointError,
 )
-from omapush.client.service_messages import Application, Gateway, Info, Refused
+from omapush.client.service_messages import Application, Gateway, Info, Refused, SipRegistration
 
 MOST_REASONS = 5
 
@@ -63,6 +63,7 @@ async def _findings(cai: ServiceClient) -> AsyncIterator[Finding]:
         return
     for finding in (
         *gateway_findings(await cai.gateways()),
+        *core_findings(await cai.sip()),
         *application_findings(applications),
         *whitelist_findings(await cai.whitelist()),
         *quarantine_findings(await cai.quarantine()),
@@ -116,6 +117,28 @@ def gateway_findings(gateways: list[Gateway]) -> Iterator[Finding]:
                 "see omapush client gateways: is the contact point right, does the gateway run?"
             )
             yield warning("gateways", f"{name} is not connected{why}{tries}", advice)
+
+
+def core_findings(registrations: list[SipRegistration]) -> Iterator[Finding]:
+    """Yield how the client stands at its SIP/IP core, and with the gateways that it tells."""
+    for one in registrations:
+        said = f"{one['aor']} at {one['core']}"
+        answer = f": {one['last_answer']}" if one["last_answer"] else ""
+        match one["state"]:
+            case "registered":
+                yield ok("core", f"{said} is registered")
+            case "idle":
+                yield ok("core", f"{said} is not registered: no application wants that")
+            case "refused":
+                advice = "are aor, username and password of [ota_sip] those of an account there?"
+                yield fault("core", f"{said} is refused{answer}", advice)
+            case _:
+                advice = "does the core run, is [ota_sip] core right? See omapush client sip"
+                yield warning("core", f"{said} is not registered{answer}", advice)
+        for each in one["gateways"]:
+            if one["state"] == "registered" and not each["told"]:
+                heard = f"{each['uri']} does not know what is taken: {each['said'] or 'no answer'}"
+                yield warning("core", heard, "is it the gateway's address, and does it serve you?")
 
 
 # ---- registrations ------------------------------------------------------------------------------
