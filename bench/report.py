@@ -8,7 +8,7 @@ from typing import Any
 
 from push_client import DURABLE
 from registrations import BARE, OURS
-from sip_report import msrp, sip_codecs
+from sip_report import msrp, sip, sip_codecs, sip_farm
 from wire_codecs import table_of
 
 MARK = "<!-- Below this line is written by hand; `make bench` replaces only what is above. -->"
@@ -43,6 +43,8 @@ def render(results: dict[str, Any]) -> str:
         ("dialled", dialled),
         ("sip_codecs", sip_codecs),
         ("msrp", msrp),
+        ("sip", sip),
+        ("sip_farm", sip_farm),
     ):
         if part in results:
             lines += [*render_part(results[part]), ""]

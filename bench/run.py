@@ -39,6 +39,8 @@ from push_client import confirmed_pushes
 from registrations import registrations
 from short_messages import push_to_many, pushes_by_sms, smpp_alone
 from sip_codecs import sip_codecs
+from sip_farm import sip_farms
+from sip_pushes import sip_pushes
 from wire_codecs import codecs
 
 CONNECTIONS = (1, 8, 32, 128)
@@ -190,6 +192,8 @@ PARTS: dict[str, Callable[[float], object]] = {
     ],
     "sip_codecs": lambda scale: sip_codecs(max(50, int(1_000 * scale))),
     "msrp": msrp_transfers,
+    "sip": lambda scale: sip_pushes(max(300, int(5_000 * scale)), 1 if scale < 1 else 2),
+    "sip_farm": lambda scale: sip_farms(max(10, int(5_000 * scale))),
     "dialled": lambda scale: dialled_terminals(scale, 3),
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from msrp_transfer import RAW, Transfer
+from sip_farm import EXPIRES, SipFarmed
+from sip_pushes import CLIENTS, SUBMITTERS, Ceiling, SipPushes
 from wire_codecs import Pair, table_of
 
 
@@ -41,4 +43,57 @@ def msrp(transfers: list[Transfer]) -> list[str]:
             f"| {mib / one.seconds:,.0f} | {reference.seconds / one.seconds:.2f} "
             f"| {reference.cpu / one.cpu:.2f} |"
         )
+    return lines
+
+
+def sip_farm(farms: list[SipFarmed]) -> list[str]:
+    """Return the part on simulated clients at a SIP core."""
+    lines = [
+        "## Simulated clients of OTA-SIP",
+        "",
+        "`omapush farm --sip`: one process, one port or one connection, every client with a registration "
+        "of its own, instance id and feature tags, at Kamailio, which tells a gateway (sipp) of each. "
+        "Memory is what the process has more (resident) than with one client. Registrations go as fast "
+        f"as they are answered; refreshes come at {EXPIRES // 2} s, as close together as the "
+        "registrations were confirmed. CPU of Kamailio is of all its processes.",
+        "",
+        "| transport | clients | KiB a client | farm, MiB | what | registrations/s "
+        "| farm CPU-s per 1,000 | Kamailio CPU-s per 1,000 |",
+        "|---|---:|---:|---:|---|---:|---:|---:|",
+    ]
+    for one in farms:
+        for what, measured in (("registered", one.registered), ("refreshed", one.refreshed)):
+            thousands = one.clients / 1_000
+            lines.append(
+                f"| {one.transport} | {one.clients:,} | {one.kib:.1f} | {one.total_mib:.0f} | {what} "
+                f"| {one.clients / measured.seconds:,.0f} | {measured.farm_cpu / thousands:.3f} "
+                f"| {measured.core_cpu / thousands:.3f} |"
+            )
+    return lines
+
+
+def sip(found: tuple[Ceiling, list[SipPushes]]) -> list[str]:
+    """Return the part on pushes by MESSAGE."""
+    ceiling, rows = found
+    lines = [
+        "## Pushes by MESSAGE through a SIP core",
+        "",
+        "A Service Indication a submission, confirmed, in turn to "
+        f"{CLIENTS:,} clients of `omapush farm` that are registered at Kamailio: PAP request "
+        f"({SUBMITTERS} connections), storage (SQLite, `synchronous=FULL`), MESSAGE through Kamailio, "
+        "accepted by its client, settled, and the result notification answered, until the last one. "
+        "sipp pushes to sipp through the same Kamailio, at rising rates until not all are answered, "
+        "and stores nothing: it is the ceiling. All processes share the cores. The aim is a third.",
+        "",
+        "| | transport | pushes/s | against sipp | gateway CPU-s per 1,000 "
+        "| Kamailio CPU-s per 1,000 | farm CPU-s per 1,000 |",
+        "|---|---|---:|---:|---:|---:|---:|",
+        f"| sipp to sipp | udp | {ceiling.per_second:,.0f} | 1.00 | | {ceiling.core_cpu:.3f} | |",
+    ]
+    lines += [
+        f"| omapush | {one.transport} | {one.per_second:,.0f} "
+        f"| {one.per_second / ceiling.per_second:.2f} | {one.gateway_cpu:.3f} "
+        f"| {one.core_cpu:.3f} | {one.farm_cpu:.3f} |"
+        for one in rows
+    ]
     return lines

@@ -1,4 +1,4 @@
-"""The codecs of OTA-WSP and SIP beside those of others, in one process, in turns."""
+"""The codecs of OTA-WSP beside those of others, in one process, one after the other in turns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import sipmessage
 import smpplib.smpp
 from load import CONTENT
 from messaging.sms.wap import extract_push_notification
@@ -19,9 +18,6 @@ from omapush.content.provisioning import builder
 from omapush.content.provisioning.documents import write_text
 from omapush.ota.interface import PushFlag
 from omapush.ota.wsp.unit_push import decode_unit_push, encode_unit_push
-from omapush.protocols.sip import header_fields
-from omapush.protocols.sip.parsing import parse_message
-from omapush.protocols.sip.writing import encode_message
 from omapush.protocols.smpp.codec import decode_pdu, encode_pdu
 from omapush.protocols.smpp.pdu import SubmitSm
 from omapush.protocols.wbxml import decode_xml, encode_xml
@@ -64,7 +60,7 @@ def table_of(pairs: list[Pair]) -> list[str]:
 
 def codecs(calls: int) -> list[Pair]:
     """Time every job; ``calls`` a round for the quickest, fewer for the others."""
-    return [*_wbxml(calls), _push(calls), *_submit(calls), *_sip(calls)]
+    return [*_wbxml(calls), _push(calls), *_submit(calls)]
 
 
 def _wbxml(calls: int) -> list[Pair]:
@@ -183,54 +179,6 @@ def _timed(call: Callable[[], object], calls: int) -> float:
     for _ in range(calls):
         call()
     return (time.process_time() - started) / calls * 1_000_000
-
-
-def _sip(calls: int) -> list[Pair]:
-    octets = (
-        b"MESSAGE sip:alice@push.test SIP/2.0\r\n"
-        b"Via: SIP/2.0/UDP 127.0.0.1:5072;branch=z9hG4bKn1;rport\r\n"
-        b"Max-Forwards: 70\r\n"
-        b"Route: <sip:core.push.test;lr>\r\n"
-        b"From: <sip:ppg@push.test>;tag=1m\r\n"
-        b"To: <sip:alice@push.test>\r\n"
-        b"Call-ID: 1-3086@127.0.0.1\r\n"
-        b"CSeq: 1 MESSAGE\r\n"
-        b"P-Asserted-Identity: <sip:ppg@push.test>\r\n"
-        b"Date: Sat, 21 Nov 2026 01:07:11 GMT\r\n"
-        b"Expires: 3600\r\n"
-        b"Content-Type: application/vnd.oma.push\r\n"
-        b"Content-Length: %d\r\n\r\n%b" % (len(SI), SI)
-    )
-
-    def ours() -> object:
-        message = parse_message(octets)
-        return (
-            header_fields.top_via(message).branch,
-            header_fields.cseq(message).method,
-            header_fields.call_id(message),
-            header_fields.from_tag(message),
-        )
-
-    def theirs() -> object:
-        message = sipmessage.Message.parse(octets)
-        return (
-            message.via[0].parameters.get("branch"),
-            message.cseq.method,
-            message.call_id,
-            message.from_address.parameters.get("tag"),
-        )
-
-    assert ours() == theirs()
-    job = f"SIP MESSAGE, {len(octets)} octets"
-    written = _turns(
-        lambda: encode_message(parse_message(octets)),
-        lambda: bytes(sipmessage.Message.parse(octets)),
-        calls,
-    )
-    return [
-        Pair(f"{job}, read and written", "sipmessage", *written),
-        Pair(f"{job}, read with its transaction", "sipmessage", *_turns(ours, theirs, calls)),
-    ]
 
 
 def _provisioning() -> bytes:

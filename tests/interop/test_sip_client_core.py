@@ -13,11 +13,26 @@ from typing import Any
 
 import pytest
 
+from omapush.bearers.udp import UdpBearer
 from omapush.client.service_client import ServiceClient
+from omapush.content.application_id import ApplicationId
+from omapush.content.message import PushMessage
+from omapush.content.session_initiation import (
+    APPLICATION,
+    CONTENT_TYPE,
+    OTA_SIP,
+    SessionInitiation,
+)
+from omapush.core.networks import host_and_port
+from omapush.daemon.clock import SystemClock
+from omapush.ota.datagrams import Peer
+from omapush.ota.interface import PushFlag
 from omapush.ota.sip.iari import value_of
+from omapush.ota.wsp.unit_push import encode_unit_push
+from omapush.protocols.wdp import AddressType
 from omapush.testing.authority import Authority
-from omapush.testing.daemons import Daemon, run_verb, running
-from omapush.testing.kamailio import HOST, Kamailio
+from omapush.testing.daemons import Daemon, free_udp_port, run_verb, running
+from omapush.testing.kamailio import GATEWAY, HOST, Kamailio
 from omapush.testing.sipp import Sipp, SippRun
 
 pytestmark = pytest.mark.usefixtures("sip_peers")
@@ -30,11 +45,18 @@ SIP = {"protocol": "OTA-SIP"}
 class Phone:
     """The client's daemon with a core, and an application beside it."""
 
-    def __init__(self, folder: Path, core: Kamailio, transport: str = "udp", **more: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        core: Kamailio,
+        transport: str = "udp",
+        tables: str = "",
+        **more: Any,
+    ) -> None:
         self.core = core
         port = core.tls_port if transport == "tls" else core.port
         table = {
-            "core": f"{HOST}:{port}",
+            "core": host_and_port(core.host, port),
             "transport": transport,
             "aor": "sip:alice@push.test",
             "password": "alice-secret",
@@ -45,6 +67,7 @@ class Phone:
             f'ota_http.po_tcp = false\ncai.socket = "{folder}/cai.sock"\n'
             f'store.path = "{folder}/client.db"\nbuilt_in.enabled = false\n[ota_sip]\n'
             + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+            + tables
         )
         self.daemon = Daemon("client", self.config, path=folder / "cai.sock")
         self.cai = ServiceClient(folder / "cai.sock")
@@ -80,6 +103,12 @@ class Phone:
     async def is_lost(self) -> bool:
         return (await self.status())["state"] == "lost"
 
+    async def has_asked(self) -> bool:
+        return bool((await self.status())["gateways"][0]["said"])
+
+    async def has_told(self) -> bool:
+        return bool((await self.status())["gateways"][0]["told"])
+
     async def omapush(self, *arguments: str) -> str:
         ended = await run_verb(
             "client", "--config", str(self.config), *arguments,
@@ -103,6 +132,7 @@ async def until(holds: Callable[[], Any]) -> None:
 async def phone_at(
     folder: Path, core: Kamailio, transport: str = "udp", **more: Any
 ) -> AsyncIterator[Phone]:
+    """Run the client; ``tables`` are further ones of its settings, all else is of ``[ota_sip]``."""
     phone = Phone(folder, core, transport, **more)
     async with running(phone.daemon), phone.cai:
         yield phone
@@ -241,6 +271,18 @@ async def test_core_that_restarts_has_the_client_back_after_a_refresh(tmp_path: 
             assert pushed.answers == [200]
 
 
+async def test_core_that_restarts_has_the_client_back_when_its_connection_broke(
+    tmp_path: Path,
+) -> None:
+    with Kamailio() as core:
+        async with phone_at(tmp_path, core, "tcp", expires_seconds=3_600) as phone:
+            registration = await phone.registered()
+            core.restart()
+            await until(core.bindings)
+            _, pushed = await asyncio.gather(phone.takes(registration), phone.push())
+            assert pushed.answers == [200]
+
+
 async def test_registration_outlives_the_client(tmp_path: Path) -> None:
     """CAI-44: after a crash the application is registered again without being asked."""
     with Kamailio() as core:
@@ -253,3 +295,71 @@ async def test_registration_outlives_the_client(tmp_path: Path) -> None:
             assert (await phone.status())["instance"] == instance
             _, pushed = await asyncio.gather(phone.takes(registration), phone.push())
             assert pushed.answers == [200]
+
+
+async def test_session_initiation_request_has_the_gateway_told(tmp_path: Path) -> None:
+    """Section 12: it came by another way, and the client registers and tells its gateway."""
+    udp = free_udp_port()
+    with Kamailio(answer_within=1) as core:
+        async with phone_at(
+            tmp_path, core, tables=f'[ota_wsp]\nudp_listen = "{HOST}:{udp}"\n', ppg=[GATEWAY]
+        ) as phone:
+            await phone.registered()
+            await until(phone.has_asked)
+            assert not (await phone.status())["gateways"][0]["told"]
+            async with Sipp("options_uas", core.isc_port, port=core.ppg_port) as gateway:
+                request = SessionInitiation(
+                    (ApplicationId.parse(MMS),),
+                    contact_points=(AddressType.of_ip(HOST, core.port),),
+                    protocol_options=(OTA_SIP,),
+                )
+                headers = (("Content-Type", CONTENT_TYPE), ("X-Wap-Application-Id", APPLICATION))
+                push = PushMessage(headers, request.encode())
+                sender = await UdpBearer(SystemClock()).open(HOST, 0, lambda octets, peer: None)
+                sender.send(encode_unit_push(push, PushFlag.NONE, 1), Peer(HOST, udp))
+                sender.close()
+                told = await gateway.finished()
+            assert told.status == 0
+            assert told.requests[0].header("Contact") is not None
+            await until(phone.has_told)
+
+
+async def test_connection_itself_is_registered_where_the_core_can(tmp_path: Path) -> None:
+    """RFC 5626, for clients behind translators of addresses."""
+    with Kamailio(auth=True, outbound=True) as core:
+        async with phone_at(tmp_path, core, "tcp", outbound=True) as phone:
+            registration = await phone.registered()
+            assert registration["state"] == "registered", phone.daemon.log
+            _, pushed = await asyncio.gather(phone.takes(registration), phone.push())
+            assert pushed.answers == [200]
+
+
+async def test_client_takes_pushes_over_ipv6(tmp_path: Path) -> None:
+    """REQ6."""
+    with Kamailio(host="::1") as core:
+        async with phone_at(tmp_path, core) as phone:
+            registration = await phone.registered()
+            push = Sipp("push", core.isc_port, host="::1")
+            _, pushed = await asyncio.gather(phone.takes(registration), push.run())
+            assert pushed.answers == [200]
+
+
+async def test_each_push_reaches_its_device_and_its_application(tmp_path: Path) -> None:
+    """REQ1: user, device and application."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    with Kamailio() as core:
+        async with phone_at(tmp_path / "one", core) as one, phone_at(tmp_path / "two", core) as two:
+            mms, ulp = await one.registered(MMS), await two.registered(ULP)
+            also = await two.registered(MMS)
+            assert len(core.bindings()) == 2
+            by_application = '*;+g.oma.pusheventapp="ulp.ua";require;explicit'
+            supl = {"content_type": "application/vnd.omaloc-supl-init", "body": "supl"}
+            _, pushed = await asyncio.gather(
+                two.takes(ulp), one.push(accept_contact=by_application, **supl)
+            )
+            assert pushed.answers == [200]
+            for phone, registration in ((one, mms), (two, also)):
+                gruu = (await phone.status())["gruu"]
+                _, pushed = await asyncio.gather(phone.takes(registration), phone.push(target=gruu))
+                assert pushed.answers == [200]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from omapush.ota.message_format import MAX_HEAD
 from omapush.testing.kamailio import GATEWAY, HOST, Kamailio
 from omapush.testing.sip_phone import sip_phone
 from omapush.testing.sip_stage import Phone, PhoneApplication
@@ -185,7 +186,8 @@ def test_foreign_gateway_learns_where_the_media_go(pushed: dict[str, Pushed]) ->
     lines = answer.body.splitlines()
     assert "a=setup:active" in lines
     assert "a=recvonly" in lines
-    assert "a=max-size:1000000" in lines
+    # what the settings say of the content, and the headers in the envelope
+    assert f"a=max-size:{1_000_000 + MAX_HEAD}" in lines
     [path] = [line for line in lines if line.startswith("a=path:")]
     assert path.startswith(f"a=path:msrp://{HOST}:")
 

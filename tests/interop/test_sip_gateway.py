@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from omapush.pap.codes import MessageState
-from omapush.testing.kamailio import DOMAIN, HOST, Kamailio
+from omapush.testing.authority import Authority
+from omapush.testing.kamailio import DOMAIN, HOST, Kamailio, free_sip_port
 from omapush.testing.running_gateway import RunningGateway
 from omapush.testing.sipp import Sipp, SippRun
 
@@ -104,3 +105,45 @@ async def test_refusal_of_a_foreign_device_becomes_the_result(
         await register(core, device)
         result = await gateway.ended(await gateway.push(ALICE, b"an mms", application=MMS))
     assert (result.message_state, result.code) == (state, code)
+
+
+async def test_gateway_and_core_talk_by_tls_both_ways(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    authority.sign("gateway", f"IP:{HOST}")
+    port, tls_port = free_sip_port(), free_sip_port()
+    with Kamailio(tls=authority, ppg=f"sip:{HOST}:{tls_port};transport=tls") as core:
+        table = (
+            f'[sip]\ncore = "{HOST}:{core.isc_tls_port}"\ntransport = "tls"\n'
+            f'uri = "sip:ppg@{DOMAIN}"\nlisten_tls = "{HOST}:{tls_port}"\n'
+            f'tls_certificate = "{tmp_path}/gateway.pem"\ntls_key = "{tmp_path}/gateway.key"\n'
+            f'tls_ca = "{tmp_path}/ca.pem"\nask_capabilities = false\n'
+            f'[[clients]]\nid = "alice"\nsip = "{ALICE}"\n'
+        )
+        gateway = RunningGateway(tmp_path, table)
+        async with gateway.running(), Sipp("client_uas", core.port, port=port) as device:
+            push_id = await gateway.push(ALICE, b"an mms", application=MMS)
+            await gateway.until_said(push_id, "480")
+            await register(core, device)
+            result = await gateway.ended(push_id)
+            taken = await device.finished()
+    assert result.message_state is MessageState.DELIVERED
+    assert taken.requests[0].body.endswith("\n\nan mms")
+
+
+async def test_gateway_sends_nothing_to_a_core_of_another_authority(tmp_path: Path) -> None:
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    mine.mkdir()
+    other.mkdir()
+    Authority(mine)
+    with Kamailio(tls=Authority(other)) as core:
+        table = (
+            f'[sip]\ncore = "{HOST}:{core.isc_tls_port}"\ntransport = "tls"\n'
+            f'uri = "sip:ppg@{DOMAIN}"\nlisten_tcp = "{HOST}:{core.ppg_port}"\n'
+            f'tls_ca = "{mine}/ca.pem"\n[[clients]]\nid = "alice"\nsip = "{ALICE}"\n'
+        )
+        gateway = RunningGateway(tmp_path, table)
+        async with gateway.running(), Sipp("client_uas", core.port) as device:
+            await register(core, device)
+            push_id = await gateway.push(ALICE, b"an mms", application=MMS)
+            await gateway.until_said(push_id, "TLS: self-signed certificate")
+            assert device.messages == ()

@@ -25,6 +25,7 @@ from omapush.protocols.sip.hop import Hop, Transport
 from omapush.protocols.sip.message import SipHeaders, SipRequest, SipResponse
 
 MOST = 2_000
+OCTETS = st.binary(max_size=24).map(lambda octets: octets.decode("utf-8", "surrogateescape"))
 VISIBLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=24)
 NAMES = st.text("ABCXYZabcxyz-", min_size=1, max_size=12).filter(
     lambda name: name.lower() not in ("content-length", "content-encoding", "content-type")
@@ -82,31 +83,35 @@ HEADER_NAMES = st.sampled_from(
         "X-Wap-Push-Status",
     ]
 )
-VALUES = VISIBLE | st.lists(
-    st.sampled_from(
-        [
-            "<sip:a@b>",
-            ";expires=5",
-            '*;+g.oma.pusheventapp="mms.ua,x%3Ay"',
-            ";+g.oma.pusheventapp",
-            ';+g.3gpp.iari-ref="urn%3Aurn-7%3A3gpp-application.ims.iari.x"',
-            ';+sip.instance="<urn:x>"',
-            ";require;explicit",
-            ", ",
-            '"',
-            "Sun, 09 Sep 2001 01:45:40 GMT",
-            "60",
-            "multipart/mixed;boundary=b",
-            "message/sip",
-            CONTENT_TYPE,
-            "234 text",
-            "400",
-            "%",
-            "*",
-        ]
-    ),
-    max_size=5,
-).map("".join)
+VALUES = (
+    VISIBLE
+    | OCTETS
+    | st.lists(
+        st.sampled_from(
+            [
+                "<sip:a@b>",
+                ";expires=5",
+                '*;+g.oma.pusheventapp="mms.ua,x%3Ay"',
+                ";+g.oma.pusheventapp",
+                ';+g.3gpp.iari-ref="urn%3Aurn-7%3A3gpp-application.ims.iari.x"',
+                ';+sip.instance="<urn:x>"',
+                ";require;explicit",
+                ", ",
+                '"',
+                "Sun, 09 Sep 2001 01:45:40 GMT",
+                "60",
+                "multipart/mixed;boundary=b",
+                "message/sip",
+                CONTENT_TYPE,
+                "234 text",
+                "400",
+                "%",
+                "*",
+            ]
+        ),
+        max_size=5,
+    ).map("".join)
+)
 HEADERS = st.lists(st.tuples(HEADER_NAMES, VALUES), max_size=10).map(
     lambda fields: SipHeaders(tuple(fields))
 )
@@ -132,6 +137,12 @@ EMBEDDED = st.lists(
 ).map(b"".join)
 CORE = Origin(Hop(Transport.UDP, "192.0.2.1", 5060), is_trusted=True)
 RECIPIENT = Recipient(("x-wap-application:mms.ua",), MOST)
+
+
+def assert_written(*texts: str | None) -> None:
+    """All of these can go to ledgers and logs."""
+    for text in texts:
+        assert text is None or isinstance(text.encode(), bytes)
 
 
 @given(MESSAGES)
@@ -168,6 +179,8 @@ def test_message_is_push_or_gets_refusal(headers: SipHeaders, body: bytes) -> No
         assert outcome.status is not None
     else:
         assert isinstance(read, PoConfirmedPushInd)
+        pushed = (value for _, value in read.message.headers)
+        assert_written(*pushed, read.push_id, read.source.identity, read.source.binding)
     word = read_invite(request, CORE, RECIPIENT)
     assert not isinstance(word, SipResponse) or word.status in (400, 413)
 
@@ -179,6 +192,8 @@ def test_news_of_registration_is_read_or_refused(headers: SipHeaders, body: byte
         news = read_third_party(SipRequest("REGISTER", "sip:ppg@x", headers, body))
     except BadSipMessage:
         return
+    for contact in news.contacts:
+        assert_written(news.aor, contact.uri, contact.instance, contact.gruu)
     assert all(0 <= one.expires_s <= news.expires_s for one in news.contacts)
 
 
@@ -190,6 +205,7 @@ def test_capabilities_are_read_or_refused(headers: SipHeaders) -> None:
     except DecodeError:
         return
     assert told.capabilities.max_message_size >= 0
+    assert_written(*(value for _, value in told.cpi), *told.features.applications)
 
 
 @given(st.integers(300, 699) | st.integers(200, 299), HEADERS, st.booleans())
@@ -198,10 +214,12 @@ def test_every_answer_means_something(status: int, headers: SipHeaders, confirme
     response = SipResponse(status, "x", headers)
     for method in Method:
         verdict = verdict_of("d", method, response, confirmed=confirmed, media_type="text/plain")
-        assert verdict.outcome.delivery_id == "d"
+        assert verdict.outcome.reason.isascii()
     given_status = headers.first("X-Wap-Push-Status")
     assert outcome_of_report("d", status, "x", given_status).delivery_id == "d"
     granted = read_granted(response, NameAddress(None, "sip:a@b"), 600, Instant(0))
+    if granted is not None:
+        assert_written(granted.public_gruu, *granted.identities, *granted.service_route)
     assert granted is None or 0 < granted.refresh_at <= granted.expires_at
 
 

@@ -41,6 +41,7 @@ from omapush.protocols.sip.writing import encode_message
 MAX_UNWRITTEN = 4 * 1_048_576
 """Octets that may wait for a peer that does not read, or that is being dialled."""
 UNREAD = "the peer does not read"
+CROWDED = "too much waits for the connection"
 ENDED = "the connection has ended"
 FULL = "too many connections are open"
 
@@ -241,7 +242,11 @@ class SipConnections:
     def send_by(self, connection: Connection, octets: bytes, hop: Hop) -> None:
         """Send by a connection; one whose peer does not read is closed, for it is of no use."""
         connection.used.add(hop)
-        if not connection.send(octets):
+        if connection.send(octets):
+            return
+        if connection.link is None:
+            self._leave_off(connection)
+        else:
             connection.close(UNREAD)
 
     # -- within --
@@ -273,6 +278,14 @@ class SipConnections:
         self._dialling[hop] = loop.create_task(self._connect(connection, hop))
         return connection
 
+    def _leave_off(self, connection: Connection) -> None:
+        """Dial no longer: all that waits for it fails at once, and nothing of it has been sent."""
+        for hop, one in self._dialled.items():
+            if one is connection and hop in self._dialling:
+                self._dialling[hop].cancel()
+        connection.failure = BearerUnavailable(CROWDED)
+        self._lose(connection, CROWDED, after_sending=False)
+
     async def _connect(self, connection: Connection, hop: Hop) -> None:
         """Have a connection opened; what waits for it is sent, or fails."""
         try:
@@ -283,7 +296,8 @@ class SipConnections:
         else:
             connection.opened(link)
         finally:
-            self._dialling.pop(hop, None)
+            if self._dialling.get(hop) is asyncio.current_task():
+                del self._dialling[hop]  # else it is dialled anew already
 
     async def _link(self, connection: Connection, hop: Hop) -> Link:
         """Return the open connection. :raises BearerUnavailable: there is none."""

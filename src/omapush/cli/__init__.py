@@ -2,16 +2,17 @@
 
 ``omapush ppg`` and ``omapush client`` run daemons, and the verbs of ``client`` ask one that runs;
 ``push``, ``replace``, ``cancel``, ``capabilities`` and ``listen`` are an initiator's tools,
-``status`` is an initiator's and an operator's, ``terminals`` an operator's; ``preview`` shows what
-``push`` would send, ``decode`` explains octets; ``check-config`` reads settings; ``hash-password``
-makes one of their values; ``demo`` shows the whole; ``farm`` runs very many simulated clients. Each
-prints for people, or with ``--json`` for programs, and ends with 0 (done), 1 (could not be done) or
-2 (asked wrongly).
+``status`` is an initiator's and an operator's, ``terminals`` and ``sip-users`` are an operator's;
+``preview`` shows what ``push`` would send, ``decode`` explains octets; ``check-config`` reads
+settings; ``hash-password`` makes one of their values; ``demo`` shows the whole; ``farm`` runs very
+many simulated clients. Each prints for people, or with ``--json`` for programs, and ends with 0
+(done), 1 (could not be done) or 2 (asked wrongly).
 
 What verbs share: ``arguments`` has their options, some as dataclasses that ``option_groups`` shows
 to typer; ``submission`` is what ``push`` and ``replace`` do; ``recipes`` lets ``push`` and
 ``preview`` take a recipe as their first word; ``production`` makes the octets that ``preview``
-shows; ``octet_input`` reads octets; ``ending`` turns errors into messages and exit status.
+shows; ``operator_pages`` asks a gateway that runs; ``octet_input`` reads octets; ``ending`` turns
+errors into messages and exit status.
 
 A verb's module is loaded when the verb is asked for: all of them together take seconds.
 """
@@ -76,6 +77,7 @@ _VERBS: dict[str, Callable[[typer.Typer], None]] = {
     "cancel": _grouped("cancel"),
     "status": _grouped("status"),
     "terminals": _plain("terminals"),
+    "sip-users": _plain("sip-users"),
     "capabilities": _grouped("capabilities"),
     "listen": _plain("listen"),
     "check-config": _plain("check-config"),

@@ -63,7 +63,7 @@ async def _findings(cai: ServiceClient) -> AsyncIterator[Finding]:
         return
     for finding in (
         *gateway_findings(await cai.gateways()),
-        *core_findings(await cai.sip()),
+        *sip_findings(await cai.sip()),
         *application_findings(applications),
         *whitelist_findings(await cai.whitelist()),
         *quarantine_findings(await cai.quarantine()),
@@ -119,26 +119,26 @@ def gateway_findings(gateways: list[Gateway]) -> Iterator[Finding]:
             yield warning("gateways", f"{name} is not connected{why}{tries}", advice)
 
 
-def core_findings(registrations: list[SipRegistration]) -> Iterator[Finding]:
-    """Yield how the client stands at its SIP/IP core, and with the gateways that it tells."""
+def sip_findings(registrations: list[SipRegistration]) -> Iterator[Finding]:
+    """Yield how the registration at the SIP/IP core stands, and which gateways know of it."""
     for one in registrations:
-        said = f"{one['aor']} at {one['core']}"
-        answer = f": {one['last_answer']}" if one["last_answer"] else ""
+        aor, answer = one["aor"], one["last_answer"]
         match one["state"]:
             case "registered":
-                yield ok("core", f"{said} is registered")
+                yield ok("sip", f"{aor} is registered at {one['core']}")
             case "idle":
-                yield ok("core", f"{said} is not registered: no application wants that")
+                yield ok("sip", f"{aor} is not registered: no application wants pushes by OTA-SIP")
             case "refused":
-                advice = "are aor, username and password of [ota_sip] those of an account there?"
-                yield fault("core", f"{said} is refused{answer}", advice)
-            case _:
-                advice = "does the core run, is [ota_sip] core right? See omapush client sip"
-                yield warning("core", f"{said} is not registered{answer}", advice)
+                advice = "see aor, username and password in [ota_sip]"
+                yield fault("sip", f"{one['core']} refuses {aor}: {answer}", advice)
+            case state:
+                advice = "see omapush client sip, and whether the core runs"
+                yield warning("sip", f"{aor} is {state}: {answer or 'no answer yet'}", advice)
         for each in one["gateways"]:
             if one["state"] == "registered" and not each["told"]:
-                heard = f"{each['uri']} does not know what is taken: {each['said'] or 'no answer'}"
-                yield warning("core", heard, "is it the gateway's address, and does it serve you?")
+                advice = "is its URI in [ota_sip] ppg right, does the gateway run?"
+                said = each["said"] or "no answer"
+                yield warning("sip", f"{each['uri']} was not told what is taken: {said}", advice)
 
 
 # ---- registrations ------------------------------------------------------------------------------

@@ -17,10 +17,10 @@ Who calls whom::
                                └──► refused: upstream, and quarantine for people to look at
 
 Rooms: ``binding`` and ``service_registration`` (how pushes come), ``connections`` (those that the
-client dials), ``short_messages`` and ``sia`` (pushes that open a way), ``service_point``, ``dbus``
-and ``handlers`` (how applications come and are reached), ``trust`` and ``push_mo`` (whose pushes
-are taken), ``registration_rules`` (who may register), ``built_in`` (what the client takes itself),
-``farm`` (simulated clients).
+client dials), ``sip`` (its registration at a SIP/IP core), ``short_messages`` and ``sia`` (pushes
+that open a way), ``service_point``, ``dbus`` and ``handlers`` (how applications come and are
+reached), ``trust`` and ``push_mo`` (whose pushes are taken), ``registration_rules`` (who may
+register), ``built_in`` (what the client takes itself), ``farm`` (simulated clients).
 
 ``registered`` holds what belongs to one registration while the process lives, ``status`` tells its
 changes; ``conversion`` puts content into the written form that an application takes. For

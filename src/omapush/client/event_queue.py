@@ -29,8 +29,8 @@ from omapush.cai.model import (
     Reject,
 )
 from omapush.client.event_store import EventStore, Kept, SeenMark
-from omapush.client.mailbox import MAX_EVENTS, MAX_OCTETS, Handing, Mailbox
 from omapush.client.mailbox import Delivery as InMailbox
+from omapush.client.mailbox import Handing, Mailbox, has_room
 from omapush.client.quarantine import Quarantine, log_members, refused_event
 from omapush.client.store import ClientStoreError
 from omapush.core.instants import DAY_MS, MINUTE_MS, SECOND_MS, Instant, later
@@ -297,7 +297,7 @@ class EventQueue:
 
 
 def _has_room(queue: _OfRegistration, octets: int) -> bool:
-    return len(queue.kept) + len(queue.writing) < MAX_EVENTS and queue.octets + octets <= MAX_OCTETS
+    return has_room(len(queue.kept) + len(queue.writing), queue.octets, octets)
 
 
 def _ended(queue: _OfRegistration, kept: Kept, task: asyncio.Task[None]) -> None:

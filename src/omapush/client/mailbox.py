@@ -17,8 +17,17 @@ from omapush.cai.model import Answer, CaiError, EventGone, PushEvent
 
 MAX_EVENTS = 100
 MAX_OCTETS = 8 * 1024 * 1024
+"""A single push may be longer: how long is the variant's to bound (``max_message_size``)."""
 MAX_REMEMBERED = 128
 """Answered events of which it is still known that they were answered."""
+
+
+def has_room(count: int, octets: int, more: int) -> bool:
+    """Whether ``more`` octets fit beside ``count`` pushes of ``octets``.
+
+    What was announced to be taken can be taken: alone, a push of any size has room.
+    """
+    return not count or (count < MAX_EVENTS and octets + more <= MAX_OCTETS)
 
 
 def _future() -> asyncio.Future[Any]:
@@ -81,7 +90,7 @@ class Mailbox:
 
     def has_room(self, octets: int) -> bool:
         """Whether a push of this size still fits."""
-        return len(self._by_id) < MAX_EVENTS and self._octets + octets <= MAX_OCTETS
+        return has_room(len(self._by_id), self._octets, octets)
 
     async def put(self, event: PushEvent, handing: Handing | None = None) -> Delivery:
         """Add a push; ask :meth:`has_room` before."""

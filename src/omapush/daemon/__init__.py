@@ -12,7 +12,8 @@
   asked to open.
 * ``client_binders``: the ways over which a client's registrations get their pushes;
   ``http_listeners`` and ``wsp_client`` open those that all share, ``gateway_connections`` those
-  that it dials: as whom says ``terminal_identity``, over which network ``network_watch``.
+  that it dials: as whom says ``terminal_identity``, over which network ``network_watch``;
+  ``client_sip`` registers at a SIP/IP core.
 * ``ppg``, ``client``: the two daemons. ``farm``: many simulated clients, by the plan and the groups
   of ``farm_settings``, over the ways of ``farm_ways``.
 

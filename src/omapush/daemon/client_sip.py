@@ -20,18 +20,18 @@ from omapush.bearers.sip_settings import Listen, TransportSettings
 from omapush.bearers.sip_trust import SipTrust
 from omapush.bearers.tcp import TcpBearer
 from omapush.client.binding.push_receiver import PushReceiver
+from omapush.client.sip.account import Account
 from omapush.client.sip.binder import OtaSipBinder
 from omapush.client.sip.exchange import AuthenticatedExchange
 from omapush.client.sip.media import MediaPorts, MediaPushes
 from omapush.client.sip.media_offer import Agreed, MediaTerms
-from omapush.client.sip.registration import Account, SipRegistration
+from omapush.client.sip.registration import SipRegistration
 from omapush.client.sip.status import SipStatus
 from omapush.client.sip.user_agent import SipUserAgent, UserAgentRules
 from omapush.core.instants import Instant
 from omapush.core.networks import ip_address
 from omapush.core.peer_certificate import PeerCertificate
 from omapush.daemon.client_sip_settings import ClientSipTable
-from omapush.daemon.msrp_identifiers import new_identifier
 from omapush.daemon.network_watch import watching
 from omapush.daemon.settings_table import Endpoint, milliseconds
 from omapush.daemon.tls import serving_context, verifying_context
@@ -84,7 +84,7 @@ class ClientSip:
             self.registration.contact_uri,
             exchange.send,
             self._connect,
-            new_identifier,
+            lambda: secrets.token_hex(12),  # of MSRP's characters (RFC 4975 9)
         )
         self._receiver = receiver
         self._media = MediaPushes(receiver, ports, clock, table.max_message_size)
@@ -120,16 +120,12 @@ class ClientSip:
         if at is None:
             yield
             return
-        tls = None
-        certificate, key = self._table.client_certificate, self._table.client_key
-        if certificate is not None and key is not None:
-            tls = serving_context(certificate, key, None, "ota_sip")
         listener = await self._tcp.listen(
             at.host,
             at.port,
             lambda _peer: self._media.accepted_stream(),
             self._media.indication,
-            tls=tls,
+            tls=_serving(self._table),
         )
         self._msrp_port = listener.port
         try:
@@ -166,11 +162,11 @@ class ClientSip:
             on_closed,
             timeout_ms,
             tls,
-            on_certificate=_check_of(agreed.fingerprint) if agreed.secure else None,
+            on_certificate=check_of(agreed.fingerprint) if agreed.secure else None,
         )
 
 
-def _check_of(fingerprint: str | None) -> Callable[[PeerCertificate | None], None]:
+def check_of(fingerprint: str | None) -> Callable[[PeerCertificate | None], None]:
     """Return what compares a verified certificate with the one that the offer has announced.
 
     Other hashes than SHA-256 say nothing here; the certificate is verified in any case.
@@ -208,13 +204,14 @@ def account_of(table: ClientSipTable, instance: str) -> Account:
     )
 
 
-def transport_settings(table: ClientSipTable, tls: ssl.SSLContext) -> TransportSettings:
+def transport_settings(table: ClientSipTable, tls: ssl.SSLContext | None) -> TransportSettings:
     """Return which sockets there are."""
     return TransportSettings(
         core=_core_of(table),
         listen=_listens(table),
         dialling_tls=tls,
         core_name=table.server_name,
+        listening_tls=_serving(table) if table.listen is not None else None,
         trust=SipTrust(
             tuple(ipaddress.ip_network(text, strict=False) for text in table.trusted),
         ),
@@ -269,6 +266,14 @@ def _digest(table: ClientSipTable) -> DigestClient | None:
     return DigestClient(
         table.our_username(), password, lambda: secrets.token_hex(12), protects_body=True
     )
+
+
+def _serving(table: ClientSipTable) -> ssl.SSLContext | None:
+    """Return TLS towards those that connect; ``None``: there is no certificate for it."""
+    certificate, key = table.client_certificate, table.client_key
+    if certificate is None or key is None:
+        return None
+    return serving_context(certificate, key, table.ca_file, "ota_sip")
 
 
 def _tls(table: ClientSipTable) -> ssl.SSLContext:

@@ -67,8 +67,8 @@ class ClientSipTable(Table):
     password_file: Path | None = Field(None, description="... a file whose first line is it")
     listen: EndpointSetting | None = Field(
         None,
-        description="local address and port that requests come to; default: the address that leads "
-        "to the core, and a free port",
+        description="local address and port that requests come to; default: by udp the address "
+        "that leads to the core, and a free port, otherwise only the connection to the core",
     )
     ca_file: Path | None = Field(
         None, description="authorities in PEM, besides the system's, for the core's certificate"
@@ -140,6 +140,8 @@ class ClientSipTable(Table):
             raise ValueError("password and password_file exclude each other")
         if (self.client_certificate is None) != (self.client_key is None):
             raise ValueError("client_certificate and client_key need each other")
+        if self.transport == "tls" and self.listen is not None and self.client_key is None:
+            raise ValueError("listen by tls needs client_certificate and client_key")
         if self.transport != "tls" and not (self.allow_plain or _is_here(self.core.host)):
             raise ValueError("transport: a core elsewhere is reached by tls, or with allow_plain")
         return self

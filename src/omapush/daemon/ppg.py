@@ -24,7 +24,7 @@ from omapush.daemon.profile_settings import profiles_of
 from omapush.daemon.serving import HttpServer, listening_socket
 from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_table import SettingsError, milliseconds
-from omapush.daemon.sip import check_sip
+from omapush.daemon.sip import check_sip, longest_sip_push_ms
 from omapush.daemon.sip_findings import sip_findings
 from omapush.daemon.supervise import stop_on_signals, supervise
 from omapush.daemon.terminal_findings import terminal_findings
@@ -320,7 +320,7 @@ def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
     table = settings.delivery
     response_ms = milliseconds(table.response_timeout_seconds)
     profile_ms = milliseconds(settings.profiles.timeout_seconds) if settings.profiles.fetch else 0
-    submission_ms = longest_submission_ms(settings)
+    submission_ms = max(longest_submission_ms(settings), longest_sip_push_ms(settings))
     lane = LaneSettings(
         retry=retry_policy(settings),
         idle_close_ms=milliseconds(table.idle_close_seconds),

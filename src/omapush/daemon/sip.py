@@ -10,6 +10,8 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
+from starlette.routing import Route
+
 from omapush.bearers.sip_core import SipCoreBearer
 from omapush.bearers.sip_settings import Listen, TransportSettings
 from omapush.bearers.sip_trust import SipTrust
@@ -34,6 +36,7 @@ from omapush.ppg.sip.calling import Caller
 from omapush.ppg.sip.capability_query import CapabilityInquiry
 from omapush.ppg.sip.learning import Learning
 from omapush.ppg.sip.line import SipLine, SipLineSettings
+from omapush.ppg.sip.listing import SipUserListing
 from omapush.ppg.sip.message_push import MessagePush
 from omapush.ppg.sip.metrics import SipMetrics
 from omapush.ppg.sip.reach import SipUsers
@@ -50,11 +53,13 @@ class SipWays:
     """What reaching SIP users needs; nothing of it is there when no core is configured.
 
     :ivar inquire: asks users' devices what they take.
+    :ivar pages: the operator's, about who is registered.
     """
 
     users: SipUsers | None
     health: Callable[[], Sequence[str]]
     inquire: Inquire | None = None
+    pages: Sequence[Route] = ()
 
 
 def check_sip(settings: PpgSettings) -> None:
@@ -67,9 +72,19 @@ def check_sip(settings: PpgSettings) -> None:
     static_registrations(table)
 
 
+def longest_sip_push_ms(settings: PpgSettings) -> int:
+    """Return how long the answers to a push by SIP may take; 0: there is no core.
+
+    A device may be asked what it takes, and then a session be opened and connected.
+    """
+    table = settings.sip
+    return 0 if table.core is None else 3 * milliseconds(table.response_timeout_seconds)
+
+
 @contextlib.asynccontextmanager
 async def sip_ways(
     table: SipTable,
+    node: str,
     recipients: Recipients,
     store: Store,
     wake: Callable[[], None],
@@ -124,7 +139,10 @@ async def sip_ways(
             )
             try:
                 yield SipWays(
-                    users, lambda: _health(table, registrations), CapabilityInquiry(line).ask
+                    users,
+                    lambda: _health(table, line),
+                    CapabilityInquiry(line).ask,
+                    (SipUserListing(registrations, recipients, node).route(),),
                 )
             finally:
                 await subscriptions.close()
@@ -186,6 +204,8 @@ def _line_settings(table: SipTable) -> SipLineSettings:
         MethodPolicy(table.message_size_limit, table.via_reserve, table.force_msrp_for_confirmed),
         table.ask_capabilities,
         milliseconds(table.response_timeout_seconds),
+        plain_devices=table.plain_devices,
+        transport=Transport[table.transport.upper()],
     )
 
 
@@ -194,6 +214,7 @@ def _request(table: SipTable) -> Callable[[ApplicationId], PushMessage] | None:
     return None if point is None else functools.partial(registration_request, *point)
 
 
-def _health(table: SipTable, registrations: Registrations) -> Sequence[str]:
+def _health(table: SipTable, line: SipLine) -> Sequence[str]:
     core = f"SIP/IP core {table.core} by {table.transport.upper()}"
-    return (f"{core}: devices of {len(registrations)} users known",)
+    trouble = f"; last request not answered: {line.caller.trouble}" if line.caller.trouble else ""
+    return (f"{core}: devices of {len(line.registrations)} users known{trouble}",)

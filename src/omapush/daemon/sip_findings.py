@@ -10,6 +10,7 @@ from omapush.daemon.sip_settings import SipTable
 from omapush.ota.sip.method_choice import MESSAGE_SIZE_LIMIT
 from omapush.ppg.client import Client
 from omapush.ppg.contacts import Connectionless, SipContact
+from omapush.ppg.sip.address_of_record import domain_of
 
 
 def sip_findings(settings: PpgSettings, clients: Collection[Client]) -> Iterator[str]:
@@ -33,6 +34,7 @@ def sip_findings(settings: PpgSettings, clients: Collection[Client]) -> Iterator
     yield from _security_findings(table)
     yield from _size_findings(table)
     yield from _request_findings(table, users)
+    yield from _registration_findings(settings, users)
 
 
 def _security_findings(table: SipTable) -> Iterator[str]:
@@ -60,6 +62,20 @@ def _size_findings(table: SipTable) -> Iterator[str]:
         )
     if table.via_reserve >= table.message_size_limit - 400:
         yield "sip.via_reserve leaves hardly any room: nearly every push goes by INVITE and MSRP"
+
+
+def _registration_findings(settings: PpgSettings, users: Collection[Client]) -> Iterator[str]:
+    """Yield the registrations of the settings that are of nobody."""
+    known = {
+        where.address_of_record
+        for client in users
+        for where in client.contacts_where
+        if isinstance(where, SipContact)
+    }
+    domains = {name.lower() for each in settings.subscribers for name in each.sip_domains}
+    for user in dict.fromkeys(each.user for each in settings.sip.registrations):
+        if user not in known and domain_of(user) not in domains:
+            yield f"sip.registrations: {user} is no client: nothing is ever pushed there"
 
 
 def _request_findings(table: SipTable, users: Collection[Client]) -> Iterator[str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import ipaddress
+import secrets
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 
 from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
-from omapush.core.instants import Instant
+from omapush.core.instants import SECOND_MS, Instant
 from omapush.core.networks import ip_address
-from omapush.daemon.msrp_identifiers import new_identifier
 from omapush.daemon.settings_table import milliseconds
 from omapush.daemon.sip_settings import SipTable
 from omapush.daemon.tls import serving_context, verifying_context
 from omapush.ota.interface import (
+    BearerUnavailable,
     ConnectionLink,
     SessionIndication,
     SessionRequest,
@@ -23,15 +27,22 @@ from omapush.ppg.sip.line import SipLine
 from omapush.ppg.sip.media_arrivals import MediaArrivals
 from omapush.ppg.sip.media_push import MediaPush, MediaSettings
 from omapush.protocols.msrp.session import MsrpSettings
+from omapush.web.policy import OutboundPolicy, TargetForbiddenError
 
 CONNECTIONS = ListenLimits(4_096, 64, 512, 32)
 
 
-class SecureMediaBearer:
-    """Dials devices by TLS. Implements ``ota.interface.StreamBearer``."""
+class DeviceBearer:
+    """Dials devices where policy lets it. Implements ``ota.interface.StreamBearer``.
 
-    def __init__(self, bearer: TcpBearer, tls: ssl.SSLContext) -> None:
+    :param tls: dials by TLS.
+    """
+
+    def __init__(
+        self, bearer: TcpBearer, policy: OutboundPolicy, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._bearer = bearer
+        self._policy = policy
         self._tls = tls
 
     async def connect(
@@ -43,10 +54,38 @@ class SecureMediaBearer:
         on_closed: Callable[[str], None],
         timeout_ms: int,
     ) -> ConnectionLink[SessionRequest]:
-        """Open a connection; see ``TcpBearer.connect``."""
+        """Open a connection; see ``TcpBearer.connect``.
+
+        :raises BearerUnavailable: policy forbids it, too.
+        """
+        address = await self._allowed(host, port, timeout_ms)
         return await self._bearer.connect(
-            host, port, session, on_indication, on_closed, timeout_ms, self._tls
+            address,
+            port,
+            session,
+            on_indication,
+            on_closed,
+            timeout_ms,
+            self._tls,
+            server_name=host,
         )
+
+    async def _allowed(self, host: str, port: int, timeout_ms: int) -> str:
+        """Return the first address of a host. It is dialled as it was judged: no name is looked up
+        again.
+        """
+        try:
+            async with asyncio.timeout(timeout_ms / SECOND_MS):
+                found = await asyncio.get_running_loop().getaddrinfo(
+                    host, port, type=socket.SOCK_STREAM
+                )
+            address = ipaddress.ip_address(found[0][4][0])
+            self._policy.check(address)
+        except (OSError, ValueError, OverflowError, TimeoutError) as error:
+            raise BearerUnavailable(f"{host[:80]} cannot be resolved") from error
+        except TargetForbiddenError as error:
+            raise BearerUnavailable(error.reason) from error
+        return str(address)
 
 
 @contextlib.asynccontextmanager
@@ -59,7 +98,7 @@ async def media_push(
     """
     bearer = TcpBearer(clock)
     msrp = MsrpSettings()
-    arrivals = MediaArrivals(msrp, new_identifier)
+    arrivals = MediaArrivals(msrp, _new_id)
     listener: TcpListener | None = None
     if table.msrp_listen is not None:
         listener = await bearer.listen(
@@ -78,17 +117,20 @@ async def media_push(
         milliseconds(table.msrp_idle_seconds),
         msrp=msrp,
     )
-    dialling = bearer
-    if table.msrp_secure:
-        secure = SecureMediaBearer(bearer, verifying_context(table.tls_ca, "sip.tls_ca"))
-        media = MediaPush(line, secure, arrivals, settings)
-    else:
-        media = MediaPush(line, dialling, arrivals, settings)
+    tls = verifying_context(table.tls_ca, "sip.tls_ca") if table.msrp_secure else None
     try:
-        yield media
+        yield MediaPush(line, DeviceBearer(bearer, _policy(table), tls), arrivals, settings)
     finally:
         if listener is not None:
             await listener.close("the gateway stops")
+
+
+def _policy(table: SipTable) -> OutboundPolicy:
+    forbidden, allowed = (
+        tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+        for texts in (table.msrp_forbid, table.msrp_allow)
+    )
+    return OutboundPolicy(forbidden, allowed)
 
 
 def _serving(table: SipTable) -> ssl.SSLContext | None:
@@ -105,3 +147,7 @@ def _host(table: SipTable, line: SipLine) -> str:
     if listened is not None and not listened.is_unspecified:
         return str(listened)
     return line.caller.core.contact().rpartition(":")[0].strip("[]")
+
+
+def _new_id() -> str:
+    return secrets.token_hex(12)

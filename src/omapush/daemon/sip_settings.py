@@ -12,6 +12,7 @@ from omapush.daemon.credential_settings import CertificateNames
 from omapush.daemon.settings_table import Endpoint, EndpointSetting, NetworkSetting, first_line
 from omapush.daemon.settings_table import Table as _Table
 from omapush.ppg.sip.address_of_record import address_of_record, domain_of
+from omapush.web.policy import DEFAULT_FORBIDDEN_TARGETS
 
 
 def _user(value: str) -> str:
@@ -116,6 +117,11 @@ class SipTable(_Table):
     ask_capabilities: bool = Field(
         default=True, description="ask a device of which nothing is known before a push (OPTIONS)"
     )
+    plain_devices: bool = Field(
+        default=False,
+        description="pushes also go to devices of the user that declare no applications, such as "
+        "telephones that show plain text",
+    )
     response_timeout_seconds: float = Field(
         32, gt=0, le=180, description="patience for the final answer to a MESSAGE or INVITE"
     )
@@ -146,6 +152,11 @@ class SipTable(_Table):
     msrp_address: str | None = Field(
         None, description="host that devices are told to connect to; default: that of the port"
     )
+    msrp_forbid: list[NetworkSetting] = Field(
+        [str(network) for network in DEFAULT_FORBIDDEN_TARGETS],
+        description="networks where the gateway never connects to, whatever a device says",
+    )
+    msrp_allow: list[NetworkSetting] = Field([], description="exceptions from msrp_forbid")
     msrp_idle_seconds: float = Field(
         30, gt=0, le=600, description="an unused media session is ended after so long"
     )

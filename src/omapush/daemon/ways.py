@@ -75,7 +75,15 @@ async def open_ways(
         terminal_ways(
             settings, recipients, store, profiles, wake, clock, TerminalMetrics(registry)
         ) as http,
-        sip_ways(settings.sip, recipients, store, wake, clock, SipMetrics(registry)) as sip,
+        sip_ways(
+            settings.sip,
+            settings.gateway.node,
+            recipients,
+            store,
+            wake,
+            clock,
+            SipMetrics(registry),
+        ) as sip,
     ):
         reach = TerminalReachSettings(
             retry_policy(settings),
@@ -85,7 +93,9 @@ async def open_ways(
         )
         ways = Ways(store, http.terminals, clock, reach, udp, sms, sessions, http.live, sip.users)
         loops = {"directory of terminals": http.directory}
-        yield OpenWays(ways, loops, (http.health, sip.health), (http.listing,), sip.inquire)
+        yield OpenWays(
+            ways, loops, (http.health, sip.health), (http.listing, *sip.pages), sip.inquire
+        )
 
 
 def retry_policy(settings: PpgSettings) -> RetryPolicy:

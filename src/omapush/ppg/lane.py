@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import count
 
 import structlog
 
 from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError
-from omapush.core.instants import Instant
+from omapush.core.instants import Instant, later
 from omapush.ota.interface import BearerUnavailable, PushFlag, PushStatus
 from omapush.pap.codes import StatusCode, abort_code
 from omapush.ppg.client import Client
@@ -29,6 +30,7 @@ from omapush.ppg.lifecycle import (
     end,
     put_off,
 )
+from omapush.ppg.priority import HEAD_START_MS, is_urgent
 from omapush.ppg.reach import Passage, Reach, RegistrationFailedError
 from omapush.ppg.routing import Route, RouteRule, choose_routes
 from omapush.ppg.store.contract import ClaimedDelivery, Settlement, Store
@@ -51,6 +53,18 @@ class LaneSettings:
     idle_close_ms: int = 300_000
     lease_margin_ms: int = 60_000
     rules: tuple[RouteRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Turn:
+    """What waits in a lane, in the order of its turn.
+
+    :ivar claimed: ``None``: it is time to see whether there is anything left to do.
+    """
+
+    at: Instant
+    number: int
+    claimed: ClaimedDelivery | None = field(compare=False)
 
 
 class Lane:
@@ -77,7 +91,8 @@ class Lane:
         self._ended = ended
         self._clock = clock
         self._settings = settings
-        self._waiting: asyncio.Queue[ClaimedDelivery | None] = asyncio.Queue()
+        self._waiting: asyncio.PriorityQueue[_Turn] = asyncio.PriorityQueue()
+        self._numbers = count()
         self._attempts: set[asyncio.Task[None]] = set()
         self._load = 0
         self._reaches: dict[Contact, Reach] = {}
@@ -92,7 +107,7 @@ class Lane:
     def put(self, claimed: ClaimedDelivery) -> None:
         """Add a delivery that this process has claimed for this client."""
         self._load += 1
-        self._waiting.put_nowait(claimed)
+        self._queue(claimed, HEAD_START_MS if is_urgent(claimed) else 0)
 
     def stop(self) -> None:
         """Begin no further attempts; deliveries that wait are queued again."""
@@ -110,16 +125,21 @@ class Lane:
             for reach in self._reaches.values():
                 reach.retire("no more pushes for now")
 
+    def _queue(self, claimed: ClaimedDelivery | None, head_start_ms: int = 0) -> None:
+        at = later(self._clock(), -head_start_ms)
+        self._waiting.put_nowait(_Turn(at, next(self._numbers), claimed))
+
     async def _next_attempt(self) -> bool:
+        # Who is next is seen when there is room for it: somebody urgent may have come meanwhile.
+        while len(self._attempts) >= self._outstanding_limit():
+            await asyncio.wait(self._attempts, return_when=asyncio.FIRST_COMPLETED)
         try:
             async with asyncio.timeout(self._settings.idle_close_ms / 1000):
-                claimed = await self._waiting.get()
+                claimed = (await self._waiting.get()).claimed
         except TimeoutError:
             return bool(self._attempts)
         if claimed is None:
             return self._load > 0
-        while len(self._attempts) >= self._outstanding_limit():
-            await asyncio.wait(self._attempts, return_when=asyncio.FIRST_COMPLETED)
         attempt = asyncio.create_task(self._attempt(claimed))
         self._attempts.add(attempt)
         attempt.add_done_callback(self._attempt_done)
@@ -130,7 +150,7 @@ class Lane:
         self._load -= 1
         if not self._load and not any(reach.worth_keeping for reach in self._reaches.values()):
             # A push by SMS to very many clients would leave a lane for each for the idle time.
-            self._waiting.put_nowait(None)
+            self._queue(None)
 
     def _outstanding_limit(self) -> int:
         limits = [reach.outstanding_limit for reach in self._reaches.values()]

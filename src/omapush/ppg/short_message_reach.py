@@ -25,8 +25,8 @@ from omapush.ota.short_messages import (
     SubmissionWish,
 )
 from omapush.ota.wsp.unit_push import GATEWAY_PORT
-from omapush.pap.model import Priority
 from omapush.ppg.contacts import SmsContact
+from omapush.ppg.priority import is_urgent
 from omapush.ppg.store.contract import ClaimedDelivery
 from omapush.ppg.transform import Unfit
 from omapush.ppg.unit_push import UnitPushSettings, datagram_of, number_of
@@ -165,7 +165,7 @@ class ShortMessagePassage:
         wish = SubmissionWish(
             self.claimed.expires_at,
             receipt=self._receipt_wanted(),
-            urgent=_is_urgent(self.claimed),
+            urgent=is_urgent(self.claimed),
             via=next((part.bearer for part in taken.values()), None),
         )
         answers: list[Submission] = []
@@ -247,8 +247,3 @@ def _as_one(answers: Sequence[Submission], messages: Sequence[ShortMessage]) -> 
         return False
     first, *others = answers
     return first.reference is not None and all(each.reference is None for each in others)
-
-
-def _is_urgent(claimed: ClaimedDelivery) -> bool:
-    wish = claimed.control.get("qos")
-    return isinstance(wish, dict) and wish.get("priority") == Priority.HIGH.value

@@ -29,13 +29,12 @@ from omapush.pap.tolerance import Tolerance
 from omapush.ppg import permissions as permitting
 from omapush.ppg.client import Client
 from omapush.ppg.permissions import EVERYTHING, Permissions, Refusal
+from omapush.ppg.priority import HEAD_START_MS
 from omapush.ppg.routing import Wish
 from omapush.ppg.store.contract import NewDelivery, Replacement
 
 _DEFAULT = Tolerance()
 
-HEAD_START_MS = MINUTE_MS
-"""By so much a push of high priority overtakes others; no other waits longer for it than that."""
 GROUP_GRACE_MS = 5 * MINUTE_MS
 """How long after its expiry a group waits for parts that never ended."""
 MAX_PUSH_ID = 1_024

@@ -9,12 +9,13 @@ import enum
 import re
 from dataclasses import dataclass, replace
 
-from omapush.core.errors import DecodeError
+from omapush.core.errors import DecodeError, EncodeError
 
 MAX_OCTETS = 65_536
 MAX_MEDIA = 16
 MSRP_PLAIN, MSRP_TLS = "TCP/MSRP", "TCP/TLS/MSRP"
 _MEDIA = re.compile(r"([!-~]{1,32}) ([0-9]{1,5})(?:/[0-9]{1,5})? ([!-~]{1,64}) ([ -~]{1,1024})")
+_LINE_END = re.compile(r"\r\n|\n|\r")
 _CONNECTION = re.compile(r"IN (IP[46]) ([!-~]{1,255})")
 
 
@@ -114,7 +115,8 @@ def parse_description(octets: bytes) -> Description:
     """Read a session description. :raises BadDescription: it is none."""
     if len(octets) > MAX_OCTETS:
         raise BadDescription(f"{len(octets)} octets, and at most {MAX_OCTETS} are read")
-    lines = [one for one in octets.decode("utf-8", "replace").splitlines() if one.strip()]
+    # A line ends where RFC 4566 says, and not where Unicode has separators as well.
+    lines = [one for one in _LINE_END.split(octets.decode("utf-8", "replace")) if one.strip()]
     if not lines or lines[0].rstrip() != "v=0":
         raise BadDescription("it does not begin with v=0", "line 1")
     reading = _Reading()
@@ -130,6 +132,7 @@ class _Reading:
         self._host: str | None = None
         self._session_id, self._version = 0, 1
         self._media: list[Media] = []
+        self._of_all = Media()  # what the session says of all its media
 
     def line(self, letter: str, value: str, number: int) -> None:
         match letter:
@@ -139,9 +142,15 @@ class _Reading:
                 self._connection(value, number)
             case "m":
                 self._medium(value, number)
-            case "a" if self._media:
-                name, _, text = value.partition(":")
-                self._media[-1] = _with_attribute(self._media[-1], name, text.strip(), number)
+            case "a":
+                self._attribute(value, number)
+
+    def _attribute(self, value: str, number: int) -> None:
+        name, _, text = value.partition(":")
+        if self._media:
+            self._media[-1] = _with_attribute(self._media[-1], name, text.strip(), number)
+        elif name in _OF_SESSIONS:
+            self._of_all = _with_attribute(self._of_all, name, text.strip(), number)
 
     def _origin(self, value: str, number: int) -> None:
         parts = value.split(" ")
@@ -166,7 +175,16 @@ class _Reading:
         if len(self._media) >= MAX_MEDIA:
             raise BadDescription(f"more than {MAX_MEDIA} media", f"line {number}")
         kind, port, protocol, formats = match.groups()
-        self._media.append(Media(kind, int(port), protocol.upper(), formats, host=self._host))
+        self._media.append(
+            replace(
+                self._of_all,
+                kind=kind,
+                port=int(port),
+                protocol=protocol.upper(),
+                formats=formats,
+                host=self._host,
+            )
+        )
 
     def description(self) -> Description:
         if self._host is None:
@@ -193,10 +211,16 @@ def _with_attribute(media: Media, name: str, text: str, number: int) -> Media:
 
 _DIRECTIONS = {each.value for each in Direction}
 _SETUPS = {each.value for each in Setup}
+# These may stand above all media and hold for those that do not say otherwise (RFC 3264 5.1, RFC
+# 4145 4, RFC 4572 5).
+_OF_SESSIONS = _DIRECTIONS | {"setup", "fingerprint"}
 
 
 def encode_description(description: Description) -> bytes:
-    """Return a session description with its lines in the order of RFC 4566 5."""
+    """Return a session description with its lines in the order of RFC 4566 5.
+
+    :raises EncodeError: a line end within a value, so that lines could be smuggled in.
+    """
     family = "IP6" if ":" in description.host else "IP4"
     where = f"IN {family} {description.host}"
     lines = [
@@ -209,6 +233,8 @@ def encode_description(description: Description) -> bytes:
     for one in description.media:
         lines.append(f"m={one.kind} {one.port} {one.protocol} {one.formats}")
         lines.extend(_attributes(one) if one.port else ())
+    if any("\r" in line or "\n" in line for line in lines):
+        raise EncodeError("a line end within a line of a session description")
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 

@@ -4,7 +4,7 @@
 * ``pair``: two real sessions joined by a simulated link.
 * ``datagram_link``: two real datagram machines joined by a link that loses and reorders.
 * ``sip_link``: a SIP/IP core in memory, with ``sip_registrar`` and ``sip_users``, between a gateway
-  and its clients.
+  and its clients; ``sip_client``: the client's side of it.
 * ``bearer_contract``: the suite that every stream bearer passes.
 * ``modem_contract``: the suite that every modem passes; ``modem_manager``: one on a D-Bus of its
   own, not real.

@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterable
 from itertools import count
 
 from omapush.client.binding.push_receiver import PushReceiver
+from omapush.client.sip.account import Account
 from omapush.client.sip.binder import OtaSipBinder
 from omapush.client.sip.exchange import AuthenticatedExchange
 from omapush.client.sip.media import MediaPorts, MediaPushes
 from omapush.client.sip.media_offer import MediaTerms
-from omapush.client.sip.registration import Account, SipRegistration
+from omapush.client.sip.registration import SipRegistration
 from omapush.client.sip.user_agent import SipUserAgent, UserAgentRules
 from omapush.core.instants import Instant
 from omapush.ota.interface import (

@@ -155,13 +155,18 @@ class OtherWay:
 
 
 class SipGatewayWorld:
-    """One client, alice, whom the core leads to."""
+    """One client, alice, whom the core leads to.
+
+    :param learns: what devices take is told to the ledger, for which there has to be a loop.
+    """
 
     def __init__(
         self,
         store: MemoryStore,
         settings: SipLineSettings | None = None,
         digest: DigestClient | None = None,
+        *,
+        learns: bool = True,
     ) -> None:
         self.store = store
         self.clock = VirtualClock()
@@ -172,7 +177,9 @@ class SipGatewayWorld:
         self.recipients = Recipients([self.client])
         self.learning = Learning(store, self.recipients.client_of_sip_user, self.clock)
         self.registrations = Registrations(
-            self.clock, came=self.hastened.append, changed=self.learning.changed
+            self.clock,
+            came=self.hastened.append,
+            changed=self.learning.changed if learns else None,
         )
         tokens = (f"token{number:015d}" for number in itertools.count(1))
         self.line = SipLine(

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,8 @@ from omapush.testing.kamailio import DOMAIN, GATEWAY, HOST, Kamailio
 from omapush.testing.smsc_simulator import SmscSimulator, running_smsc
 
 PATIENCE_SECONDS = 30
+MAX_ENTITY = 16 * 1_048_576
+"""Octets of the longest submission that the gateway takes."""
 NUMBERS = {"alice": "+358401000001", "bob": "+358401000002", "carol": "+358401000003"}
 """Their telephone numbers, for short messages."""
 PASSWORDS = {"alice": "alice-secret", "bob": "bob-secret"}
@@ -140,7 +142,7 @@ class SipStage:
     def write_gateway_settings(self, more: str = "") -> None:
         """Write the gateway's settings: users are found by SIP address or by number."""
         (self.folder / "ppg.toml").write_text(
-            f'[pap]\nlisten = "{HOST}:{self.pap}"\n'
+            f'[pap]\nlisten = "{HOST}:{self.pap}"\nmax_entity = {MAX_ENTITY}\n'
             f'[[initiators]]\nid = "operator"\nusername = "operator"\n'
             f'password = "{INITIATOR_PASSWORD}"\nprovisioning = true\n'
             f'[admin]\nlisten = "{HOST}:{self.admin}"\n'
@@ -233,14 +235,23 @@ class SipStage:
     # -- phones --
 
     async def phone(
-        self, name: str, *, sip: bool = True, short_messages: bool = False, more: str = ""
+        self,
+        name: str,
+        *,
+        device: str = "",
+        sip: bool = True,
+        short_messages: bool = False,
+        others: Sequence[str] = (),
+        more: str = "",
     ) -> Phone:
         """Switch on the phone of alice, bob or carol.
 
+        :param device: tells apart several phones of one user.
         :param sip: it registers with the core. :param short_messages: it has a modem.
+        :param others: further lines of its settings, outside of tables.
         :param more: further lines of its table ``[ota_sip]``.
         """
-        folder = self.folder / name
+        folder = self.folder / f"{name}{device}"
         folder.mkdir(exist_ok=True)
         socket = folder / "cai.sock"
         lines = [
@@ -248,6 +259,7 @@ class SipStage:
             f'cai.socket = "{socket}"',
             f'store.path = "{folder}/client.db"',
             'log.format = "json"',
+            *others,
         ]
         if short_messages:
             lines += [
@@ -286,15 +298,19 @@ class SipStage:
 
 
 @contextlib.asynccontextmanager
-async def sip_stage(folder: Path, *, auth: bool = True, more: str = "") -> AsyncIterator[SipStage]:
+async def sip_stage(
+    folder: Path, *, auth: bool = True, more: str = "", answer_within: float = 15.0
+) -> AsyncIterator[SipStage]:
     """Set up the core, the SMSC and the gateway; phones come when they are asked for.
 
-    :param auth: users prove to the core who they are. :param more: lines of the table ``[sip]``.
+    :param auth: users prove to the core who they are.
+    :param more: lines of the table ``[sip]``, and tables after it.
+    :param answer_within: seconds until the core answers for a phone that does not.
     :raises KamailioMissing: there is no core. :raises DaemonError: something did not end well.
     """
     passwords = {"omapush": SMSC_PASSWORD}
     async with contextlib.AsyncExitStack() as stack:
-        core = stack.enter_context(Kamailio(auth=auth))
+        core = stack.enter_context(Kamailio(auth=auth, answer_within=answer_within))
         smsc = await stack.enter_async_context(running_smsc(passwords))
         stage = SipStage(folder, core, smsc)
         stage.write_gateway_settings(more)

@@ -14,7 +14,6 @@ from omapush.cli import doctor_host
 from omapush.cli.doctor_client import (
     application_findings,
     bearer_findings,
-    core_findings,
     quarantine_findings,
     version_finding,
     whitelist_findings,
@@ -143,45 +142,6 @@ def test_client_without_a_bearer_is_a_fault() -> None:
     down = {"OTA-WSP": {"bearers": [{"name": "SMS", "available": False}]}}
     found = levels(bearer_findings(down))
     assert [level for level, _ in found] == ["warning", "fault"]
-
-
-@pytest.mark.parametrize(
-    ("state", "level"),
-    [
-        ("registered", "ok"),
-        ("idle", "ok"),
-        ("registering", "warning"),
-        ("lost", "warning"),
-        ("refused", "fault"),
-    ],
-)
-def test_registration_at_the_core_is_judged_by_its_state(state: str, level: str) -> None:
-    told = at_core(state=state, last_answer="401 Unauthorized")
-    ((found, text),) = levels(core_findings([told]))
-    assert found == level
-    assert text.startswith("sip:alice@push.test at UDP 127.0.0.1:5060 is ")
-    assert ("401 Unauthorized" in text) == (level != "ok")
-
-
-def test_gateway_that_does_not_know_what_is_taken_is_told() -> None:
-    gateways = [
-        {"uri": "sip:ppg@push.test", "told": True, "said": "200 OK"},
-        {"uri": "sip:other@push.test", "told": False, "said": "404 Not Found"},
-    ]
-    found = levels(core_findings([at_core(gateways=gateways)]))
-    assert [level for level, _ in found] == ["ok", "warning"]
-    assert found[1][1] == "sip:other@push.test does not know what is taken: 404 Not Found"
-
-
-def at_core(**more: Any) -> Any:
-    return {
-        "aor": "sip:alice@push.test",
-        "core": "UDP 127.0.0.1:5060",
-        "state": "registered",
-        "last_answer": "200 OK",
-        "gateways": [],
-        **more,
-    }
 
 
 def test_client_of_another_version_is_told() -> None:

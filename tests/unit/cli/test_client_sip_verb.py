@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from jsonschema import Draft202012Validator
 
+from omapush.cli.doctor_client import sip_findings
+from omapush.cli.doctor_finding import Level
 from omapush.client.service_point.point import schema_octets
 from omapush.client.sip.standing import Applications, Condition
 from omapush.client.sip.status import GatewayStatus, SipStatus
@@ -59,3 +62,29 @@ def test_registration_is_told_to_programs(running: Any) -> None:
 
 def test_client_without_a_core_says_so(running: Any) -> None:
     assert "OTA-SIP is not set up" in running.omapush("sip").stdout
+
+
+def test_doctor_tells_how_the_registration_stands(running: Any) -> None:
+    running.sip = ALICE
+    said = running.omapush("doctor").stdout
+    assert "sip:alice@push.test is registered at UDP 127.0.0.1:5060" in said
+    assert "sip:other@push.test was not told what is taken: no answer" in said
+
+
+@pytest.mark.parametrize(
+    ("condition", "level"),
+    [
+        (Condition.REGISTERED, Level.OK),
+        (Condition.IDLE, Level.OK),
+        (Condition.REGISTERING, Level.WARNING),
+        (Condition.LOST, Level.WARNING),
+        (Condition.REFUSED, Level.FAULT),
+    ],
+)
+def test_state_of_the_registration_says_how_bad_it_is(condition: Condition, level: Level) -> None:
+    told: Any = {
+        "aor": "sip:a@b", "core": "UDP core:5060", "state": condition.value, "last_answer": "403",
+        "gateways": [],
+    }  # fmt: skip
+    [finding] = sip_findings([told])
+    assert finding.level is level

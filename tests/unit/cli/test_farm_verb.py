@@ -93,7 +93,7 @@ def test_clients_that_dial_in_are_written_as_such(tmp_path: Path) -> None:
         ("--listen 127.1.0.1:4035", "--clients or --groups is needed"),
         ("--clients 1", "need a way"),
         ("--clients 1 --listen 127.1.0.1", "'127.1.0.1': write it as host:port"),
-        ("--clients 1 --listen 127.1.0.1:1 --connect 127.0.0.1:1", "not both"),
+        ("--clients 1 --listen 127.1.0.1:1 --connect 127.0.0.1:1", "either listen, connect or"),
         ("--clients 2 --id phone --connect 127.0.0.1:1", "needs # for their number"),
         ("--clients 1 --connect 127.0.0.1:1 --type text", "types: "),
         ("--clients 1 --connect 127.0.0.1:1 -a :", "application_ids: "),

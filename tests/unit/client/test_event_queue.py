@@ -263,8 +263,10 @@ async def test_full_queue_refuses_or_drops_the_oldest(rig: Rig) -> None:
     assert await rig.put(1_001)
     kept = [one.event_id for one in await rig.events.all()]
     assert (kept[0], kept[-1], len(kept)) == ("r1.1", "r1.1001", MAX_EVENTS)
-    too_large = rig.event(1_002, bytes(MAX_OCTETS + 1))
-    assert not await rig.queue.put(too_large, None, make_room=True)
+    long = rig.event(1_002, bytes(MAX_OCTETS + 1))
+    assert not await rig.queue.put(long, None, make_room=False)
+    assert await rig.queue.put(long, None, make_room=True)
+    assert [one.event_id for one in await rig.events.all()] == ["r1.1002"]  # it is alone
 
 
 async def test_deregistered_application_leaves_nothing(rig: Rig) -> None:

@@ -64,6 +64,7 @@ def test_core_elsewhere_is_reached_by_tls_only() -> None:
         {"instance": 'urn:uuid:1"'},
         {"password": "a", "password_file": "b"},
         {"client_key": "key.pem"},
+        {"transport": "tls", "listen": "127.0.0.1:5061"},
         {"expires_seconds": 1},
         {"transport": "sctp"},
     ],

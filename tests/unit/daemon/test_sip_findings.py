@@ -35,6 +35,9 @@ def test_settings_that_are_whole_are_without_findings() -> None:
     assert findings(HERE, clients=[ALICE]) == ""
     assert findings(THERE, subscribers=[{"sip_domains": ["push.test"]}]) == ""
     assert findings({}) == ""
+    registered = HERE | {"registrations": [{"user": "sip:alice@push.test"}]}
+    assert findings(registered, clients=[ALICE]) == ""
+    assert findings(registered, subscribers=[{"sip_domains": ["Push.test"]}]) == ""
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,7 @@ def test_settings_that_are_whole_are_without_findings() -> None:
         (HERE | {"message_size_limit": 4_000}, "message_size_limit = 4000"),
         (HERE | {"via_reserve": 1_000}, "via_reserve leaves hardly any room"),
         (HERE | {"contact_point": "127.0.0.1:5060"}, "none can be asked"),
+        (HERE | {"registrations": [{"user": "sip:eve@push.test"}]}, "sip:eve@push.test is no"),
     ],
 )
 def test_what_will_hardly_be_meant_is_said(sip: dict[str, Any], said: str) -> None:

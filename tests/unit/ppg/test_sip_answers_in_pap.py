@@ -127,8 +127,26 @@ def test_push_status_counts_more_than_answer(given: int, code: int) -> None:
     response = SipResponse(480, "x", SipHeaders((("X-Wap-Push-Status", f"{given} why"),)))
     settlement = settled(verdict_of("d", Method.MESSAGE, response, confirmed=True).outcome)
     assert (settlement.state, settlement.code) == (ABORTED, code)
-    settlement = settled(outcome_of_report("d", 403, "x", f"{given} why"))
+    for status in (200, 403):
+        settlement = settled(outcome_of_report("d", status, "x", f"{given} why"))
+        assert (settlement.state, settlement.code) == (ABORTED, code)
+    response = SipResponse(200, "OK", response.headers)
+    settlement = settled(verdict_of("d", Method.MESSAGE, response, confirmed=True).outcome)
     assert (settlement.state, settlement.code) == (ABORTED, code)
+
+
+@pytest.mark.parametrize("given", [235, 236, 238])
+def test_unconfirmed_push_is_delivered_whatever_its_client_makes_of_it(given: int) -> None:
+    response = SipResponse(603, "x", SipHeaders((("X-Wap-Push-Status", f"{given} why"),)))
+    verdict = verdict_of("d", Method.MESSAGE, response, confirmed=False)
+    assert settled(verdict.outcome, confirmed=False).state is DELIVERED
+    assert "why" in verdict.outcome.reason
+
+
+@pytest.mark.parametrize("status", [403, 415, 404])
+def test_unconfirmed_push_that_reached_no_push_client_is_not_delivered(status: int) -> None:
+    verdict = verdict_of("d", Method.MESSAGE, SipResponse(status, "x"), confirmed=False)
+    assert settled(verdict.outcome, confirmed=False).state in (ABORTED, UNDELIVERABLE)
 
 
 def test_stored_push_is_delivered_only_if_nobody_asked_for_confirmation() -> None:

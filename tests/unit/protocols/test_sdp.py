@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from omapush.core.errors import EncodeError
 from omapush.protocols.sdp import (
     MAX_MEDIA,
     MAX_OCTETS,
@@ -52,6 +55,30 @@ def test_lines_that_are_not_understood_are_ignored() -> None:
 def test_medium_may_have_an_address_of_its_own() -> None:
     (medium,) = parse_description(OFFER + b"c=IN IP6 ::1\r\n").media
     assert medium.host == "::1"
+
+
+def test_what_the_session_says_holds_for_media_that_say_nothing_else() -> None:
+    of_all = (
+        b"a=setup:passive\r\na=fingerprint:SHA-256 AB:CD\r\na=sendonly\r\na=path:msrp://x;tcp\r\n"
+    )
+    head, _, media = OFFER.partition(b"m=")
+    without = media.replace(b"a=setup:actpass\r\na=sendonly\r\n", b"")
+    (read,) = parse_description(head + of_all + b"m=" + without).media
+    assert (read.setup, read.direction) == (Setup.PASSIVE, Direction.SENDONLY)
+    assert (read.fingerprint, read.path) == ("SHA-256 AB:CD", MEDIA.path)
+    (own,) = parse_description(head + of_all + b"m=" + media).media
+    assert own.setup is Setup.ACTPASS
+
+
+def test_line_ends_are_those_of_the_standard() -> None:
+    odd = "s=a\x85a=path:msrp://x;tcp\u2028\x0bm=message 9 TCP/MSRP *".encode()
+    assert parse_description(OFFER.replace(b"s=-", odd)) == DESCRIPTION
+
+
+def test_description_with_a_line_end_in_a_value_is_not_written() -> None:
+    forged = replace(MEDIA, accept_types=("a/b\r\na=path:msrp://192.0.2.66:1/x;tcp",))
+    with pytest.raises(EncodeError):
+        encode_description(Description("127.0.0.1", (forged,)))
 
 
 def test_other_media_are_refused_with_port_zero() -> None:

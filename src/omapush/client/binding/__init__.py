@@ -7,6 +7,7 @@ hear from them how these fare::
       ├─────► bindings (what follows from them for the registration's state)
       │         ├──► http_binder ──► shared_binder (listeners: who runs them reports up and down)
       │         │         └────────► dialled (TO-TCP: a contact_point) ──► client.connections
+      │         ├──► sip.binder ───► sip.registration (one at the core, for all applications)
       │         └──► wsp_binder ───► shared_binder (UDP, short messages, push_sessions)
       │                   └────────► own_ports (a UDP port for one application)
       └─────► withdrawal (ends at servers what these keep)

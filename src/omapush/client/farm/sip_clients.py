@@ -258,8 +258,8 @@ class SipFarmClient:
             case "MESSAGE":
                 self._pushed(request, origin, answer, reference)
             case "OPTIONS":
-                contact = contact_of(self._farm.contact(self._client.client_id), self._features)
                 told = to_headers(self._client.capabilities())
+                contact = contact_of(self._address(), self._features)
                 answer(options_answer(contact, told, methods=METHODS))
             case _:
                 allow = SipHeaders((("Allow", ", ".join(METHODS)),))
@@ -275,6 +275,12 @@ class SipFarmClient:
         else:
             link = _AnswerToMessage(self._client, answer, reference, str(origin.hop))
             self._client.indication(link, found)
+
+    def _address(self) -> str:
+        """Return the URI of this device: its GRUU, if it has one."""
+        granted = self._machine.granted
+        gruu = None if granted is None else granted.public_gruu
+        return gruu or self._farm.contact(self._client.client_id)
 
     # -- the registration --
 

@@ -11,7 +11,10 @@ registered there with the ids of all applications::
       ├──► the agent (binding.push_receiver), whose answer becomes the final response
       └──► media ──► MSRP sessions, for what INVITE offers
 
-``identity`` is who the device is to the core.
+``identity`` is who the device is to the core, ``account`` who its user is, ``standing`` and
+``status`` how the registration stands; ``flow`` keeps the connection, ``gateways`` are told what is
+taken, and ``exchange`` answers challenges. ``message_push`` and ``media_offer`` answer pushes and
+the offers of sessions.
 
 On failure: what no application takes is refused with the status that says why; a registration that
 the core refuses fails with the core's reason, and one that is lost is tried again for ever. A

@@ -94,7 +94,8 @@ class OtaSipBinder:
         return OTA_SIP
 
     def offers(self) -> tuple[BearerOffer, ...]:
-        return (BearerOffer(IMS, self._is_available()),)
+        is_refused = self._registration.standing.condition is Condition.REFUSED
+        return (BearerOffer(IMS, self._is_available() and not is_refused),)
 
     def is_default(self) -> bool:
         return self._default

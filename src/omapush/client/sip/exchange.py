@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from omapush.ota.sip.core import SipCore
 from omapush.protocols.sip.digest import DigestClient
+from omapush.protocols.sip.header_fields import CSeq, cseq
 from omapush.protocols.sip.message import SipRequest, SipResponse
 
 MAX_CHALLENGES = 3
 """Challenges that are answered in a row: of a registrar or a proxy, each with a stale nonce."""
-_CSEQ = re.compile(r"\s*(\d+)(.*)", re.DOTALL)
 
 
 class AuthenticatedExchange:
@@ -44,8 +42,5 @@ class AuthenticatedExchange:
 
 def counted_up(request: SipRequest) -> SipRequest:
     """Return a request with the next CSeq: it is sent once more, as a new one (22.2)."""
-    found = _CSEQ.fullmatch(request.headers.first("CSeq") or "")
-    if found is None:
-        return request
-    value = f"{int(found[1]) + 1}{found[2]}"
-    return request.with_headers(request.headers.replaced("CSeq", value))
+    value = CSeq(cseq(request).number + 1, request.method)
+    return request.with_headers(request.headers.replaced("CSeq", str(value)))

@@ -46,6 +46,7 @@ class Flow:
         self._task: asyncio.Task[None] | None = None
         self._try_now = asyncio.Event()
         self._is_wanted = False
+        self._broken = ""
         self.is_open = False
 
     def want(self) -> None:
@@ -61,6 +62,7 @@ class Flow:
     def lost(self, reason: str) -> None:
         """The connection has ended, or its keep-alive was not answered."""
         if not self.is_open:
+            self._broken = reason  # before anybody has used it
             return
         self.is_open = False
         log.warning("core_connection_lost", reason=reason)
@@ -77,8 +79,11 @@ class Flow:
 
     async def _open(self) -> None:
         while True:
+            self._broken = ""
             try:
                 await self._core.open_flow(self)
+                if self._broken:
+                    raise BearerUnavailable(self._broken)
             except BearerUnavailable as error:
                 self._failed(error)
                 self._try_now.clear()

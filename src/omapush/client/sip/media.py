@@ -29,6 +29,7 @@ from omapush.ota.interface import (
     PushStatus,
     StreamLink,
 )
+from omapush.ota.message_format import MAX_HEAD
 from omapush.ota.sip.core import Answer
 from omapush.ota.sip.media import Answered, MediaSessions, MediaStream, report_of
 from omapush.ota.sip.results import refusal
@@ -73,7 +74,8 @@ class MediaPorts:
     """What sessions need of their surroundings.
 
     :ivar terms: returns what is taken now. :ivar contact: the URI at which this end receives.
-    :ivar send: sends a request of a dialog. :ivar new_id: returns a text that nobody can guess.
+    :ivar send: sends a request of a dialog.
+    :ivar new_id: returns a text that nobody can guess, of letters and digits.
     """
 
     terms: Callable[[], MediaTerms]
@@ -98,7 +100,10 @@ class MediaPushes:
     ) -> None:
         self.waiting = MediaSessions(MAX_SESSIONS)
         self.settings = MsrpSettings(
-            max_octets=max_octets, max_held_octets=2 * max_octets, max_messages=4
+            # The headers of a push stand in its envelope.
+            max_octets=max_octets + MAX_HEAD,
+            max_held_octets=2 * (max_octets + MAX_HEAD),
+            max_messages=4,
         )
         self._receiver = receiver
         self._ports = ports
@@ -174,6 +179,7 @@ class MediaPushes:
             for session in self._sessions.values():
                 if session.agreed.ends.own[-1] == own:
                     session.link = link
+                    link.identified()
         for session in list(self._sessions.values()):
             if session.link is link:
                 session.indication(indication)

@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from omapush.core.errors import OmapushError
-from omapush.ota.interface import PushStatus
-from omapush.ota.push_headers import PUSH_SIZE, PUSH_STATUS, format_push_status
+from omapush.ota.message_format import MAX_HEAD
 from omapush.ota.sip.envelope import CONTENT_TYPE
 from omapush.protocols.msrp.bad_frame import BadFrame
 from omapush.protocols.msrp.session import Ends
@@ -85,7 +84,6 @@ def agree(invite: SipRequest, terms: MediaTerms, session_id: str) -> Agreed:
 
     :param session_id: for this end's URI; nobody can guess it.
     """
-    _check_size(invite, terms.max_size)
     description = _description(invite)
     offered = description.msrp
     if offered is None or not _is_taken(offered, terms):
@@ -103,22 +101,13 @@ def agree(invite: SipRequest, terms: MediaTerms, session_id: str) -> Agreed:
         protocol=offered.protocol,
         path=str(own),
         accept_types=_accept_types(terms.accept),
-        max_size=terms.max_size,
+        max_size=terms.max_size + MAX_HEAD,  # with the headers in the envelope
         setup=None if offered.setup is None else (Setup.ACTIVE if connects else Setup.PASSIVE),
         direction=_direction(offered.direction),
     )
     answer = encode_description(description.answered_by(media, terms.host))
     ends = Ends((own,), remote)
     return Agreed(ends, connects, offered.is_secure, offered.fingerprint, answer)
-
-
-def _check_size(invite: SipRequest, max_size: int) -> None:
-    """Refuse what is known to be too large before any octet of it flows [design]."""
-    written = (invite.headers.first(PUSH_SIZE) or "").strip()
-    if written.isascii() and written.isdecimal() and len(written) <= 15 and int(written) > max_size:
-        said = format_push_status(PushStatus.USERDCR, f"at most {max_size} octets are taken")
-        headers = SipHeaders(((PUSH_STATUS, said),))
-        raise OfferRefused(SipResponse(413, "Request Entity Too Large", headers))
 
 
 def _description(invite: SipRequest) -> Description:

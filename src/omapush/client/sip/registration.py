@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
 from omapush.cai.model import Reason
 from omapush.client.binding.binder import BindingFailed
 from omapush.client.binding.push_receiver import PushReceiver
+from omapush.client.sip.account import Account
 from omapush.client.sip.exchange import AuthenticatedExchange
 from omapush.client.sip.flow import Flow
 from omapush.client.sip.gateways import ToldGateways
@@ -28,8 +29,9 @@ from omapush.client.sip.standing import (
 )
 from omapush.client.sip.status import GatewayStatus, SipStatus
 from omapush.client.sip.user_agent import UserAgentRules
+from omapush.client.sip.waiters import Waiters
 from omapush.core.errors import OmapushError
-from omapush.core.instants import SECOND_MS, Instant
+from omapush.core.instants import MINUTE_MS, SECOND_MS, Instant
 from omapush.ota.interface import BearerUnavailable, SecurityFailure
 from omapush.ota.sip.core import NoFinalAnswer, SipCore
 from omapush.ota.sip.push_features import PushFeatures
@@ -49,41 +51,10 @@ from omapush.protocols.sip.message import SipRequest
 
 log = structlog.get_logger(__name__)
 
+REFUSED_AGAIN_MS = 30 * MINUTE_MS
+"""After which a core that refused is asked again, as long as an application was up before."""
 FAREWELL_MS = 2 * SECOND_MS
 """How long the core may take to hear that nobody is there any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Who registers, and how.
-
-    :ivar aor: the address of record. :ivar instance: the device, a URN.
-    :ivar core: where the core is, for people. :ivar transport: by which it is reached.
-    :ivar gateways: URIs of gateways that are told what is taken.
-    :ivar spread: from 0 to 1, at random. :ivar new_token: returns a text that nobody can guess.
-    """
-
-    aor: str
-    instance: str
-    core: str
-    transport: Transport
-    spread: Callable[[], float]
-    new_token: Callable[[], str]
-    expires_s: int = 600
-    outbound: bool = False
-    gateways: tuple[str, ...] = ()
-
-    @property
-    def registrar(self) -> str:
-        """The URI of the domain."""
-        scheme, _, rest = self.aor.partition(":")
-        return f"{scheme}:{rest.rpartition('@')[2]}"
-
-    def contact_at(self, place: str) -> str:
-        """Return the URI by which this device is reached at ``host:port``."""
-        user = self.aor.partition(":")[2].rpartition("@")[0]
-        by = "" if self.transport is Transport.UDP else f";transport={self.transport.value.lower()}"
-        return f"sip:{user}@{place}{by}"
 
 
 class SipRegistration:
@@ -134,7 +105,7 @@ class SipRegistration:
         self._answered_at: Instant | None = None
         self._failure: OmapushError | None = None
         self._contact_before = self._contact_seen = ""
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiters = Waiters()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_running = False
@@ -173,12 +144,7 @@ class SipRegistration:
             return
         if self._standing.condition in (Condition.LOST, Condition.REFUSED):
             raise self._not_settled()
-        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(settled)
-        try:
-            await settled
-        finally:
-            self._waiting = [one for one in self._waiting if one is not settled]
+        await self._waiters.wait()
 
     # -- life --
 
@@ -222,10 +188,11 @@ class SipRegistration:
 
         A core that was away, or refused, is tried now.
         """
-        if self._standing.condition in (Condition.LOST, Condition.REFUSED):
+        if not self._is_reachable():
+            self._flow.hasten()
+        elif self._standing.condition in (Condition.LOST, Condition.REFUSED):
             self._machine.deregister(self._clock())  # the wait is over with it
             self._machine.indications()
-            self._flow.hasten()
         self._go()
         self.announce()
 
@@ -299,7 +266,8 @@ class SipRegistration:
         for indication in self._machine.indications():
             self._told(indication)
         self._arm()
-        self._settle()
+        if self._is_settled():
+            self._waiters.settled()
 
     async def _send(self, one: SendRegister) -> None:
         try:
@@ -308,6 +276,9 @@ class SipRegistration:
             self._failure = error
             self._answered_at = None
             self._machine.failed(one.key, error.reason, self._clock())
+        except Exception:  # a fault of ours: it is tried again all the same
+            log.exception("registration_broke", aor=self._account.aor)
+            self._machine.failed(one.key, "a fault of the client", self._clock())
         else:
             self._failure = None
             self._answered_at = self._clock()
@@ -322,10 +293,14 @@ class SipRegistration:
     def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        due = self._machine.next_timer()
-        if due is not None and self._is_running:
+        if not (self._is_running and self._is_reachable()):
+            return  # what is due waits for the connection
+        loop, due = asyncio.get_running_loop(), self._machine.next_timer()
+        if due is not None:
             delay = max(0, due - self._clock()) / SECOND_MS
-            self._timer = asyncio.get_running_loop().call_later(delay, self.handle_timer)
+            self._timer = loop.call_later(delay, self.handle_timer)
+        elif self._machine.state is RegistrationState.REFUSED:
+            self._timer = loop.call_later(REFUSED_AGAIN_MS / SECOND_MS, self.ask)
 
     # -- what the machine says --
 
@@ -366,7 +341,7 @@ class SipRegistration:
             status=indication.status, tried_again=indication.may_retry,
         )  # fmt: skip
         reason = self._reason(indication)
-        self._fail_waiting(BindingFailed(reason, indication.reason))
+        self._waiters.failed(BindingFailed(reason, indication.reason))
         if indication.still_holds:
             return
         self._known = None
@@ -397,10 +372,11 @@ class SipRegistration:
 
     def _not_opened(self, error: BearerUnavailable) -> None:
         """There is no connection: no request can come, whatever the core still has."""
+        self._arm()
         log.warning("core_not_reached", core=self._account.core, reason=error.reason)
         self._failure = error
         self._stand(Standing(Condition.LOST, reason=_reason_of(error), detail=error.reason))
-        self._fail_waiting(BindingFailed(_reason_of(error), error.reason))
+        self._waiters.failed(BindingFailed(_reason_of(error), error.reason))
 
     # -- gateways --
 
@@ -434,19 +410,6 @@ class SipRegistration:
         if not self._wanted.ids:
             return self._machine.state is RegistrationState.UNREGISTERED
         return self.is_registered and self._known == self._features
-
-    def _settle(self) -> None:
-        if self._waiting and self._is_settled():
-            waiting, self._waiting = self._waiting, []
-            for one in waiting:
-                if not one.done():
-                    one.set_result(None)
-
-    def _fail_waiting(self, failure: BindingFailed) -> None:
-        waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            if not one.done():
-                one.set_exception(failure)
 
     def _not_settled(self) -> BindingFailed:
         standing = self._standing

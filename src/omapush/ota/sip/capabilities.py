@@ -14,6 +14,7 @@ from omapush.ota.http import cpi
 from omapush.ota.interface import ClientCapabilities
 from omapush.ota.sip import push_resource_identifier
 from omapush.ota.sip.envelope import CONTENT_TYPE
+from omapush.ota.sip.plain_text import is_plain, readable
 from omapush.ota.sip.push_features import PushFeatures
 from omapush.protocols.sip.listing import split_outside
 from omapush.protocols.sip.message import Field, SipHeaders
@@ -80,12 +81,12 @@ def read_headers(headers: SipHeaders) -> ToldCapabilities:
     """
     features = _features(headers)
     kept = cpi.of_headers(
-        (_OF_CPI.get(name.lower(), name), value) for name, value in headers.fields
+        (_OF_CPI.get(name.lower(), name), readable(value)) for name, value in headers.fields
     )
     capabilities = _over_untold(cpi.to_capabilities(kept), {name.lower() for name, _ in kept})
     if not any(name.lower() == cpi.ACCEPT_APP_ID.lower() for name, _ in kept):
         capabilities = replace(capabilities, accept_app_id=_applications(features))
-    methods = frozenset(one.upper() for one in headers.listed("Allow"))
+    methods = frozenset(one.upper() for one in headers.listed("Allow") if is_plain(one))
     return ToldCapabilities(capabilities, features, methods, kept)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from omapush.core.instants import MINUTE_MS, SECOND_MS, Instant, later
+from omapush.ota.sip.plain_text import is_plain
 from omapush.protocols.sip.bad_message import BadSipMessage
 from omapush.protocols.sip.header_fields import (
     NameAddress,
@@ -67,11 +68,13 @@ def read_granted(
     return Granted(
         refresh_at=later(now, lasts - early),
         expires_at=later(now, lasts),
-        public_gruu=parameters.get("pub-gruu"),
-        temporary_gruu=parameters.get("temp-gruu"),
-        service_route=response.headers.listed("Service-Route"),
-        identities=tuple(one.uri for one in _addresses(response, "P-Associated-URI")),
-        path=response.headers.listed("Path"),
+        public_gruu=_plain(parameters.get("pub-gruu")),
+        temporary_gruu=_plain(parameters.get("temp-gruu")),
+        service_route=_route(response, "Service-Route"),
+        identities=tuple(
+            one.uri for one in _addresses(response, "P-Associated-URI") if is_plain(one.uri)
+        ),
+        path=_route(response, "Path"),
         is_outbound="outbound" in (one.lower() for one in response.headers.listed("Require")),
         flow_timer_s=_number(response, "Flow-Timer"),
     )
@@ -80,6 +83,16 @@ def read_granted(
 def min_expires_s(response: SipResponse) -> int | None:
     """Return the shortest registration that the registrar grants (423), if it says so."""
     return _number(response, "Min-Expires")
+
+
+def _plain(text: str | None) -> str | None:
+    return text if text is not None and is_plain(text) else None
+
+
+def _route(response: SipResponse, name: str) -> tuple[str, ...]:
+    """Return the elements of a route, as they are; nothing if one could not be sent to."""
+    listed = response.headers.listed(name)
+    return listed if all(is_plain(one) for one in listed) else ()
 
 
 def _own_contact(response: SipResponse, own: NameAddress) -> NameAddress | None:

@@ -17,6 +17,8 @@ from omapush.ota.interface import (
     PushStatus,
     SendOctets,
 )
+from omapush.ota.push_headers import PUSH_STATUS, format_push_status, printable
+from omapush.ota.sip import results
 from omapush.protocols.msrp.connection import MsrpConnection
 from omapush.protocols.msrp.frame import FailureReport, Status
 from omapush.protocols.msrp.session import (
@@ -31,9 +33,6 @@ from omapush.protocols.msrp.session import (
     SendReport,
 )
 from omapush.protocols.msrp.uri import MsrpUri
-
-PUSH_STATUS = "X-Wap-Push-Status"
-"""Header of a REPORT: why the client refused ([design])."""
 
 
 class MediaStream:
@@ -154,7 +153,7 @@ def report_of(message: MessageInd, answered: Answered) -> SendReport | None:
     if message.failure_report is FailureReport.NO:
         return None
     code = _CODES.get(answered.status, Status.FORBIDDEN)
-    said = f"{answered.status.value} {answered.reason}".rstrip()
+    said = format_push_status(answered.status, answered.reason)
     return SendReport(message.message_id, octets, code, code.comment, ((PUSH_STATUS, said),))
 
 
@@ -172,14 +171,11 @@ _STATUSES = {
 
 
 def outcome_of_report(delivery_id: str, report: ReportInd) -> PushOutcome:
-    """Return the outcome of a push that was reported on."""
-    if report.status == Status.OK:
-        return PushOutcome(delivery_id, OutcomeKind.DONE, "the client took it")
-    said = next((value for name, value in report.more if name.lower() == PUSH_STATUS.lower()), "")
-    code, _, words = said.partition(" ")
-    if code.isascii() and code.isdigit() and len(code) == 3:  # 401 to 999 are not told apart here
-        return _refused(delivery_id, int(code), words or "the client refused it")
-    return _failed(delivery_id, report.status, report.comment)
+    """Return the outcome of a push that was reported on: what the client says of it counts more
+    than the status that all of MSRP knows (``results``).
+    """
+    said = next((value for name, value in report.more if name.lower() == PUSH_STATUS.lower()), None)
+    return results.outcome_of_report(delivery_id, report.status, report.comment, said)
 
 
 def outcome_of_failure(delivery_id: str, failed: MessageFailedInd) -> PushOutcome:
@@ -192,7 +188,7 @@ def outcome_of_failure(delivery_id: str, failed: MessageFailedInd) -> PushOutcom
 
 def _failed(delivery_id: str, code: int, comment: str) -> PushOutcome:
     status = _STATUSES.get(code)  # type: ignore[call-overload]
-    reason = f"MSRP {code} {comment}".rstrip()
+    reason = f"MSRP {code} {printable(comment)}".rstrip()
     if status is None:
         return PushOutcome(delivery_id, OutcomeKind.LATER, reason)
     return _refused(delivery_id, status, reason)

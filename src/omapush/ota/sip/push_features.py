@@ -108,6 +108,7 @@ def accept_contact(
     instance: str | None = None,
     *,
     contact: PushFeatures | None = None,
+    explicit: bool = True,
 ) -> str:
     """Write the Accept-Contact of a push: only contacts that declare the application get it.
 
@@ -115,6 +116,7 @@ def accept_contact(
         value is one conjunction).
     :param contact: what the contact is known to declare. One that hides its applications has the
         tag without a value, and no other asks for it.
+    :param explicit: contacts that declare nothing are left out (RFC 3841 7.2.4).
     :raises DecodeError: no push application id.
     """
     value = push_resource_identifier.value_of(application)
@@ -127,7 +129,7 @@ def accept_contact(
     asked = ["*", feature_parameter(push_resource_identifier.TAG, values)]
     if instance is not None:
         asked.append(feature_parameter(iari.TAG, (iari.value_of(instance),)))
-    return ";".join((*asked, "require", "explicit"))
+    return ";".join((*asked, "require", *(("explicit",) if explicit else ())))
 
 
 def asked_for(accept_contacts: Iterable[str]) -> PushFeatures:

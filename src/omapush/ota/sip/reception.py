@@ -21,6 +21,7 @@ from omapush.ota.push_headers import PUSH_ID, PUSH_INFO, PUSH_SIZE, parse_push_i
 from omapush.ota.sip import push_resource_identifier
 from omapush.ota.sip.core import Origin
 from omapush.ota.sip.envelope import decode_push
+from omapush.ota.sip.plain_text import is_plain
 from omapush.ota.sip.push_features import PushFeatures, asked_for
 from omapush.ota.sip.results import refusal, unreadable
 from omapush.protocols.sip.bad_message import BadSipMessage
@@ -164,7 +165,7 @@ def asserted_identity(request: SipRequest) -> str | None:
             uri = NameAddress.parse(value).uri
         except BadSipMessage:
             continue
-        if uri.isascii() and uri.isprintable():
+        if is_plain(uri):
             found.append(uri)
     of_sip = (uri for uri in found if uri.lower().startswith(("sip:", "sips:")))
     return next(of_sip, found[0] if found else None)
@@ -183,7 +184,7 @@ def _indication(
     asked = asked_for(request.headers.every("Accept-Contact"))
     flags, _ = parse_push_info(beside.first(PUSH_INFO))
     push_id = (beside.first(PUSH_ID) or "").strip()
-    is_known = 0 < len(push_id) <= MAX_PUSH_ID and push_id.isascii() and push_id.isprintable()
+    is_known = 0 < len(push_id) <= MAX_PUSH_ID and is_plain(push_id)
     return PoConfirmedPushInd(
         reference=reference,
         message=_addressed(message, request.headers, asked, recipient),

@@ -26,6 +26,7 @@ from typing import Protocol
 from omapush.core.backoff import Backoff
 from omapush.core.errors import OmapushError
 from omapush.core.instants import DAY_MS, MINUTE_MS, SECOND_MS, Instant, later
+from omapush.ota.push_headers import printable
 from omapush.ota.sip.granted import Granted, min_expires_s, read_granted
 from omapush.ota.sip.push_features import PushFeatures
 from omapush.ota.sip.requests import Names, Sender, register
@@ -238,7 +239,7 @@ class Registering:
         sent = self._taken_back(key)
         if sent is None:
             return
-        self._last_answer = f"{response.status} {response.reason}".rstrip()
+        self._last_answer = f"{response.status} {printable(response.reason)}".rstrip()
         if not self._send_again(sent, response, now):
             if response.is_success:
                 self._succeeded(sent, response, now)

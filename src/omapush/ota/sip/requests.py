@@ -93,6 +93,7 @@ class Target:
     :ivar features: what the contact is known to declare; ``None``: not known.
     :ivar one_copy: the core is not to send it to several contacts (RFC 3841 9.1); it may all the
         same.
+    :ivar explicit: devices that declare no applications are left out.
     """
 
     uri: str
@@ -100,10 +101,13 @@ class Target:
     instance: str | None = None
     features: PushFeatures | None = None
     one_copy: bool = True
+    explicit: bool = True
 
     def headers(self) -> tuple[Field, ...]:
         """Return the caller preferences. :raises DecodeError: no push application id."""
-        asked = accept_contact(self.application, self.instance, contact=self.features)
+        asked = accept_contact(
+            self.application, self.instance, contact=self.features, explicit=self.explicit
+        )
         given = (("Accept-Contact", asked),)
         return (*given, ("Request-Disposition", "no-fork")) if self.one_copy else given
 

@@ -24,7 +24,7 @@ from omapush.ota.interface import (
     PushStatus,
     Undelivered,
 )
-from omapush.ota.push_headers import PUSH_STATUS, format_push_status, parse_push_status
+from omapush.ota.push_headers import PUSH_STATUS, format_push_status, parse_push_status, printable
 from omapush.ota.sip.core import NoFinalAnswer
 from omapush.ota.sip.envelope import CONTENT_TYPE
 from omapush.protocols.sip.bad_message import BadSipMessage
@@ -167,12 +167,12 @@ def verdict_of(
     :param media_type: of the content; decides whether the bare form is worth a try.
     """
     words = _words(response)
-    if response.is_success:
-        return Verdict(_after_success(delivery_id, response, words, confirmed=confirmed))
     wait_ms = _retry_after_ms(response)
     given = parse_push_status(response.headers.first(PUSH_STATUS))
     if given is not None and _is_refusal(given[0]):
-        return Verdict(_told(delivery_id, given[0], words, wait_ms))
+        return Verdict(_told(delivery_id, given[0], words, wait_ms, confirmed=confirmed))
+    if response.is_success:
+        return Verdict(_after_success(delivery_id, response, words, confirmed=confirmed))
     meaning = _meaning(response.status)
     following, kind = meaning.next, meaning.kind
     if response.status == 413 and wait_ms is not None:
@@ -207,11 +207,12 @@ def outcome_of_report(
     """
     given = parse_push_status(push_status)
     if given is not None:
-        words = f"{PUSH_STATUS} {push_status}"
-        if 200 <= status <= 299 or not _is_refusal(given[0]):
+        words = f"{PUSH_STATUS} {printable((push_status or '').strip())}"
+        if _is_refusal(given[0]):
+            return _told(delivery_id, given[0], words, None, confirmed=True)
+        if 200 <= status <= 299:
             return PushOutcome(delivery_id, OutcomeKind.DONE, words, given[0])
-        return _told(delivery_id, given[0], words, None)
-    words = f"MSRP {status} {comment}".rstrip()
+    words = f"MSRP {status} {printable(comment)}".rstrip()
     if 200 <= status <= 299:
         return PushOutcome(delivery_id, OutcomeKind.DONE, words, TAKEN)
     meaning = MSRP_ANSWERS.get(status, _REFUSED)
@@ -234,9 +235,18 @@ def _after_success(
     return PushOutcome(delivery_id, OutcomeKind.DONE, words, TAKEN)
 
 
-def _told(delivery_id: str, status: int, words: str, wait_ms: int | None) -> PushOutcome:
-    may_retry = status in (PushStatus.USERREQ, PushStatus.USERDCR)
-    kind = OutcomeKind.LATER if may_retry else OutcomeKind.NEVER
+def _told(
+    delivery_id: str, status: int, words: str, wait_ms: int | None, *, confirmed: bool
+) -> PushOutcome:
+    """Return the outcome of a push that a push client has refused.
+
+    An unconfirmed one has been sent to it, and that is all that was asked for: what it says counts
+    for trying again only.
+    """
+    if status in (PushStatus.USERREQ, PushStatus.USERDCR):
+        kind = OutcomeKind.LATER
+    else:
+        kind = OutcomeKind.NEVER if confirmed else OutcomeKind.DONE
     return PushOutcome(delivery_id, kind, words, status, wait_ms)
 
 
@@ -246,8 +256,8 @@ def _is_refusal(status: int) -> bool:
 
 def _words(response: SipResponse) -> str:
     given = response.headers.first(PUSH_STATUS)
-    said = f"SIP {response.status} {response.reason}".rstrip()
-    return said if given is None else f"{said}, {PUSH_STATUS} {given.strip()}"
+    said = f"SIP {response.status} {printable(response.reason)}".rstrip()
+    return said if given is None else f"{said}, {PUSH_STATUS} {printable(given.strip())}"
 
 
 def _takes_bare(response: SipResponse, media_type: str) -> bool:
@@ -276,7 +286,6 @@ _BY_STATUS: Mapping[int, tuple[int, str]] = {
     PushStatus.USERDCU: (415, "Unsupported Media Type"),
 }
 _DECLINED = (603, "Decline")
-_IN_MSRP = {PushStatus.USERDCR: 413, PushStatus.USERDCU: 415}
 
 RETRY_AFTER_S = 10
 """What a client that is short of resources asks the gateway to wait, in seconds."""
@@ -336,12 +345,3 @@ def answer_of(primitive: ClientRequest, *, accept: Iterable[str] = ()) -> SipRes
             return accepted()
         case PoPushAbortReq(status=status, reason=reason):
             return refusal(status, reason, accept=accept)
-
-
-def report_of(primitive: ClientRequest) -> tuple[int, str]:
-    """Return the status for an MSRP REPORT and the value of X-Wap-Push-Status beside it."""
-    match primitive:
-        case PoConfirmedPushRes():
-            return 200, format_push_status(TAKEN, "Accepted")
-        case PoPushAbortReq(status=status, reason=reason):
-            return _IN_MSRP.get(status, 403), format_push_status(status, reason)

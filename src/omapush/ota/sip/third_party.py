@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from omapush.core.errors import DecodeError, LimitError
 from omapush.ota.message_format import MAX_HEAD, header_lines, read_headers
+from omapush.ota.sip.plain_text import is_plain
 from omapush.ota.sip.push_features import PushFeatures
 from omapush.protocols.sip.bad_message import BadSipMessage
 from omapush.protocols.sip.header_fields import (
@@ -112,16 +113,32 @@ def contact_of(
     """Return what a Contact of a REGISTER, or of the answer to one, says of a device.
 
     :param most_s: how long the registration lasts as a whole.
-    :raises BadSipMessage: it does not say how long in any form that counts.
+    :raises BadSipMessage: it is not of the form of one.
     """
     parameters = address.parameters
     instance = (parameters.get("+sip.instance") or "").strip("<>") or None
-    gruu = parameters.get("pub-gruu")
+    gruu = _own_gruu(parameters.get("pub-gruu"), aor)
     if gruu is None and instance is not None:
         gruu = gruu_of(aor, instance)
+    if not all(is_plain(one) for one in (address.uri, instance or "", gruu or "")):
+        raise BadSipMessage("a contact that is no URI")
     own = contact_expires(address, message)
     lasts = most_s if own is None else min(own, most_s)
     return RegisteredContact(address.uri, instance, gruu, PushFeatures.read(str(parameters)), lasts)
+
+
+def _own_gruu(given: str | None, aor: SipUri) -> str | None:
+    """Return the public GRUU that stands in a Contact, if it is one of this user.
+
+    The user may have written it himself: it must not lead his pushes to somebody else.
+    """
+    try:
+        read = None if given is None else SipUri.parse(given)
+    except BadSipMessage:
+        return None
+    if read is None or not read.gr or not read.aor().is_equivalent(aor):
+        return None
+    return gruu_of(aor, read.gr)
 
 
 def _contacts(

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-_SCHEMES = ("sip", "sips")
+from urllib.parse import quote, unquote
+
+from omapush.protocols.sip.bad_message import BadSipMessage
+from omapush.protocols.sip.uri import SipUri
+
+_OF_PARAMETER = "-_.!~*'()[]/:&+$"  # what may stand there unescaped (RFC 3261 25.1)
 
 
 def address_of_record(uri: str) -> str | None:
     """Return the user's address that ``uri`` belongs to: itself, without its parameters.
 
-    ``None``: it is no SIP address of a user. The scheme and the domain are written in lower case.
+    ``None``: it is no SIP address of a user. It is in one form (RFC 3261 10.3), and may stand in
+    any header.
     """
-    scheme, _, rest = uri.partition(":")
-    # A user part may hold ";" and "?", but no "@" (RFC 3261 25.1).
-    user, at, place = rest.rpartition("@")
-    domain = place.partition(";")[0].partition("?")[0].lower()
-    if scheme.lower() not in _SCHEMES or not at or not user or not domain:
+    try:
+        read = SipUri.parse(uri)
+    except BadSipMessage:
         return None
-    return f"{scheme.lower()}:{user}@{domain}"
+    return str(read.aor()) if read.user else None
 
 
 def domain_of(uri: str) -> str:
@@ -36,3 +40,14 @@ def instance_of(uri: str) -> str | None:
     parameters = uri.rpartition("@")[2].partition("?")[0].split(";")[1:]
     given = (each.partition("=") for each in parameters)
     return next((value for name, _, value in given if name.lower() == "gr" and value), None)
+
+
+def device_of_user(user: str, uri: str) -> str:
+    """Return the address of the device that a GRUU of a user names, and nothing else that it says.
+
+    Whoever gives an address may write where requests are to go to instead (``maddr``), or headers.
+    """
+    instance = instance_of(uri)
+    if instance is None:
+        return f"{user};gr"
+    return f"{user};gr={quote(unquote(instance, errors='replace'), safe=_OF_PARAMETER)}"

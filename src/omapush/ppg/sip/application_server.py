@@ -16,16 +16,17 @@ from omapush.core.errors import DecodeError
 from omapush.core.instants import DAY_MS, SECOND_MS
 from omapush.ota.sip.core import Answer, Origin
 from omapush.ota.sip.envelope import CONTENT_TYPE
-from omapush.ota.sip.push_resource_identifier import TAG
-from omapush.ota.sip.requests import GATEWAY_METHODS
+from omapush.ota.sip.push_features import PushFeatures
+from omapush.ota.sip.push_resource_identifier import ANY
+from omapush.ota.sip.requests import GATEWAY_METHODS, contact_of, options_answer
 from omapush.ota.sip.third_party import RegistrationNews, read_third_party
 from omapush.ppg.sip.address_of_record import address_of_record
 from omapush.ppg.sip.devices import device_told_by, known_by_news
 from omapush.ppg.sip.line import SipLine
 from omapush.ppg.sip.registrations import Source, until
 from omapush.protocols.sip.bad_message import BadSipMessage
-from omapush.protocols.sip.header_fields import NameAddress, expires, from_address, to_tag
-from omapush.protocols.sip.message import Field, SipHeaders, SipRequest, SipResponse
+from omapush.protocols.sip.header_fields import NameAddress, expires, to_tag
+from omapush.protocols.sip.message import SipHeaders, SipRequest, SipResponse
 
 log = structlog.get_logger(__name__)
 
@@ -126,30 +127,28 @@ class ApplicationServer:
         user = _who(request)
         if user is None or not self._serves(user):
             return SipResponse(403, "Forbidden")
-        lasts = min(expires(request) or LONGEST_S, LONGEST_S)
+        lasts = expires(request)
+        lasts = LONGEST_S if lasts is None else min(lasts, LONGEST_S)
         device = device_told_by(
             request.headers, user, Source.OPTIONS, until(self._line.clock(), lasts)
         )
         if device is not None:
             self._line.registrations.told(user, [device])
-        return SipResponse(200, "OK", SipHeaders(self._own_capabilities()))
-
-    def _own_capabilities(self) -> tuple[Field, ...]:
-        """Return what the gateway is: for pushes to any application."""
-        return (
-            _ALLOW,
-            ("Accept", CONTENT_TYPE),
-            ("Contact", f"<{self._line.contact}>;+{TAG}"),
-        )
+        # It is for pushes to any application.
+        contact = contact_of(self._line.contact, PushFeatures((ANY,)))
+        return options_answer(contact, (("Accept", CONTENT_TYPE),), methods=GATEWAY_METHODS)
 
 
 def _who(request: SipRequest) -> str | None:
-    """Return the user that the core says has sent it; where it says nothing, that From names."""
+    """Return the user that the core says has sent it; ``None``: it does not say.
+
+    From does not count: everybody may write the name of somebody else there (RFC 3325).
+    """
     for value in request.headers.listed("P-Asserted-Identity"):
         user = address_of_record(NameAddress.parse(value).uri)
         if user is not None:
             return user
-    return address_of_record(from_address(request).uri)
+    return None
 
 
 _REASONS = {

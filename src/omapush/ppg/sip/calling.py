@@ -17,6 +17,7 @@ from omapush.protocols.sip.bad_message import BadSipMessage
 from omapush.protocols.sip.digest import DigestClient
 from omapush.protocols.sip.header_fields import CSeq, contacts, cseq
 from omapush.protocols.sip.message import SipRequest, SipResponse
+from omapush.protocols.sip.uri import SipUri
 
 MAX_REPETITIONS = 4
 """So often a request is sent again: with credentials for several proxies, or to another address."""
@@ -38,6 +39,7 @@ class Answered:
 class Caller:
     """Sends requests through ``core``.
 
+    :ivar trouble: why the last request was not answered; empty: it was.
     :param digest: proves to the core who the gateway is; ``None``: it has no account there.
     :param domains: in lower case; redirections lead to users of these.
     """
@@ -50,6 +52,7 @@ class Caller:
         domains: frozenset[str] = frozenset(),
     ) -> None:
         self.core = core
+        self.trouble = ""
         self._metrics = metrics
         self._digest = digest
         self._domains = domains
@@ -104,17 +107,28 @@ class Caller:
         except BadSipMessage:
             return None
         for uri in offered:
-            if domain_of(uri) in self._domains and uri not in tried:
+            if uri not in tried and self._leads_to_our_own(uri):
                 return replace(request, uri=uri)
         return None
+
+    def _leads_to_our_own(self, uri: str) -> bool:
+        try:
+            read = SipUri.parse(uri)
+        except BadSipMessage:
+            return False
+        # A user of ours by name, and by the address that is written beside it another place.
+        leads_away = read.parameters.has("maddr") or read.headers
+        return domain_of(uri) in self._domains and not leads_away
 
     async def _counted(
         self, request: SipRequest, carry: Callable[[SipRequest], Awaitable[SipResponse]]
     ) -> SipResponse:
         try:
             response = await carry(request)
-        except BearerUnavailable:
+        except BearerUnavailable as error:
             self._metrics.answered(request.method, 0)
+            self.trouble = error.reason
             raise
+        self.trouble = ""
         self._metrics.answered(request.method, response.status)
         return response

@@ -16,7 +16,7 @@ from omapush.ppg.sip.devices import device_told_by
 from omapush.ppg.sip.line import SipLine
 from omapush.ppg.sip.registrations import UNNAMED, Device, Source, until
 from omapush.protocols.sip.bad_message import BadSipMessage
-from omapush.protocols.sip.message import SipResponse
+from omapush.protocols.sip.message import Field, SipResponse
 
 log = structlog.get_logger(__name__)
 
@@ -41,12 +41,16 @@ async def ask_device(
     :raises AbsentError: nobody is registered there. :raises BearerUnavailable: the core cannot be
         reached, or does not answer.
     """
+    asked: tuple[Field, ...] = ()
+    if application is not None:
+        explicit = not line.settings.plain_devices
+        asked = Target(uri, application, explicit=explicit).headers()
     request = options(
         line.sender,
         line.names(),
         uri,
         f"<{line.contact}>",
-        () if application is None else Target(uri, application).headers(),
+        asked,
         methods=GATEWAY_METHODS,
     )
     answered = await line.caller.send(request, within_ms)

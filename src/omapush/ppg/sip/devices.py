@@ -10,7 +10,12 @@ from omapush.ota.sip.capabilities import read_headers, takes_envelope
 from omapush.ota.sip.envelope import CONTENT_TYPE
 from omapush.ota.sip.push_features import PushFeatures
 from omapush.ota.sip.third_party import RegistrationNews
-from omapush.ppg.sip.address_of_record import address_of_record, instance_of, is_device
+from omapush.ppg.sip.address_of_record import (
+    address_of_record,
+    device_of_user,
+    instance_of,
+    is_device,
+)
 from omapush.ppg.sip.registrations import ANY_METHOD, Device, Source, until
 from omapush.protocols.sip.header_fields import NameAddress
 from omapush.protocols.sip.message import SipHeaders
@@ -45,7 +50,7 @@ def device_of(contact: NameAddress, user: str, source: Source, until: Instant) -
     instance = contact.parameters.get("+sip.instance")
     given = contact.parameters.get("pub-gruu") or contact.uri
     own = is_device(given) and address_of_record(given) == user
-    gruu = given if own else None
+    gruu = device_of_user(user, given) if own else None
     features = PushFeatures.read(str(contact.parameters))
     key = instance.strip("<>") if instance else instance_of(given) or contact.uri
     return Device(key, source, until, gruu, features if features.is_for_push else None)

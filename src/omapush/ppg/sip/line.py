@@ -11,6 +11,7 @@ from omapush.ota.sip.requests import Names, Sender
 from omapush.ppg.sip.calling import Caller
 from omapush.ppg.sip.metrics import SipMetrics
 from omapush.ppg.sip.registrations import Registrations
+from omapush.protocols.sip.hop import Transport
 
 LONGEST_ANSWER_MS = 32 * SECOND_MS
 """So long a transaction lives without a final answer (RFC 3261 17.1)."""
@@ -22,11 +23,15 @@ class SipLineSettings:
 
     :ivar methods: how one is chosen.
     :ivar ask_capabilities: devices of which nothing is known are asked before a push.
+    :ivar plain_devices: pushes also go to devices that declare no applications.
+    :ivar transport: by which the core reaches this end.
     """
 
     methods: MethodPolicy = MethodPolicy()
     ask_capabilities: bool = True
     response_ms: int = LONGEST_ANSWER_MS
+    plain_devices: bool = False
+    transport: Transport = Transport.UDP
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +58,7 @@ class SipLine:
     def contact(self) -> str:
         """The URI at which this end receives."""
         user = self.sender.uri.partition(":")[2].rpartition("@")[0]
-        return f"sip:{user}@{self.caller.core.contact()}"
+        transport = self.settings.transport
+        # The core sends requests of a dialog there, and by UDP if nothing else is said.
+        by = "" if transport is Transport.UDP else f";transport={transport.value.lower()}"
+        return f"sip:{user}@{self.caller.core.contact()}{by}"

@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 
 MediaLink = ConnectionLink[MsrpRequest]
 
+MAX_ARRIVALS = 10_000
+NOT_WANTED = "nobody waits for it any more"
+
 
 @dataclass(slots=True)
 class Arrival:
@@ -46,12 +49,15 @@ class MediaArrivals:
     """Serves the port that devices connect to.
 
     :param new_id: returns identifiers that nobody can guess, alphanumeric.
+    :param limit: so many connections are expected or open at once.
     """
 
-    def __init__(self, settings: MsrpSettings, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, settings: MsrpSettings, new_id: Callable[[], str], limit: int = MAX_ARRIVALS
+    ) -> None:
         self._settings = settings
         self._new_id = new_id
-        self._sessions = MediaSessions()
+        self._sessions = MediaSessions(limit)
         self._expected: dict[str | None, Arrival] = {}
         self._come: dict[MediaLink, Arrival] = {}
 
@@ -69,10 +75,13 @@ class MediaArrivals:
         return arrival
 
     def forget(self, arrival: Arrival) -> None:
-        """None will come any more, or what came is of no more use."""
+        """None will come any more, or what came is of no more use: then it is closed."""
         self._sessions.forget(arrival.ends)
         self._expected.pop(arrival.ends.own[-1].session_id, None)
-        arrival.link.cancel()
+        if arrival.link.cancel() or arrival.session is not None:
+            return
+        if not arrival.link.cancelled() and arrival.link.exception() is None:
+            arrival.link.result().close(NOT_WANTED)
 
     def open_session(self, address: str) -> MediaStream:
         """Return what speaks on a connection from ``address``."""
@@ -88,18 +97,19 @@ class MediaArrivals:
             arrival.session.indication(indication)
 
     def closed(self, link: MediaLink, reason: str) -> None:
-        """A connection has ended."""
+        """A connection has ended, and with it its session: the place is free again."""
         arrival = self._come.pop(link, None)
         if arrival is None:
-            log.info("media_connection_unused", peer=link.peer, reason=reason)
-        elif arrival.session is not None:
+            return
+        self.forget(arrival)
+        if arrival.session is not None:
             arrival.session.lost(reason)
 
     def _bound(self, link: MediaLink, own: MsrpUri) -> None:
         link.identified()
         arrival = self._expected.get(own.session_id)
         if arrival is None or arrival.link.done():
-            link.close("nobody waits for it any more")
+            link.close(NOT_WANTED)
             return
         self._come[link] = arrival
         arrival.link.set_result(link)

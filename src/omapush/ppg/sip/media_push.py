@@ -112,17 +112,19 @@ class MediaPush:
 
         :raises EncodeError: a header of the push cannot be written.
         """
+        begun = self._line.clock()
         key = f"{target.uri} {target.headers()[0][1]}"
         session = self._by_target.get(key)
         if session is None or session.ended is not None:
-            opened = await self._open(target, push, circumstances)
+            opened = await self._open(target, push, circumstances, within_ms)
             if isinstance(opened, Verdict):
                 return opened
             session = self._by_target[key] = opened
         message = self._message(session.answer, push, bare=bare)
         if message is None:
             return Verdict(_unfit(push, session.answer), Next.OTHER_METHOD)
-        return Verdict(await session.push(push.delivery_id, message, within_ms))
+        left_ms = max(1, within_ms - (self._line.clock() - begun))
+        return Verdict(await session.push(push.delivery_id, message, left_ms))
 
     def serve(self, request: SipRequest) -> SipResponse | None:
         """Answer a request within a dialog; see ``application_server.DialogRequests``."""
@@ -130,6 +132,8 @@ class MediaPush:
         session = self._by_call.get(call_id)
         if session is None and call_id not in self._opening:
             return None
+        if session is not None and not session.dialog.has(request):
+            return None  # of another device that the same INVITE was forked to
         if request.method == "INVITE":
             return SipResponse(488, "Not Acceptable Here")  # the media stay as they are
         if request.method != "BYE":
@@ -155,9 +159,10 @@ class MediaPush:
     # -- opening --
 
     async def _open(
-        self, target: Target, push: PpgRequest, circumstances: Circumstances
+        self, target: Target, push: PpgRequest, circumstances: Circumstances, within_ms: int
     ) -> MediaSession | Verdict:
         line, settings = self._line, self._settings
+        until = line.clock() + within_ms
         own = MsrpUri(settings.host, settings.port or 9, line.new_token(), settings.secure)
         arrival = None
         if settings.port and not self._arrivals.is_full:
@@ -174,10 +179,13 @@ class MediaPush:
         )
         self._opening[names.call_id] = arrival
         try:
-            answered = await line.caller.invite(request, line.settings.response_ms)
+            response_ms = min(line.settings.response_ms, within_ms)
+            answered = await line.caller.invite(request, response_ms)
             if not answered.response.is_success:
                 return self._refused(push, answered.response)
-            return await self._established(answered, own, arrival, names.call_id)
+            left_ms = max(1, until - line.clock())
+            connect_ms = min(settings.connect_ms, left_ms)
+            return await self._established(answered, own, arrival, connect_ms)
         except MediaRefusedError as error:
             outcome = PushOutcome(
                 push.delivery_id,
@@ -210,7 +218,7 @@ class MediaPush:
         return verdict_of(push.delivery_id, Method.INVITE, response, confirmed=confirmed)
 
     async def _established(
-        self, answered: Answered, own: MsrpUri, arrival: Arrival | None, call_id: str
+        self, answered: Answered, own: MsrpUri, arrival: Arrival | None, connect_ms: int
     ) -> MediaSession:
         """Acknowledge the 2xx, and connect as both have agreed.
 
@@ -218,16 +226,17 @@ class MediaPush:
         """
         dialog = self._acknowledged(answered)
         try:
-            answer, remote = _agreed(answered.response.body)
+            answer, remote = _agreed(answered.response.body, secure=own.secure)
             if answer.setup is Setup.ACTIVE:
-                session = await self._connected_by_device(dialog, answer, arrival)
+                session = await self._connected_by_device(dialog, answer, arrival, connect_ms)
             else:
-                session = await self._connected_by_gateway(dialog, answer, Ends((own,), remote))
+                ends = Ends((own,), remote)
+                session = await self._connected_by_gateway(dialog, answer, ends, connect_ms)
         except (BearerUnavailable, asyncio.CancelledError):
-            if call_id in self._opening:  # else the device has hung up
+            if dialog.call_id in self._opening:  # else the device has hung up
                 self._later(self._bye(dialog))
             raise
-        self._by_call[call_id] = session
+        self._by_call[dialog.call_id] = session
         return session
 
     def _acknowledged(self, answered: Answered) -> Dialog:
@@ -240,12 +249,12 @@ class MediaPush:
         return dialog
 
     async def _connected_by_device(
-        self, dialog: Dialog, answer: Media, arrival: Arrival | None
+        self, dialog: Dialog, answer: Media, arrival: Arrival | None, connect_ms: int
     ) -> MediaSession:
         if arrival is None:
             raise MediaRefusedError("the device would connect, and nobody listens")
         try:
-            async with asyncio.timeout(self._settings.connect_ms / SECOND_MS):
+            async with asyncio.timeout(connect_ms / SECOND_MS):
                 link = await arrival.link
         except TimeoutError as error:
             raise BearerUnavailable("the device made no media connection") from error
@@ -253,7 +262,7 @@ class MediaPush:
         return arrival.session
 
     async def _connected_by_gateway(
-        self, dialog: Dialog, answer: Media, ends: Ends
+        self, dialog: Dialog, answer: Media, ends: Ends, connect_ms: int
     ) -> MediaSession:
         stream = MediaStream(
             MsrpConnection(self._settings.msrp, self._line.new_token, ends=ends), binds=True
@@ -270,7 +279,7 @@ class MediaPush:
 
         hop = ends.remote[0]
         link = await self._bearer.connect(
-            hop.host, hop.port, stream, indication, closed, self._settings.connect_ms
+            hop.host, hop.port, stream, indication, closed, connect_ms
         )
         held.append(self._session(dialog, answer, link))
         return held[0]
@@ -321,8 +330,10 @@ class MediaPush:
             log.info("bye_failed", reason=error.reason)
 
 
-def _agreed(body: bytes) -> tuple[Media, Path]:
+def _agreed(body: bytes, *, secure: bool) -> tuple[Media, Path]:
     """Return the media that the device agreed to, and its path.
+
+    :param secure: TLS was offered, and nothing less will do.
 
     :raises MediaRefusedError: it refused, or is not understood.
     """
@@ -330,9 +341,12 @@ def _agreed(body: bytes) -> tuple[Media, Path]:
         answer = parse_description(body).msrp
         if answer is None:
             raise MediaRefusedError("the device has refused the media")
-        return answer, parse_path(answer.path)
+        path = parse_path(answer.path)
     except DecodeError as error:
         raise MediaRefusedError(f"the device's description of the media: {error}") from error
+    if answer.is_secure is not secure or path[0].secure is not secure:
+        raise MediaRefusedError("the device wants TLS where there is none, or none where it is")
+    return answer, path
 
 
 def _unfit(push: PpgRequest, answer: Media) -> PushOutcome:

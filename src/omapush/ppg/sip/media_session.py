@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 from omapush.core.instants import SECOND_MS
 from omapush.ota.interface import OutcomeKind, PushOutcome, PushStatus, StreamLink
-from omapush.ota.push_headers import PUSH_STATUS
-from omapush.ota.sip.media import outcome_of_failure
-from omapush.ota.sip.results import outcome_of_report
+from omapush.ota.sip.media import outcome_of_failure, outcome_of_report
 from omapush.protocols.msrp.session import (
     EndSession,
     MessageFailedInd,
@@ -92,7 +90,7 @@ class MediaSession:
             return
         match indication:
             case ReportInd():
-                _end(push, _outcome_of_report(push.delivery_id, indication))
+                _end(push, outcome_of_report(push.delivery_id, indication))
             case MessageFailedInd():
                 _end(push, outcome_of_failure(push.delivery_id, indication))
             case MessageSentInd() if not push.confirmed:
@@ -144,8 +142,3 @@ class MediaSession:
 def _end(push: _Push, outcome: PushOutcome) -> None:
     if not push.ended.done():
         push.ended.set_result(outcome)
-
-
-def _outcome_of_report(delivery_id: str, report: ReportInd) -> PushOutcome:
-    said = next((value for name, value in report.more if name.lower() == PUSH_STATUS.lower()), None)
-    return outcome_of_report(delivery_id, report.status, report.comment, said)

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
+from omapush.content.message import PushMessage
 from omapush.ota.interface import BearerUnavailable, PoConfirmedPushReq, PpgRequest
 from omapush.ota.sip.requests import Circumstances, Target, message
 from omapush.ota.sip.results import Method, Verdict, verdict_of, verdict_of_failure
 from omapush.ppg.sip.line import SipLine
 from omapush.protocols.sip.message import SipRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A push as a MESSAGE.
+
+    :ivar size: octets of the whole request, as it leaves.
+    :ivar request: ``None``: it is too long to be one.
+    """
+
+    size: int
+    request: SipRequest | None
 
 
 class MessagePush:
@@ -17,30 +32,30 @@ class MessagePush:
     def __init__(self, line: SipLine) -> None:
         self._line = line
 
-    def size(
+    def write(
         self, target: Target, push: PpgRequest, circumstances: Circumstances, *, bare: bool
-    ) -> int:
-        """Return the octets of the whole request, as it leaves.
+    ) -> Written:
+        """Return the request.
 
         :raises EncodeError: a header of the push cannot be written.
         """
-        request = self._request(target, push, circumstances, bare=bare)
-        return self._line.caller.core.request_size(request)
+        line, octets = self._line, len(push.message.body)
+        core = line.caller.core
+        if line.settings.methods.fits(octets):
+            request = message(line.sender, line.names(), target, push, circumstances, bare=bare)
+            return Written(core.request_size(request), request)
+        # Nothing so long is written for its size only; what is wrong with its head shows now.
+        empty = replace(push, message=PushMessage(push.message.headers, b""))
+        head = message(line.sender, line.names(), target, empty, circumstances, bare=bare)
+        return Written(core.request_size(head) + octets, None)
 
-    async def push(
-        self,
-        target: Target,
-        push: PpgRequest,
-        circumstances: Circumstances,
-        within_ms: int,
-        *,
-        bare: bool,
+    async def send(
+        self, push: PpgRequest, request: SipRequest, within_ms: int, *, bare: bool
     ) -> Verdict:
         """Send it, and return what the answer means.
 
-        :raises EncodeError: a header of the push cannot be written.
+        :param bare: it goes without the envelope.
         """
-        request = self._request(target, push, circumstances, bare=bare)
         try:
             answered = await self._line.caller.send(request, within_ms)
         except BearerUnavailable as error:
@@ -52,9 +67,3 @@ class MessagePush:
             confirmed=isinstance(push, PoConfirmedPushReq),
             media_type="" if bare else push.message.media_type,
         )
-
-    def _request(
-        self, target: Target, push: PpgRequest, circumstances: Circumstances, *, bare: bool
-    ) -> SipRequest:
-        line = self._line
-        return message(line.sender, line.names(), target, push, circumstances, bare=bare)

@@ -16,7 +16,7 @@ import structlog
 from omapush.content.application_id import ApplicationId
 from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError, EncodeError
-from omapush.core.instants import Instant
+from omapush.core.instants import SECOND_MS, Instant
 from omapush.ota.interface import BearerUnavailable, OutcomeKind, PushOutcome
 from omapush.ota.sip.method_choice import methods_for
 from omapush.ota.sip.requests import Circumstances, Priority, Target
@@ -28,7 +28,7 @@ from omapush.ppg.contacts import SipContact
 from omapush.ppg.lifecycle import RetryPolicy
 from omapush.ppg.reach import BackOff, Reach, note, request_of
 from omapush.ppg.session_request import SessionRequests
-from omapush.ppg.sip.address_of_record import address_of_record, is_device
+from omapush.ppg.sip.address_of_record import address_of_record, device_of_user, is_device
 from omapush.ppg.sip.attempt import Attempt, Means
 from omapush.ppg.sip.capability_query import AbsentError, ask_device
 from omapush.ppg.sip.registrations import Device
@@ -37,6 +37,9 @@ from omapush.ppg.store.contract import ClaimedDelivery, Store
 from omapush.ppg.transform import Unfit, fit
 
 log = structlog.get_logger(__name__)
+
+MARGIN_MS = 2 * SECOND_MS
+"""So long before its lease ends an attempt is given up: the ledger has to be told in time."""
 
 _PRIORITIES = {"high": Priority.URGENT, "medium": Priority.NORMAL, "low": Priority.NON_URGENT}
 
@@ -97,8 +100,8 @@ class SipReach:
 
     @property
     def is_open(self) -> bool:
-        """Whether a device of the user is known to be registered, and nothing failed since."""
-        return not self.not_before and bool(self._line.registrations.devices(self._user))
+        """Whether a device of the user is known to be registered."""
+        return bool(self._line.registrations.devices(self._user))
 
     @property
     def worth_keeping(self) -> bool:
@@ -119,30 +122,14 @@ class SipReach:
         application = ApplicationId.of(message)
         uri = target_of(claimed.address, self._user)
         devices = await self._devices(claimed, uri, application)
-        found = self._fitting(message, devices)
+        found = _fitting(message, devices)
         if isinstance(found, Unfit) and any(one.told_at < asked_at for one in devices):
             devices = await self._asked_again(uri, application) or devices
-            found = self._fitting(message, devices)
+            found = _fitting(message, devices)
         if isinstance(found, Unfit):
             return found
-        fitted, device = found
-        # Where others would get it that perhaps cannot take it, it goes to this one alone.
-        alone = device.gruu if device is not None and len(devices) > 1 else None
-        return self._passage(claimed, fitted, alone or uri, application, device)
-
-    def _fitting(
-        self, message: PushMessage, devices: tuple[Device, ...]
-    ) -> tuple[PushMessage, Device | None] | Unfit:
-        """Return the message as the first device that can takes it."""
-        if not devices:
-            return message, None
-        unfit = Unfit("the user has no device for it")
-        for device in devices:
-            verdict = _fitted(message, device)
-            if not isinstance(verdict, Unfit):
-                return verdict, device
-            unfit = verdict
-        return unfit
+        alone = found.device.gruu if found.device is not None and not found.suits_all else None
+        return self._passage(claimed, found.message, alone or uri, application, found.device)
 
     async def ask(self, claimed: ClaimedDelivery, message: PushMessage) -> str | None:
         """Ask the device to register."""
@@ -175,7 +162,8 @@ class SipReach:
         """Return what is known of the devices that the push is for, having asked if need be."""
         known = self._known(uri, application)
         if known:
-            self.came()
+            # Heard of since the last failure. Only a push that arrives ends the waits: who tells of
+            # himself without being registered would be asked to register again and again.
             return known
         self._back_off.check(self._clock())
         if not self._line.settings.ask_capabilities:
@@ -221,20 +209,26 @@ class SipReach:
     ) -> SipPassage | Unfit:
         """Return the way, by the methods that fit the push and the device (OTA-SIP 6.2, 8)."""
         features = None if device is None else device.features
-        target = Target(uri, application, features=features, one_copy=claimed.confirmed)
+        target = Target(
+            uri,
+            application,
+            features=features,
+            one_copy=claimed.confirmed,
+            explicit=self._explicit,
+        )
         now, push = self._clock(), request_of(claimed, message)
         circumstances = Circumstances(now, claimed.expires_at, _priority(claimed))
         bare = device is not None and device.wants_bare
         try:
-            size = self._means.messages.size(target, push, circumstances, bare=bare)
+            written = self._means.messages.write(target, push, circumstances, bare=bare)
         except EncodeError as error:
             return Unfit(f"a header of the push cannot be sent: {error}", StatusCode.BAD_REQUEST)
-        methods = self._methods(size, device, confirmed=claimed.confirmed)
+        methods = self._methods(written.size, device, confirmed=claimed.confirmed)
         if not methods:
             reason = f"no method of SIP carries {len(message.body)} octets to this device"
             return Unfit(reason, StatusCode.SPECIFIED_DELIVERY_METHOD_NOT_POSSIBLE)
-        left_ms = max(1, claimed.lease_until - now)
-        attempt = Attempt(push, target, circumstances, methods, left_ms, bare)
+        left_ms = max(1, claimed.lease_until - now - MARGIN_MS)
+        attempt = Attempt(push, target, circumstances, methods, left_ms, bare, written.request)
         return SipPassage(self, self._means, claimed, attempt, device)
 
     def _methods(self, size: int, device: Device | None, *, confirmed: bool) -> tuple[Method, ...]:
@@ -247,6 +241,10 @@ class SipReach:
         if self._means.media is None:
             return tuple(one for one in methods if one is not Method.INVITE)
         return methods
+
+    @property
+    def _explicit(self) -> bool:
+        return not self._line.settings.plain_devices
 
     def _requested(self, sent: bool) -> None:  # noqa: FBT001 - it is what is told
         self._line.metrics.session_requested(sent=sent)
@@ -287,13 +285,42 @@ def target_of(address: str, user: str) -> str:
 
     :param address: as the initiator gave it; it may be another name of the same client.
     """
+    if "gr" not in address.lower():
+        return user
     try:
         read = addressing.parse(address)
     except DecodeError:
         return user  # a group, or an address that an older version took
     if read.type != addressing.URI or not is_device(read.value):
         return user
-    return read.value if address_of_record(read.value) == user else user
+    return device_of_user(user, read.value) if address_of_record(read.value) == user else user
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """A push as a device takes it.
+
+    :ivar suits_all: and as all others of the user take it too; else they must not get it.
+    """
+
+    message: PushMessage
+    device: Device | None
+    suits_all: bool = True
+
+
+def _fitting(message: PushMessage, devices: tuple[Device, ...]) -> _Fitting | Unfit:
+    """Return the message as the first device that can takes it."""
+    if not devices:
+        return _Fitting(message, None)
+    verdicts = [_fitted(message, device) for device in devices]
+    for device, verdict in zip(devices, verdicts, strict=True):
+        if isinstance(verdict, Unfit):
+            continue
+        ways = {(one.methods, one.wants_bare) for one in devices}
+        suits_all = len(ways) == 1 and all(other == verdict for other in verdicts)
+        return _Fitting(verdict, device, suits_all)
+    refusal = verdicts[0]
+    return refusal if isinstance(refusal, Unfit) else Unfit("the user has no device for it")
 
 
 def _fitted(message: PushMessage, device: Device) -> PushMessage | Unfit:

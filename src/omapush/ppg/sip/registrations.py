@@ -110,6 +110,10 @@ class Registrations:
         """Return the number of users of whom something was told."""
         return len(self._users)
 
+    def users(self) -> Iterator[str]:
+        """Yield every user of whom something is known, in no order."""
+        yield from {*self._users, *self._static}
+
     def set_up(self, user: str, devices: Iterable[Device]) -> None:
         """Take devices that are registered without anybody telling so; they stay."""
         self._static[user] = (*self._static.get(user, ()), *devices)

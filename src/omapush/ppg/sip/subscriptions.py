@@ -15,7 +15,7 @@ import structlog
 from omapush.core.instants import HOUR_MS, Instant, later
 from omapush.ota.interface import BearerUnavailable
 from omapush.ota.sip.requests import REGISTRATION_INFO, subscribe
-from omapush.ppg.sip.address_of_record import address_of_record
+from omapush.ppg.sip.address_of_record import address_of_record, device_of_user, is_device
 from omapush.ppg.sip.devices import device_of
 from omapush.ppg.sip.line import SipLine
 from omapush.ppg.sip.registrations import Device, Source, until
@@ -176,7 +176,7 @@ class Subscriptions:
         for contact in contacts:
             device = device_of(contact.address, user, Source.REG_EVENT, until(now, contact.expires))
             if contact.state is ContactState.ACTIVE:
-                here.append(replace(device, gruu=contact.pub_gruu or device.gruu))
+                here.append(replace(device, gruu=_own(contact.pub_gruu, user) or device.gruu))
             else:
                 gone.append(device.key)
         if gone:
@@ -201,3 +201,10 @@ class Subscriptions:
         task = asyncio.create_task(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)
+
+
+def _own(gruu: str | None, user: str) -> str | None:
+    """Return a GRUU if it is one of the user."""
+    if gruu is None or not is_device(gruu) or address_of_record(gruu) != user:
+        return None
+    return device_of_user(user, gruu)

@@ -7,8 +7,9 @@ from bisect import bisect_right
 from omapush.protocols.msrp.bad_frame import BadFrame
 from omapush.protocols.msrp.byte_range import ByteRange
 
-MAX_PIECES = 1_024
-"""So many separate pieces one message may have while it comes."""
+MAX_PIECES = 16_384
+"""So many pieces one message may have while it comes: 32 MiB backwards, in the smallest chunks that
+are usual."""
 
 
 class OutOfBounds(BadFrame):
@@ -27,7 +28,9 @@ class IncomingMessage:
 
     def __init__(self, max_octets: int) -> None:
         self._max = max_octets
-        self._starts: list[int] = []  # of the pieces, in order, counted from 0
+        # Of the pieces, in order, counted from 0. None overlaps another, but they may touch: pieces
+        # that were joined would be copied as often as a sender goes backwards.
+        self._starts: list[int] = []
         self._pieces: list[bytearray] = []
         self._octets = 0
         self._total: int | None = None
@@ -86,36 +89,37 @@ class IncomingMessage:
         """The whole message; ``None``: something is missing."""
         if not self._has_last or self._octets != self._total:
             return None
-        return bytes(self._pieces[0]) if self._pieces else b""
+        return b"".join(self._pieces)
 
     def _place(self, start: int, octets: bytes) -> None:
         """Put octets where they belong; of what comes twice the later counts (7.3.1)."""
-        if not octets:
-            return
-        place = bisect_right(self._starts, start) - 1
-        if place >= 0 and self._starts[place] + len(self._pieces[place]) >= start:
-            piece, begin = self._pieces[place], self._starts[place]
-            before = len(piece)
-            if start - begin == before:
-                piece += octets  # as nearly always; the other takes twice as long
-            else:
-                piece[start - begin : start - begin + len(octets)] = octets
-            self._octets += len(piece) - before
-        else:
+        place, end = bisect_right(self._starts, start) - 1, start + len(octets)
+        if place < 0 or self._end_of(place) <= start:
             place += 1
-            if len(self._pieces) >= MAX_PIECES:
-                raise TooLarge(f"more than {MAX_PIECES} separate pieces")
-            self._starts.insert(place, start)
-            self._pieces.insert(place, bytearray(octets))
-            self._octets += len(octets)
-        self._join(place)
+        done = start
+        while done < end:
+            begin = self._starts[place] if place < len(self._starts) else end
+            if done < begin:
+                until = min(begin, end)
+                place = self._fill(place, done, octets[done - start : until - start])
+            else:
+                until = min(self._end_of(place), end)
+                piece = self._pieces[place]
+                piece[done - begin : until - begin] = octets[done - start : until - start]
+                place += 1
+            done = until
 
-    def _join(self, place: int) -> None:
-        """Join the piece with those behind it that it has reached."""
-        piece, begin = self._pieces[place], self._starts[place]
-        while place + 1 < len(self._pieces) and self._starts[place + 1] <= begin + len(piece):
-            overlap = begin + len(piece) - self._starts[place + 1]
-            following = self._pieces[place + 1]
-            self._octets -= min(overlap, len(following))
-            piece += following[overlap:]
-            del self._pieces[place + 1], self._starts[place + 1]
+    def _fill(self, place: int, start: int, octets: bytes) -> int:
+        """Put octets into the gap before a piece; return where that piece stands then."""
+        self._octets += len(octets)
+        if place and self._end_of(place - 1) == start:
+            self._pieces[place - 1] += octets
+            return place
+        if len(self._pieces) >= MAX_PIECES:
+            raise TooLarge(f"more than {MAX_PIECES} separate pieces")
+        self._starts.insert(place, start)
+        self._pieces.insert(place, bytearray(octets))
+        return place + 1
+
+    def _end_of(self, place: int) -> int:
+        return self._starts[place] + len(self._pieces[place])

@@ -33,6 +33,7 @@ from omapush.protocols.msrp.session import (
     EndedInd,
     Ends,
     EndSession,
+    FarEnd,
     Find,
     MessageFailedInd,
     MessageInd,
@@ -129,6 +130,8 @@ class MsrpConnection:
                 self._write_bind(now)
             case Authorise():
                 self._write_authorisation(primitive, now)
+            case FarEnd(path=path):
+                self._ends = Ends(self._known_ends().own, path)
             case StopMessage(message_id=message_id, status=status):
                 self._stop(message_id, status)
             case EndSession(reason=reason):
@@ -192,7 +195,7 @@ class MsrpConnection:
 
     def _send_chunks(self, now: Instant) -> None:
         while self._closing is None and not self._ended:
-            chunk = self._outbox.next_chunk()
+            chunk = self._outbox.next_chunk(through_relays=self._has_relays())
             if chunk is None:
                 return
             self._write_chunk(chunk, now)
@@ -268,6 +271,9 @@ class MsrpConnection:
             if b"-------" + found.encode() not in content:
                 return found
 
+    def _has_relays(self) -> bool:
+        return self._ends is not None and len(self._ends.own) + len(self._ends.remote) > 2
+
     def _known_ends(self) -> Ends:
         if self._ends is None:
             # Only a passive end that has not been bound: whoever asks it to send is wrong.
@@ -314,6 +320,8 @@ class MsrpConnection:
             self._ends = found if found.remote else Ends(found.own, request.from_path)
         elif not to.is_same(self._ends.own[-1]):
             return Status.NO_SESSION
+        elif not self._ends.remote:  # it asked a relay for a place, and is the passive end
+            self._ends = Ends(self._ends.own, request.from_path)
         if not self._bound:
             self._bound = True
             self._indications.append(BoundInd(self._ends))

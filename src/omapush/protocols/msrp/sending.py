@@ -9,6 +9,9 @@ from omapush.protocols.msrp.byte_range import ByteRange
 from omapush.protocols.msrp.frame import FailureReport, Flag
 from omapush.protocols.msrp.session import SMALL_CHUNK, MsrpSettings, SendMessage
 
+SMALL_WINDOW = 32
+"""So many small chunks may be unanswered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -60,14 +63,20 @@ class Outbox:
         window = self._settings.chunk_octets * self._settings.window
         return message.failure_report if len(message.body) <= window else FailureReport.YES
 
-    def next_chunk(self) -> Chunk | None:
-        """Return what is to be sent now; ``None``: nothing, or the window is full."""
-        if not self._turns or self._unanswered >= self._settings.window:
+    def next_chunk(self, *, through_relays: bool = False) -> Chunk | None:
+        """Return what is to be sent now; ``None``: nothing, or the window is full.
+
+        :param through_relays: they keep a chunk before they pass it on, and take no large ones.
+        """
+        size, window = self._settings.chunk_octets, self._settings.window
+        if through_relays and size > SMALL_CHUNK:
+            size, window = SMALL_CHUNK, SMALL_WINDOW
+        if not self._turns or self._unanswered >= window:
             return None
         one = self._turns.popleft()
         message, total = one.message, len(one.message.body)
-        begin, end = one.sent, min(one.sent + self._settings.chunk_octets, total)
-        said_end = end if self._settings.chunk_octets <= SMALL_CHUNK else None
+        begin, end = one.sent, min(one.sent + size, total)
+        said_end = end if size <= SMALL_CHUNK else None
         one.sent = end
         one.written = end == total
         if not one.written:

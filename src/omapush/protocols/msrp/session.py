@@ -23,8 +23,8 @@ class MsrpSettings:
     :ivar max_octets: of the longest message that is taken.
     :ivar max_held_octets: of all messages together that are coming; ``max_messages`` is their
         number.
-    :ivar chunk_octets: of a chunk that is sent. Chunks longer than :data:`SMALL_CHUNK` are fast but
-        relays may not take them: the end of one goes through them in small ones in any case.
+    :ivar chunk_octets: of a chunk that is sent. Long ones are quicker; through relays none is
+        longer than :data:`SMALL_CHUNK`.
     :ivar window: so many chunks may be unanswered.
     :ivar response_ms: so long a response may take (RFC 4975 7.1.1).
     :ivar accept_types: content types that are taken; none: all.
@@ -103,6 +103,16 @@ class Authorise:
 
 
 @dataclass(frozen=True, slots=True)
+class FarEnd:
+    """Say where the other end is; who asks a relay for a place learns it only afterwards.
+
+    :ivar path: next hop first: this end's relays, then the path that the other end gave.
+    """
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class StopMessage:
     """Take no more of a message: its next chunk is answered with ``status``."""
 
@@ -117,7 +127,7 @@ class EndSession:
     reason: str
 
 
-MsrpRequest = SendMessage | SendReport | Bind | Authorise | StopMessage | EndSession
+MsrpRequest = SendMessage | SendReport | Bind | Authorise | FarEnd | StopMessage | EndSession
 
 
 @dataclass(frozen=True, slots=True)

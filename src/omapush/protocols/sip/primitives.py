@@ -23,9 +23,10 @@ class EndpointSettings:
     :ivar supported: option tags that requests may require; others are refused with 420.
     :ivar maximum_client_transactions: own requests that are open or remembered at once; one more
         fails without being sent.
-    :ivar maximum_server_transactions: requests that came and are open at once, and INVITEs until
-        nothing more can come of them. Those over it are answered with 503.
-    :ivar maximum_remembered: answers that are kept for repeated requests, for 64*T1 with UDP. Of
+    :ivar maximum_server_transactions: requests that came and are open at once, and INVITEs that
+        were accepted until nothing more can come of them. Those over it are answered with 503.
+    :ivar maximum_remembered: answers that are kept for repeated requests, for 64*T1 with UDP; also
+        those by which INVITEs are refused: nobody may shut others out by never sending ACK. Of
         more the oldest are forgotten early: then a request that is repeated for so long counts as
         a new one.
     :ivar maximum_octets: how much requests that are open have together at most, and as much again

@@ -74,9 +74,18 @@ class ServerTransaction(Transaction):
         return self.state in (State.TRYING, State.PROCEEDING)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether nothing can come of it but the same answer once more."""
+        return self.state in (State.COMPLETED, State.CONFIRMED)
+
+    @property
     def held_octets(self) -> int:
         """What the answer and the key of an answered request take."""
         return len(self._octets) + len(self.key)
+
+    def forget(self) -> None:
+        """End it early."""
+        self._terminate()
 
     def repeated(self) -> None:
         """The request came again."""
@@ -117,10 +126,6 @@ class NonInviteServer(ServerTransaction):
         elif response.status == 100 and self.state is State.TRYING:
             self._octets, self.state = octets, State.PROCEEDING
             self._transmit()
-
-    def forget(self) -> None:
-        """End it early."""
-        self._terminate()
 
     def _repeat(self, now: Instant) -> None:
         if self.state is State.TRYING:

@@ -147,7 +147,7 @@ class UserAgentServer:
         """Do what follows a change of a transaction: wait for it, or forget it."""
         if transaction.is_over:
             self._forget(transaction)
-        elif isinstance(transaction, NonInviteServer) and not transaction.is_unanswered:
+        elif transaction.is_settled:
             self._close(transaction)
             self._remembered.add(transaction)
             oldest = self._remembered.one_too_many()
@@ -184,9 +184,8 @@ class UserAgentServer:
         self._transactions.pop(transaction.key, None)
         if transaction.merge_key is not None:
             self._unmerged.pop(transaction.merge_key, None)
-        if isinstance(transaction, NonInviteServer):
-            self._remembered.discard(transaction)
-        elif isinstance(transaction, InviteServer) and transaction.ack_key is not None:
+        self._remembered.discard(transaction)
+        if isinstance(transaction, InviteServer) and transaction.ack_key is not None:
             self._awaited_acks.pop(transaction.ack_key, None)
 
     def _close(self, transaction: ServerTransaction) -> None:

@@ -297,6 +297,16 @@ async def test_binding_of_an_earlier_life_waits_for_the_core(client: Client) -> 
     assert (binding.state, binding.reason) == (BindingState.PENDING, Reason.REFUSED_BY_SERVER)
 
 
+async def test_core_that_refused_what_was_up_before_is_asked_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("omapush.client.sip.registration.REFUSED_AGAIN_MS", 0)
+    client.core.script(Answered(403, "No"), "REGISTER")
+    bound = client.begin(kept="registered")
+    await client.started()
+    assert bound.states == [BindingState.PENDING, BindingState.UP]
+
+
 async def test_change_of_address_is_told_at_once(client: Client) -> None:
     """REQ5: the same user and device, wherever it is."""
     await client.started()
@@ -449,6 +459,36 @@ async def test_connection_is_tried_at_once_when_the_network_is_another() -> None
     client.registration.look()
     await settle()
     assert bound.states == [BindingState.PENDING, BindingState.UP]
+    await client.registration.close()
+
+
+async def test_request_to_contact_the_gateway_opens_the_connection_now() -> None:
+    client = Client(transport=Transport.TCP)
+    await client.started()
+    bound = client.begin()
+    await settle()
+    client.core.client.is_cut_off = True
+    client.core.client.lose_flow("connection reset")
+    await settle()
+    client.core.client.is_cut_off = False
+    client.registration.ask()
+    await settle()
+    assert bound.states[0] is bound.states[-1] is BindingState.UP
+    assert [one.headers.first("Expires") for one in client.registers] == ["600", "600"]
+    await client.registration.close()
+
+
+async def test_nothing_is_refreshed_without_the_connection() -> None:
+    client = Client(transport=Transport.TCP)
+    await client.started()
+    client.begin()
+    await settle()
+    client.core.client.is_cut_off = True
+    client.core.client.lose_flow("connection reset")
+    await settle()
+    assert client.registration.status().condition is Condition.LOST
+    assert client.registration.is_registered is False
+    assert len(client.registers) == 1
     await client.registration.close()
 
 

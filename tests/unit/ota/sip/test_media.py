@@ -114,7 +114,17 @@ def test_refusal_says_the_same_at_the_other_end(
     assert report.status == code
     heard = ReportInd("message1", report.status, report.comment, report.more)
     outcome = outcome_of_report("d", heard)
-    assert (outcome.kind, outcome.status, outcome.reason) == (kind, status, "because")
+    assert (outcome.kind, outcome.status, outcome.reason) == (
+        kind,
+        status,
+        f"X-Wap-Push-Status {int(status)} because",
+    )
+
+
+def test_reason_of_an_application_stays_on_the_line_of_its_report() -> None:
+    report = report_of(CONFIRMED, Answered(PushStatus.USERRFS, "no\r\nTo-Path: x\udc80"))
+    assert report is not None
+    assert report.more == (("X-Wap-Push-Status", "235 no??To-Path: x?"),)
 
 
 def test_message_without_failure_report_hears_nothing() -> None:
@@ -125,10 +135,10 @@ def test_message_without_failure_report_hears_nothing() -> None:
 @pytest.mark.parametrize(
     ("code", "kind", "status"),
     [
-        (200, OutcomeKind.DONE, None),
+        (200, OutcomeKind.DONE, 400),
         (403, OutcomeKind.NEVER, 235),
-        (408, OutcomeKind.LATER, None),
-        (413, OutcomeKind.LATER, 237),
+        (408, OutcomeKind.IN_DOUBT, None),
+        (413, OutcomeKind.NEVER, 237),
         (415, OutcomeKind.NEVER, 238),
         (481, OutcomeKind.LATER, 234),
     ],

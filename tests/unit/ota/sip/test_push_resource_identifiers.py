@@ -137,3 +137,8 @@ def test_several_values_are_read_together_and_malformed_ones_passed_over() -> No
         '*;+g.3gpp.iari-ref="no%20iari";q=1',
     ]
     assert asked_for(values) == PushFeatures(("mms.ua", "ulp.ua"))
+
+
+def test_push_to_plain_devices_asks_only_those_that_declare_something() -> None:
+    """RFC 3841 7.2.4: without explicit, a contact that declares nothing matches."""
+    assert accept_contact("4", explicit=False) == '*;+g.oma.pusheventapp="mms.ua";require'

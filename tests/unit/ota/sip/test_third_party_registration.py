@@ -23,7 +23,7 @@ EMBEDDED = (
 GRANTED = (
     "SIP/2.0 200 OK\r\n"
     f'm: <sip:alice@127.0.0.1:5081>;expires=50;+sip.instance="<{INSTANCE}>"'
-    ';pub-gruu="sip:alice@push.test;gr=urn:x"\r\n'
+    ';pub-gruu="sip:Alice@push.test;gr=urn:x"\r\n'
     "\r\n"
 )
 
@@ -59,6 +59,21 @@ def test_core_tells_what_client_declared() -> None:
     assert contact.expires_s == 60
 
 
+@pytest.mark.parametrize(
+    "gruu",
+    [
+        "sip:eve@push.test;gr=urn:x",
+        "sip:Alice@elsewhere.test;gr=urn:x",
+        "sip:Alice@push.test;maddr=192.0.2.66",
+        f"sip:Alice@push.test;maddr=192.0.2.66;gr={INSTANCE}",
+        "not an address",
+    ],
+)
+def test_user_cannot_have_pushes_led_elsewhere_by_what_he_registers(gruu: str) -> None:
+    (contact,) = told(EMBEDDED.replace(CONTACT, f'{CONTACT};pub-gruu="{gruu}"')).contacts
+    assert contact.gruu == f"sip:Alice@push.test;gr={INSTANCE}"
+
+
 def test_registration_lasts_no_longer_than_core_says() -> None:
     (contact,) = told(EMBEDDED, expires="20").contacts
     assert contact.expires_s == 20
@@ -72,7 +87,7 @@ def test_answer_of_registrar_completes_what_client_declared() -> None:
     )
     (contact,) = told(body, 'multipart/mixed; boundary="b1"').contacts
     assert contact.features == PushFeatures(("mms.ua", "ulp.ua"))
-    assert contact.gruu == "sip:alice@push.test;gr=urn:x"
+    assert contact.gruu == "sip:Alice@push.test;gr=urn:x"
     assert contact.expires_s == 50
 
 

@@ -125,15 +125,20 @@ async def test_what_the_core_and_the_device_tell_of_it_is_one_device(
     assert device.capabilities is not None
 
 
+OF_ALICE = (("P-Asserted-Identity", f"<{ALICE}>"),)
+
+
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
         ((("P-Asserted-Identity", f"<{BOB}>"),), 403),
-        ((("From", f"<{BOB}>;tag=1"),), 403),
+        ((("From", f"<{ALICE}>;tag=1"),), 403),
         ((("P-Asserted-Identity", f"<tel:+1555>, <{ALICE}>"),), 200),
+        ((("P-Asserted-Identity", "<tel:+1555>"),), 403),
         ((("P-Asserted-Identity", "nobody <"),), 400),
-        ((("Contact", f"<{GRUU}>"), ("X-Wap-Push-MaxMsgSize", "many")), 400),
-        ((), 200),
+        ((*OF_ALICE, ("Contact", f"<{GRUU}>"), ("X-Wap-Push-MaxMsgSize", "many")), 400),
+        (OF_ALICE, 200),
+        ((), 403),
     ],
 )
 async def test_only_who_is_a_client_tells_what_he_takes(
@@ -142,10 +147,18 @@ async def test_only_who_is_a_client_tells_what_he_takes(
     assert (await answer_to(world, request("OPTIONS", *fields))).status == status
 
 
+async def test_device_that_is_there_no_longer_is_forgotten(world: SipGatewayWorld) -> None:
+    fields = (*OF_ALICE, ("Contact", f"<{GRUU}>"))
+    await answer_to(world, request("OPTIONS", *fields))
+    assert world.registrations.devices(ALICE)
+    await answer_to(world, request("OPTIONS", *fields, ("Expires", "0")))
+    assert not world.registrations.devices(ALICE)
+
+
 async def test_another_gateway_is_not_found(world: SipGatewayWorld) -> None:
     other = request("OPTIONS", uri="sip:other@push.test")
     assert (await answer_to(world, other)).status == 404
-    at_own_port = request("OPTIONS", uri="sip:anything@127.0.0.1:5070")
+    at_own_port = request("OPTIONS", *OF_ALICE, uri="sip:anything@127.0.0.1:5070")
     assert (await answer_to(world, at_own_port)).status == 200
 
 

@@ -9,7 +9,7 @@ from omapush.protocols.sip.digest import DigestClient
 from omapush.protocols.sip.header_fields import cseq
 from omapush.testing.memory_store import MemoryStore
 from omapush.testing.sip_gateway_world import ALICE, GRUU, SipGatewayWorld
-from omapush.testing.sip_link import Answered
+from omapush.testing.sip_link import Answered, Fate
 
 CHALLENGE = 'Digest realm="push.test", nonce="{}", qop="auth", algorithm=SHA-256'
 
@@ -66,7 +66,16 @@ async def test_redirection_within_the_domain_is_followed(world: SipGatewayWorld)
     assert [one.uri for one in world.core.sent("MESSAGE")] == [ALICE, GRUU]
 
 
-@pytest.mark.parametrize("uri", ["sip:alice@elsewhere.test", "tel:+1555", ALICE])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sip:alice@elsewhere.test",
+        "tel:+1555",
+        ALICE,
+        "sip:bob@push.test;maddr=192.0.2.66",
+        "sip:bob@push.test?Route=%3Csip:192.0.2.66%3E",
+    ],
+)
 async def test_redirection_elsewhere_or_in_a_circle_is_not_followed(
     world: SipGatewayWorld, uri: str
 ) -> None:
@@ -75,3 +84,12 @@ async def test_redirection_elsewhere_or_in_a_circle_is_not_followed(
     outcome = await world.pushed(world.reach(), await world.claim())
     assert outcome.kind is OutcomeKind.NEVER
     assert len(world.core.sent("MESSAGE")) == 1
+
+
+async def test_core_that_does_not_answer_is_known_until_it_does(world: SipGatewayWorld) -> None:
+    await world.register()
+    world.core.script(Fate.LOST, "MESSAGE")
+    await world.pushed(world.reach(), await world.claim())
+    assert world.line.caller.trouble == "the request was lost"
+    await world.pushed(world.reach(), await world.claim())
+    assert world.line.caller.trouble == ""

@@ -25,11 +25,16 @@ LONG = bytes(range(256)) * 20
 
 
 def with_media(
-    world: SipGatewayWorld, *, port: int = 2855, idle_ms: int = 60_000, connect_ms: int = 60_000
+    world: SipGatewayWorld,
+    *,
+    port: int = 2855,
+    idle_ms: int = 60_000,
+    connect_ms: int = 60_000,
+    secure: bool = False,
 ) -> MediaDevice:
     arrivals = MediaArrivals(MsrpSettings(), world.line.new_token)
     device = MediaDevice(arrivals, world.clock)
-    settings = MediaSettings("192.0.2.1", port, idle_ms=idle_ms, connect_ms=connect_ms)
+    settings = MediaSettings("192.0.2.1", port, secure, idle_ms, connect_ms)
     world.media = MediaPush(world.line, device, arrivals, settings)
     world.device.when_invited = device.invited
     world.serve()
@@ -161,6 +166,18 @@ async def test_push_that_is_not_reported_on_after_bye_has_failed(
     assert (await world.core.deliver(world.core.gateway, bye, hop=CORE)).status == 481
 
 
+async def test_another_device_that_was_invited_too_ends_nothing(world: SipGatewayWorld) -> None:
+    with_media(world)
+    await world.register()
+    reach = world.reach()
+    await world.pushed(reach, await world.claim(LONG))
+    bye = in_dialog(world.device.invites[0], world.device.acks[0], "BYE")
+    other = bye.with_headers(bye.headers.replaced("From", "<sip:alice@push.test>;tag=other"))
+    assert (await world.core.deliver(world.core.gateway, other, hop=CORE)).status == 481
+    await world.pushed(reach, await world.claim(LONG))
+    assert len(world.device.invites) == 1
+
+
 async def test_report_that_comes_after_bye_counts(world: SipGatewayWorld) -> None:
     device = with_media(world)
     device.answers = [None]
@@ -263,6 +280,19 @@ async def test_request_of_the_size_limit_goes_by_message_and_one_octet_more_does
     room = 1_300 - 200 - world.core.gateway.request_size(first)
     await world.pushed(reach, await world.claim(b"x" * (100 + room + padding)))
     assert world.core.requests[-1].method == method
+
+
+async def test_device_that_answers_without_the_tls_that_was_offered_gets_nothing(
+    world: SipGatewayWorld,
+) -> None:
+    device = with_media(world, secure=True)
+    device.setup = Setup.PASSIVE
+    await world.register()
+    outcome = await world.pushed(world.reach(), await world.claim(LONG))
+    assert outcome.kind is OutcomeKind.NEVER
+    assert "TLS" in outcome.reason
+    assert device.offers[0].protocol == "TCP/TLS/MSRP"
+    assert device.taken == []
 
 
 def in_dialog(invite: SipRequest, ack: SipRequest, method: str) -> SipRequest:

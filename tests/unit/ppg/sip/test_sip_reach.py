@@ -111,6 +111,10 @@ async def test_push_to_a_device_goes_to_its_gruu(world: SipGatewayWorld) -> None
         (GRUU, GRUU),
         ("WAPPUSH=+1555/TYPE=PLMN@ppg.net", ALICE),
         ("sip:bob@push.test;gr=urn:uuid:1", ALICE),
+        (f"{GRUU};maddr=192.0.2.66?Route=x", GRUU),
+        (f"{ALICE};gr=%22%3E", f"{ALICE};gr=%22%3E"),
+        (f"{ALICE};gr=>;tag=1", ALICE),
+        (f"{ALICE};gr", f"{ALICE};gr"),
         ("no address at all", ALICE),
     ],
 )
@@ -235,3 +239,22 @@ async def test_unconfirmed_push_may_reach_all_devices(world: SipGatewayWorld) ->
     outcome = await world.pushed(world.reach(), await world.claim(confirmed=False))
     assert outcome.kind is OutcomeKind.DONE
     assert world.device.pushes[0].headers.first("Request-Disposition") is None
+
+
+async def test_device_that_tells_of_itself_without_being_registered_is_not_asked_again_at_once(
+    world: SipGatewayWorld,
+) -> None:
+    await world.register()
+    world.core.restart()
+    reach = world.reach()
+    waits = []
+    for _ in range(3):
+        outcome = await world.pushed(reach, await world.claim())
+        assert outcome.kind is OutcomeKind.LATER
+        waits.append(outcome.retry_after_ms or 0)
+        assert (
+            await world.device.send("OPTIONS", PPG, PPG, ("Contact", f"<{GRUU}>"))
+        ).status == 200
+    assert len(world.other.asked) == 1
+    assert waits == sorted(waits)
+    assert waits[-1] > 2 * waits[0]

@@ -114,3 +114,29 @@ def test_pieces_are_limited() -> None:
         put(message, ByteRange(2 * number + 1, None, None), b"a")
     with pytest.raises(TooLarge):
         put(message, ByteRange(2 * MAX_PIECES + 1, None, None), b"a")
+
+
+def test_message_that_comes_backwards_is_not_copied_with_each_octet() -> None:
+    tail = bytes(8 * 1_048_576)
+    before = MAX_PIECES - 1
+    message = IncomingMessage(len(tail) + before)
+    put(message, ByteRange(before + 1, None, before + len(tail)), tail, last=True)
+    for number in range(before, 0, -1):
+        put(message, ByteRange(number, number, before + len(tail)), b"a")
+    assert message.octets == before + len(tail)
+    assert message.content == b"a" * before + tail
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_overlapping_chunks_leave_what_came_last_at_each_octet(seed: int) -> None:
+    order = random.Random(seed)
+    total = 200
+    message, model = IncomingMessage(total), bytearray(total)
+    put(message, ByteRange(total, total, total), b"z", last=True)
+    model[-1:] = b"z"
+    while message.octets < total:
+        start = order.randrange(total)
+        part = bytes([order.randrange(256)]) * min(order.randrange(60), total - start)
+        put(message, ByteRange(start + 1, start + len(part), total), part)
+        model[start : start + len(part)] = part
+    assert message.content == bytes(model)

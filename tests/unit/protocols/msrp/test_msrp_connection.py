@@ -28,6 +28,7 @@ from omapush.protocols.msrp.session import (
     EndedInd,
     Ends,
     EndSession,
+    FarEnd,
     MessageFailedInd,
     MessageInd,
     MessageSentInd,
@@ -124,6 +125,16 @@ def test_no_more_is_written_than_the_window_allows() -> None:
     gateway.request(SendMessage("longmessage", "a/b", b"x" * 200), NOW)
     pieces = FrameReader().receive(b"".join(gateway.written()))
     assert sum(isinstance(piece, Request) for piece in pieces) == SMALL.window
+
+
+def test_chunks_through_a_relay_are_small() -> None:
+    relay = parse_path("msrp://127.0.0.1:2856/place;tcp")
+    ends = Ends(GATEWAY, (*relay, *DEVICE))
+    gateway = MsrpConnection(MsrpSettings(), ids("gateway"), ends=ends)
+    gateway.request(SendMessage("message1", "a/b", b"x" * 5_000), NOW)
+    pieces = FrameReader().receive(b"".join(gateway.written()))
+    ranges = [str(one.byte_range) for one in pieces if isinstance(one, Request)]
+    assert ranges == ["1-2048/5000", "2049-4096/5000", "4097-5000/5000"]
 
 
 def test_message_beyond_the_window_is_answered_whatever_was_asked_for() -> None:
@@ -320,3 +331,25 @@ def test_content_of_a_request_that_is_refused_is_dropped() -> None:
         encode_request(Request("abcd", "SEND", DEVICE, GATEWAY, "m123", content_type="a/b"), b"x")
     )
     assert [type(one) for one in pieces] == [Request, Content, End]
+
+
+def test_end_with_a_place_at_a_relay_answers_the_way_the_push_came() -> None:
+    device = MsrpConnection(SMALL, ids("device"), ends=Ends(DEVICE, ()))
+    relay = parse_path("msrp://127.0.0.1:2855/place;tcp")
+    push = Request("abcd", "SEND", DEVICE, relay + GATEWAY, "message1", content_type="a/b")
+    device.receive(encode_request(push, b"x"), NOW)
+    device.written()
+    device.request(SendReport("message1", 1), NOW)
+    (report, _) = FrameReader().receive(b"".join(device.written()))
+    assert isinstance(report, Request)
+    assert report.to_path == relay + GATEWAY
+
+
+def test_end_with_a_place_at_a_relay_is_told_where_the_other_one_is() -> None:
+    gateway = MsrpConnection(SMALL, ids("gateway"), ends=Ends(GATEWAY, ()))
+    relay = parse_path("msrp://127.0.0.1:2855/place;tcp")
+    gateway.request(FarEnd(relay + DEVICE), NOW)
+    gateway.request(SendMessage("message1", "a/b", b"x"), NOW)
+    request = FrameReader().receive(b"".join(gateway.written()))[0]
+    assert isinstance(request, Request)
+    assert (request.to_path, request.from_path) == (relay + DEVICE, GATEWAY)

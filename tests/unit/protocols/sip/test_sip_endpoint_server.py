@@ -431,6 +431,23 @@ def test_server_keeps_a_bounded_number_of_octets_of_answers() -> None:
     assert len(endpoint.effects()) == 4
 
 
+def test_invites_that_are_refused_and_never_acknowledged_shut_nobody_out() -> None:
+    settings = EndpointSettings(maximum_server_transactions=5, maximum_remembered=3)
+    endpoint = sip_endpoint(RIGHT, settings)
+    for number in range(100):
+        take(endpoint, with_via(invite_request(number), VIA.replace("one", str(number))))
+        endpoint.respond(told_request(endpoint).key, plain_response(403), NOW)
+    assert statuses(endpoint) == [403] * 100
+    take(endpoint, with_via(push_request(200), VIA.replace("one", "push")))
+    assert told_request(endpoint).request.method == "MESSAGE"
+    for number in range(90, 100):
+        ack = sip_request("ACK", number, to="<sip:alice@push.test>;tag=x")
+        take(endpoint, with_via(ack, VIA.replace("one", str(number))))
+    while (due := endpoint.next_timer()) is not None:
+        endpoint.handle_timer(due)
+    assert endpoint.is_idle
+
+
 def test_flood_of_invites_and_cancels_ends_in_nothing() -> None:
     endpoint = sip_endpoint(RIGHT, EndpointSettings(maximum_server_transactions=50))
     for number in range(200):
