@@ -279,6 +279,22 @@ class Kamailio(_Instance):
         self.ask("htable.sets", "users", name, f"s:{password}")
 
 
+class EdgeProxy(_Instance):
+    """An entry proxy on ``port``, UDP and TCP, before a core: registrations get a Path through it.
+
+    A context manager.
+    """
+
+    def __init__(self, core: Kamailio) -> None:
+        self.port = free_sip_port()
+        values = {
+            "EDGE_HOST": bracketed(core.host),
+            "EDGE_PORT": str(self.port),
+            "CORE": f"sip:{bracketed(core.host)}:{core.port}",
+        }
+        super().__init__("kamailio-edge.cfg", values, ())
+
+
 class MsrpRelay(_Instance):
     """An MSRP relay on ``port``, as a context manager; with ``tls`` it speaks MSRP over TLS."""
 
