@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -44,7 +45,7 @@ async def refused_registration(alice: Phone) -> tuple[str, str | None]:
         asked = {"push_application_id": MMS, "profiles": [{"protocol": "OTA-SIP"}]}
         registration = await cai.register(asked, wait_seconds=1)
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            while registration["bindings"][0]["reason"] is None:
+            while not any(one["reason"] for one in registration["bindings"]):
                 registration = await cai.registration(registration["id"], wait_seconds=0.1)
     return registration["state"], registration["bindings"][0]["reason"]
 
@@ -123,6 +124,52 @@ async def test_client_reaches_no_core_elsewhere_without_tls(tmp_path: Path, tran
     ended = await run_verb("client", "--config", str(settings), folder=tmp_path)
     assert ended.status != 0
     assert "a core elsewhere is reached by tls, or with allow_plain" in ended.err + ended.out
+
+
+async def test_client_fetches_nothing_from_gateway_of_another_authority(tmp_path: Path) -> None:
+    """REQ20: the content of a push does not go by MSRPS to, or come from, anybody else."""
+    for name in ("alice", "other"):
+        (tmp_path / name).mkdir()
+    authority, other = Authority(tmp_path), Authority(tmp_path / "other")
+    other.sign("gateway", f"IP:{HOST}")
+    with Kamailio(auth=True) as core:
+        gateway = RunningGateway(
+            tmp_path,
+            f'[sip]\ncore = "{HOST}:{core.isc_port}"\nuri = "{GATEWAY}"\n'
+            f'listen_udp = "{HOST}:{core.ppg_port}"\nmsrp_listen = "{HOST}:{free_sip_port()}"\n'
+            f'msrp_secure = true\ntls_certificate = "{other.folder}/gateway.pem"\n'
+            f'tls_key = "{other.folder}/gateway.key"\n{CLIENTS}',
+        )
+        table = {
+            "core": f"{HOST}:{core.port}",
+            "transport": "udp",
+            "ca_file": f"{authority.folder}/ca.pem",
+        }
+        async with gateway.running(), sip_phone(tmp_path / "alice", **table) as alice:
+            await alice.application(MMS, "application/octet-stream")
+            push_id = await gateway.push(
+                ALICE, bytes(LONG), "application/octet-stream", application=MMS
+            )
+            said = await gateway.until_said(push_id, "retry")
+    assert "delivered" not in said
+    assert "no connection to msrps://" in alice.daemon.log
+    assert "TLS: unable to get local issuer certificate" in alice.daemon.log
+
+
+async def test_gateway_believes_nobody_who_shows_no_certificate(tmp_path: Path) -> None:
+    """By TLS it is the certificate that says who is an element of the core."""
+    async with secure_core(tmp_path) as (core, port, authority):
+        gateway = secure_gateway(core, port, tmp_path, authority.folder / "ca.pem")
+        context = ssl.create_default_context(cafile=authority.folder / "ca.pem")
+        news = (("Contact", f"<sip:scscf@{HOST}>"), ("Expires", "600"))
+        async with gateway.running(), asyncio.timeout(TIMEOUT_SECONDS):
+            reader, writer = await asyncio.open_connection(HOST, port, ssl=context)
+            octets = request("REGISTER", GATEWAY, *news).replace(b"SIP/2.0/UDP", b"SIP/2.0/TLS")
+            writer.write(octets)
+            answer = await reader.readuntil(b"\r\n")
+            writer.close()
+            await writer.wait_closed()
+    assert answer == b"SIP/2.0 403 Forbidden\r\n"
 
 
 # -- digest --
