@@ -192,7 +192,7 @@ PARTS: dict[str, Callable[[float], object]] = {
     ],
     "sip_codecs": lambda scale: sip_codecs(max(50, int(1_000 * scale))),
     "msrp": msrp_transfers,
-    "sip": lambda scale: sip_pushes(max(300, int(5_000 * scale)), 1 if scale < 1 else 2),
+    "sip": lambda scale: sip_pushes(max(300, int(3_000 * scale)), 2),
     "sip_farm": lambda scale: sip_farms(max(10, int(5_000 * scale))),
     "dialled": lambda scale: dialled_terminals(scale, 3),
 }

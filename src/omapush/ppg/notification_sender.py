@@ -13,6 +13,8 @@ from omapush.web.policy import OutboundPolicy, Target
 
 MAX_ANSWER_OCTETS = 65_536
 """An initiator's answer is a few hundred octets; more than this is not read."""
+MAX_CONNECTIONS = 256
+"""As many as notifications are under way at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class HttpNotificationSender:
         credentials: Mapping[str, ListenerCredentials] | None = None,
         context: ssl.SSLContext | None = None,
     ) -> None:
-        limits = OutboundLimits(timeout_ms, MAX_ANSWER_OCTETS)
+        limits = OutboundLimits(timeout_ms, MAX_ANSWER_OCTETS, connections=MAX_CONNECTIONS)
         self._client = OutboundClient(policy, limits, context)
         self._credentials = dict(credentials or {})
 

@@ -50,6 +50,18 @@ def test_farm_tells_people_what_could_not_be_opened() -> None:
     assert "; not opened: Connection refused (" in shown.stdout
 
 
+def test_farm_says_at_which_core_its_clients_register(tmp_path: Path) -> None:
+    written = tmp_path / "clients.toml"
+    shown = farm(
+        "--clients", "2", "--id", "u#", "--sip", "127.0.0.1:9", "--write-clients", str(written),
+        "--for", "0",
+    )  # fmt: skip
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("2 clients register at the SIP core 127.0.0.1:9, seed 1\n")
+    clients = tomllib.loads(written.read_text())["clients"]
+    assert [each["sip"] for each in clients] == ["sip:u1@push.test", "sip:u2@push.test"]
+
+
 def test_farm_writes_the_clients_of_a_gateway(tmp_path: Path) -> None:
     groups, written = tmp_path / "groups.toml", tmp_path / "clients.toml"
     groups.write_text(
@@ -104,6 +116,9 @@ def test_clients_that_dial_in_are_written_as_such(tmp_path: Path) -> None:
         ("--clients 1 --groups nowhere.toml --connect 127.0.0.1:1", "--groups says how many"),
         ("--groups nowhere.toml --connect 127.0.0.1:1", "nowhere.toml: No such file"),
         ("--clients 300 --listen 127.255.255.0:4035", "not all in 127.0.0.0/8"),
+        ("--clients 1 --listen 127.1.0.1:1 --sip 127.0.0.1:5060", "are at a SIP core"),
+        ("--clients 1 --sip 127.0.0.1:5060 --sip-password-file nowhere", "--sip-password-file: "),
+        ("--clients 1 --sip 127.0.0.1:5060 --id a@b", "not the user of a SIP address: 'a@b'"),
     ],
 )
 def test_farm_that_is_asked_for_wrongly_is_2(arguments: str, reason: str) -> None:

@@ -8,12 +8,12 @@ import pytest
 
 from omapush.client.farm.clients import Farm, FarmError, Group
 from omapush.client.farm.script import parse_script, seeded_chance
-from omapush.daemon.farm_settings import FarmPlan, clients_tables, load_groups, spread
+from omapush.daemon.farm_settings import FarmPlan, SipPlan, clients_tables, load_groups, spread
 from omapush.daemon.settings import PpgSettings
 from omapush.daemon.settings_file import load_settings
 from omapush.daemon.settings_table import Endpoint, SettingsError
 from omapush.ota.interface import ClientCapabilities
-from omapush.ppg.contacts import HttpContact, UdpContact
+from omapush.ppg.contacts import HttpContact, SipContact, UdpContact
 
 FIRST = Endpoint("127.1.0.1", 4035)
 
@@ -155,11 +155,24 @@ def test_clients_that_dial_are_written_as_such(tmp_path: Path) -> None:
     ]
 
 
+def test_users_of_a_core_are_written_as_such(tmp_path: Path) -> None:
+    farm = Farm(seeded_chance(1), lambda *_: None, lambda *_: None)  # type: ignore[arg-type, return-value]
+    path = tmp_path / "gateway.toml"
+    text = clients_tables(farm.clients([group(2)]), None, None, "ppg", sip_domain="push.test")
+    path.write_text(text, encoding="utf-8")
+    last = load_settings(PpgSettings, path).clients[-1]
+    assert [contact.where for contact in last.ways()] == [SipContact("sip:farm-002@push.test")]
+
+
 @pytest.mark.parametrize(
     ("plan", "reason"),
     [
         (FarmPlan((group(1),)), "need a way"),
         (FarmPlan((group(1),), listen=FIRST, connect=FIRST), "either listen, connect or"),
+        (
+            FarmPlan((group(1),), connect=FIRST, sip=SipPlan(FIRST, "push.test")),
+            "or are at a SIP core",
+        ),
     ],
 )
 def test_plan_that_contradicts_itself_is_refused(plan: FarmPlan, reason: str) -> None:

@@ -227,9 +227,10 @@ class SipFarmClient:
     async def register(self, place: str) -> None:
         """Register, or register again after the connection was lost."""
         now = self._farm.clock()
-        self._settled = asyncio.get_running_loop().create_future()
         if self._machine.granted is not None:  # it leads to a connection that is gone
             self._machine.flow_lost("the connection to the core was lost", now)
+            self._drive()
+        self._settled = asyncio.get_running_loop().create_future()
         contact = self._farm.accounts.contact_of(self._client.client_id, place)
         self._machine.register(contact, self._features, now)
         self._drive()

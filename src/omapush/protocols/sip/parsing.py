@@ -61,6 +61,12 @@ _COMPACT = {
     "x": "Session-Expires",
     "y": "Identity",
 }
+# Names that need no look at how they are written: most of those that messages have.
+_COMMON = (
+    "Accept", "Accept-Encoding", "Allow", "Authorization", "Date", "Expires", "P-Asserted-Identity",
+    "P-Associated-URI", "P-Preferred-Identity", "Path", "Record-Route", "Require", "Route",
+    "Server", "Service-Route", "User-Agent",
+)  # fmt: skip
 # Those of which there is one in a message (RFC 3261 20).
 _SINGLE = frozenset({"Call-ID", "CSeq", "Content-Length", "From", "Max-Forwards", "To"})
 # Further names that are usual: they need no look at their characters.
@@ -74,7 +80,7 @@ _USUAL = (
 )  # fmt: skip
 _CANONICAL = {name.lower(): name for name in (*_COMPACT.values(), *_SINGLE, *_USUAL)}
 _CANONICAL |= _COMPACT
-_LONG_NAMES = {name: name for name in _CANONICAL.values()} | _CANONICAL
+_LONG_NAMES = {name: name for name in (*_CANONICAL.values(), *_COMMON)} | _CANONICAL
 _LONG_NAMES |= {name.upper(): long for name, long in _COMPACT.items()}
 
 

@@ -9,6 +9,7 @@ from omapush.protocols.sip.lexical import TOKEN
 from omapush.protocols.sip.message import SipMessage, SipRequest
 
 _METHOD = re.compile(TOKEN)
+_LENGTH_NAME = len("content-length")
 _LENGTH_OF_NAME = len("Content-Length")
 
 
