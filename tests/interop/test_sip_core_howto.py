@@ -132,8 +132,10 @@ def checkout(folder: Path, core: Kamailio, pap: int, admin: int) -> dict[str, Pa
 @pytest.fixture
 def reader(tmp_path: Path, sip_peers: None) -> Iterator[Reader]:
     """Return a reader who has the core, the gateway and the client running."""
-    if shutil.which("tshark") is None:
-        pytest.skip("tshark is missing")
+    for program in ("tshark", "curl"):
+        if shutil.which(program) is None:
+            says = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+            says(f"{program} is missing")
     pap, admin = free_port(), free_port()
     with Kamailio(auth=True) as core, asyncio.Runner() as runner:
         settings = checkout(tmp_path, core, pap, admin)
