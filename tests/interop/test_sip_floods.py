@@ -7,6 +7,7 @@ gateway keeps little of them, and a push to a device of a foreign make goes thro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import socket
 import time
@@ -20,7 +21,7 @@ import pytest
 from omapush.pap.codes import MessageState
 from omapush.protocols.sip.message import SipHeaders, SipRequest
 from omapush.protocols.sip.writing import encode_message
-from omapush.testing.kamailio import DOMAIN, GATEWAY, HOST, Kamailio
+from omapush.testing.kamailio import DOMAIN, GATEWAY, HOST, Kamailio, free_sip_port
 from omapush.testing.running_gateway import RunningGateway
 from omapush.testing.sipp import Sipp
 
@@ -30,6 +31,7 @@ ALICE, BOB = f"sip:alice@{DOMAIN}", f"sip:bob@{DOMAIN}"
 MMS = "x-wap-application:mms.ua"
 STRANGER = "127.0.0.2"
 DATAGRAMS = 2_000
+CONNECTIONS = 1_200
 MORE_KIB = 32 * 1024
 """What a flood may add to the memory of the gateway."""
 NUMBERS = itertools.count(1)
@@ -86,18 +88,20 @@ def flood(source: str, port: int, datagrams: Iterator[bytes]) -> None:
                 time.sleep(0.02)
 
 
+async def metric(gateway: RunningGateway, name: str) -> float:
+    """Return a figure; 0: nothing was counted."""
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        page = (await client.get(f"http://{HOST}:{gateway.admin}/metrics")).text
+    found = (line for line in page.splitlines() if line.startswith(f"{name} "))
+    return float(next(found, "0").split()[-1])
+
+
 @dataclass
 class Flooded:
     """A gateway with a core and alice's device, which answers everything with 200."""
 
     core: Kamailio
     gateway: RunningGateway
-
-    async def metric(self, name: str) -> float:
-        async with httpx2.AsyncClient(trust_env=False) as client:
-            page = (await client.get(f"http://{HOST}:{self.gateway.admin}/metrics")).text
-        found = (line for line in page.splitlines() if line.startswith(f"{name} "))
-        return float(next(found).split()[-1])
 
 
 @pytest.fixture
@@ -135,4 +139,34 @@ async def test_push_goes_through_beside_floods_and_little_is_kept(
     assert result.message_state is MessageState.DELIVERED
     assert gateway.resident_kib - before < MORE_KIB
     # alice, and bob if the core told of him: no users of others.
-    assert await flooded.metric("omapush_sip_users") == (2 if source == HOST else 1)
+    assert await metric(gateway, "omapush_sip_users") == (2 if source == HOST else 1)
+
+
+async def test_core_gets_through_beside_connections_of_strangers(tmp_path: Path) -> None:
+    """Strangers that connect and say nothing, or never end a message, keep nobody out."""
+    port = free_sip_port()
+    with Kamailio(ppg=f"sip:{HOST}:{port};transport=tcp") as core:
+        gateway = RunningGateway(
+            tmp_path,
+            f'[sip]\ncore = "{HOST}:{core.isc_port}"\ntransport = "tcp"\nuri = "{GATEWAY}"\n'
+            f'listen_tcp = "{HOST}:{port}"\n[[clients]]\nid = "alice"\nsip = "{ALICE}"\n',
+        )
+        async with gateway.running(), contextlib.AsyncExitStack() as stack:
+            before = gateway.resident_kib
+            for number in range(CONNECTIONS):
+                local = (f"127.0.0.{2 + number % 8}", 0)
+                _, writer = await asyncio.open_connection(HOST, port, local_addr=local)
+                stack.callback(writer.close)
+                if number % 2:
+                    writer.write(b"OPTIONS sip:ppg@push.test SIP/2.0\r\nSubject: " + b"x" * 4_000)
+            device = await stack.enter_async_context(Sipp("client_uas", core.port, calls=9))
+            push_id = await gateway.push(ALICE, b"x", application=MMS)
+            await gateway.until_said(push_id, "not registered")
+            keys = {"contact_port": str(device.port)}
+            assert (await Sipp("register", core.port, keys=keys).run()).status == 0
+            result = await gateway.ended(push_id)
+            assert result.message_state is MessageState.DELIVERED
+            assert gateway.resident_kib - before < MORE_KIB
+            # By the core's own connection, and not by asking again and again.
+            told = 'omapush_sip_requests_served_total{method="REGISTER",status="200"}'
+            assert await metric(gateway, told) == 1

@@ -192,6 +192,7 @@ class SipConnections:
             self._settings.listen_limits,
             self._closed,
             tls,
+            knows=lambda address: self._is_trusted(Hop(listen.transport, plain_host(address), 0)),
         )
 
     async def connected(self, hop: Hop) -> Connection:

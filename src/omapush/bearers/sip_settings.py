@@ -25,6 +25,13 @@ class Listen:
     port: int
 
 
+LISTEN_LIMITS = ListenLimits(
+    connections=1_024, per_address=256, max_anonymous=256, max_anonymous_per_address=16
+)
+"""Whoever is at a trusted address, or has said something with a trusted certificate, is not
+anonymous: strangers cannot take the places of the core's elements."""
+
+
 @dataclass(frozen=True, slots=True)
 class TransportSettings:
     """The sockets of one end.
@@ -48,7 +55,7 @@ class TransportSettings:
     listening_tls: ssl.SSLContext | None = None
     trust: SipTrust = field(default_factory=SipTrust)
     messages_per_second: float | None = 200
-    listen_limits: ListenLimits = field(default_factory=ListenLimits)
+    listen_limits: ListenLimits = LISTEN_LIMITS
     stream_limits: StreamLimits = field(default_factory=StreamLimits)
     max_dialled: int = 64
     connect_ms: int = 5_000

@@ -193,6 +193,7 @@ class TcpBearer:
         tls_server: bool = True,
         server_name: str | None = None,
         admits: Callable[[str], bool] | None = None,
+        knows: Callable[[str], bool] | None = None,
     ) -> TcpListener:
         """Accept connections until the listener is closed; by TLS if ``tls`` says how.
 
@@ -202,6 +203,7 @@ class TcpBearer:
         :param tls_server: ``False`` to be TLS client on connections that were accepted here.
         :param server_name: of whom the certificate has to be then; default: the peer's address.
         :param admits: is asked whether somebody from this address may connect at all.
+        :param knows: is asked whether who is at this address is never anonymous.
         :raises BearerUnavailable: the address cannot be listened on.
         """
 
@@ -219,6 +221,7 @@ class TcpBearer:
             on_closed,
             None if tls is None else self._ends(tls, server_name, tls_server=tls_server),
             admits,
+            knows,
         )
 
     async def listen_secure(
@@ -264,9 +267,10 @@ class TcpBearer:
         on_closed: Callable[[ConnectionLink[RequestT], str], None] | None,
         tls_end: EndFor | None,
         admits: Callable[[str], bool] | None,
+        knows: Callable[[str], bool] | None = None,
     ) -> TcpListener:
         limits = limits or ListenLimits()
-        gate = Gate(limits, admits)
+        gate = Gate(limits, admits, knows)
         entrance = Entrance(
             gate,
             limits,

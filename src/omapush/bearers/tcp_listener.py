@@ -132,12 +132,19 @@ class Gate:
     """Counts open connections and says who is too much.
 
     :param admits: is asked whether somebody from this address may come in at all.
+    :param knows: is asked whether who is at this address counts among the anonymous at no time.
     :ivar anonymous: how many connections are anonymous.
     """
 
-    def __init__(self, limits: ListenLimits, admits: Callable[[str], bool] | None = None) -> None:
+    def __init__(
+        self,
+        limits: ListenLimits,
+        admits: Callable[[str], bool] | None = None,
+        knows: Callable[[str], bool] | None = None,
+    ) -> None:
         self._limits = limits
         self._admits = admits
+        self._knows = knows
         self._by_address: Counter[str] = Counter()
         self._anonymous_by_address: Counter[str] = Counter()
         self._shut = False
@@ -162,13 +169,16 @@ class Gate:
         counted: tuple[tuple[str, int, int | None], ...] = (
             ("connections", len(self.places), limits.connections),
             ("connections from this address", self._by_address[source], limits.per_address),
-            ("anonymous connections", self.anonymous, limits.max_anonymous),
-            (
-                "anonymous connections from this address",
-                self._anonymous_by_address[source],
-                limits.max_anonymous_per_address,
-            ),
         )
+        if not self._is_known(address):
+            counted += (
+                ("anonymous connections", self.anonymous, limits.max_anonymous),
+                (
+                    "anonymous connections from this address",
+                    self._anonymous_by_address[source],
+                    limits.max_anonymous_per_address,
+                ),
+            )
         for what, count, limit in counted:
             if limit is not None and count >= limit:
                 return f"too many {what}"
@@ -183,9 +193,15 @@ class Gate:
         self.places.add(place)
         self._empty.clear()
         self._by_address[source] += 1
-        self._anonymous_by_address[source] += 1
-        self.anonymous += 1
+        if self._is_known(address):
+            place.anonymous = False
+        else:
+            self._anonymous_by_address[source] += 1
+            self.anonymous += 1
         return place
+
+    def _is_known(self, address: str) -> bool:
+        return self._knows is not None and self._knows(address)
 
     def know(self, place: Place) -> None:
         """Count a connection among the anonymous no more."""

@@ -27,9 +27,11 @@
 * ``registration_server``: a push service that registers clients, for tests and for labs.
 * ``authority``: certificates that an authority of its own has signed.
 * ``postgresql``: a throw-away PostgreSQL cluster.
-* ``kamailio``: a SIP core and an MSRP relay, by the configurations that examples ship; ``sipp``:
-  foreign clients and gateways beside it, by the scenarios in ``tests/interop/sipp``; ``baresip``: a
-  user agent that knows nothing of push.
+* ``sip_stage``: a SIP core, an SMSC, a gateway and phones as real daemons, and ``sip_use_cases``
+  what is played on it; ``sip_phone``: one such phone by itself.
+* ``kamailio``: a SIP core, an entry proxy and an MSRP relay, by the configurations that examples
+  ship; ``sipp``: foreign clients and gateways beside it, by the scenarios in
+  ``tests/interop/sipp``; ``baresip``: a user agent that knows nothing of push.
 * ``kannel``, ``tshark`` and ``libwbxml``: peers of other makes, to compare octets with.
 
 These modules may be imported by tests only. They need what is installed beside omapush for tests

@@ -214,6 +214,8 @@ KEYS = {
     "domain": DOMAIN,
     "status": "200 OK",
     "invite_status": "488 Not Acceptable Here",
+    "options_status": "200 OK",
+    "allow": "MESSAGE, INVITE, ACK, BYE, CANCEL, OPTIONS",
     "header": "User-Agent: sipp",
     "tags": ';+g.oma.pusheventapp="mms.ua,ulp.ua"',
     "applications": "mms.ua,ulp.ua",
@@ -239,7 +241,7 @@ names the port of the one that listens.
 
 def _filled_in(scenario: str, values: Mapping[str, str]) -> str:
     """Write into a scenario what sipp does not take as a key, as it reads it too early."""
-    for name in ("status", "invite_status", "service", "target"):
+    for name in ("status", "invite_status", "options_status", "service", "target"):
         scenario = scenario.replace(f"[{name}]", values[name])
     return scenario
 

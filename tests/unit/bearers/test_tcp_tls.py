@@ -760,3 +760,17 @@ async def test_context_that_is_not_for_the_role_is_said(authority: Authority) ->
         failed = await rig.traced("handshake_failed")
         assert str(failed.detail["reason"]).startswith("TLS: ")
         assert listener.connections == 0
+
+
+def test_who_is_known_is_not_kept_out_by_those_who_are_not() -> None:
+    limits = ListenLimits(connections=5, max_anonymous=1)
+    gate = Gate(limits, knows=lambda address: address == "192.0.2.1")
+    transport = asyncio.Transport()
+    gate.enter("192.0.2.9", transport)
+    assert gate.refusal("192.0.2.8") == "too many anonymous connections"
+    assert gate.refusal("192.0.2.1") is None
+    place = gate.enter("192.0.2.1", transport)
+    assert gate.anonymous == 1
+    place.identified()
+    place.leave()
+    assert gate.anonymous == 1

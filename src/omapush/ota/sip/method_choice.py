@@ -37,18 +37,18 @@ class MethodPolicy:
 
 
 def methods_for(
-    size: int, policy: MethodPolicy, *, confirmed: bool, allowed: Collection[str] = ()
+    size: int, policy: MethodPolicy, *, confirmed: bool, allowed: Collection[str] | None = None
 ) -> tuple[Method, ...]:
     """Return the methods to try, one after the other as long as the answer says
     ``Next.OTHER_METHOD``; none: the push cannot be carried to this client (PAP 3007).
 
     :param size: octets of the push as a MESSAGE, as it leaves (``SipCore.request_size``).
     :param confirmed: the initiator wants to know that the application took it.
-    :param allowed: the methods that the client has told; empty: not known.
+    :param allowed: the methods that the client has told; ``None``: not known.
     """
     order: tuple[Method, ...] = (Method.INVITE,)
     if policy.fits(size):
         order = (Method.MESSAGE, Method.INVITE)
         if confirmed and policy.session_for_confirmed:
             order = (Method.INVITE, Method.MESSAGE)
-    return tuple(one for one in order if not allowed or one.value in allowed)
+    return tuple(one for one in order if allowed is None or one.value in allowed)

@@ -236,7 +236,7 @@ class SipReach:
             size,
             self._line.settings.methods,
             confirmed=confirmed,
-            allowed=() if device is None else device.methods,
+            allowed=None if device is None else device.methods,
         )
         if self._means.media is None:
             return tuple(one for one in methods if one is not Method.INVITE)

@@ -39,3 +39,5 @@ def test_client_is_sent_only_what_it_allows() -> None:
     assert methods_for(100, policy, confirmed=True, allowed={"MESSAGE"}) == (MESSAGE,)
     assert methods_for(100, policy, confirmed=True, allowed={"INVITE", "BYE"}) == (INVITE,)
     assert methods_for(9_999, policy, confirmed=True, allowed={"MESSAGE"}) == ()
+    assert methods_for(100, policy, confirmed=True, allowed={"OPTIONS"}) == ()
+    assert methods_for(100, policy, confirmed=True, allowed=()) == ()
