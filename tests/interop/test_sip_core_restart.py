@@ -18,7 +18,7 @@ async def test_push_to_a_phone_that_the_core_has_forgotten_waits_until_it_is_bac
     tmp_path: Path,
 ) -> None:
     async with sip_stage(tmp_path, more='contact_point = "127.0.0.1:5060"\n') as stage:
-        alice = await stage.phone("alice", short_messages=True, more="expires_seconds = 10")
+        alice = await stage.phone("alice", short_messages=True)
         application = await alice.application(MMS, "text/plain")
         first = await stage.push(alice, b"before", "text/plain", MMS)
         assert await application.takes() == b"before"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from omapush import __version__
-from omapush.core.instants import HOUR_MS, SECOND_MS, Instant, later
+from omapush.core.instants import HOUR_MS, MINUTE_MS, SECOND_MS, Instant, later
 from omapush.daemon.client_settings import RouteTable
 from omapush.daemon.clock import SystemClock
 from omapush.daemon.garbage_collection import calm_garbage_collection
@@ -54,6 +54,8 @@ from omapush.ppg.submission import SubmissionLimits
 
 log = structlog.get_logger(__name__)
 
+LONGEST_LEASE_MS = 10 * MINUTE_MS
+"""How long a claim lasts at most, unless a single push may take longer."""
 STOP_PATIENCE_MS = 5 * SECOND_MS
 PURGE_EVERY_SECONDS = 60
 PURGE_AT_A_TIME = 1_000
@@ -321,18 +323,26 @@ def _delivery_settings(settings: PpgSettings) -> DeliverySettings:
     response_ms = milliseconds(table.response_timeout_seconds)
     profile_ms = milliseconds(settings.profiles.timeout_seconds) if settings.profiles.fetch else 0
     submission_ms = max(longest_submission_ms(settings), longest_sip_push_ms(settings))
+    margin_ms = max(2 * response_ms + profile_ms, submission_ms)
     lane = LaneSettings(
         retry=retry_policy(settings),
         idle_close_ms=milliseconds(table.idle_close_seconds),
-        lease_margin_ms=max(2 * response_ms + profile_ms, submission_ms),
+        lease_margin_ms=margin_ms,
         rules=tuple(_route_rule(each) for each in settings.routes),
     )
     return DeliverySettings(
         lane=lane,
         in_flight=table.in_flight,
         per_client=table.per_client,
-        # Long enough for a full lane to be worked off answer by slow answer.
-        lease_ms=(table.per_client + 3) * max(response_ms + profile_ms, submission_ms),
+        # Long enough for a full lane to be worked off answer by slow answer, within reason: what
+        # waits longer is put off, and what a dead gateway had waits for the end of the lease.
+        lease_ms=max(
+            3 * margin_ms,
+            min(
+                (table.per_client + 3) * max(response_ms + profile_ms, submission_ms),
+                LONGEST_LEASE_MS,
+            ),
+        ),
     )
 
 

@@ -184,15 +184,18 @@ class SipRegistration:
             self._flow.hasten()
 
     def ask(self) -> None:
-        """A gateway wants to be told (SIR): register, unless that is done, and tell gateways.
+        """A gateway wants to be told (SIR): register, and tell gateways.
 
-        A core that was away, or refused, is tried now.
+        A gateway asks whom the core does not know; so a registration that is believed to hold is
+        refreshed. A core that was away, or refused, is tried now.
         """
         if not self._is_reachable():
             self._flow.hasten()
         elif self._standing.condition in (Condition.LOST, Condition.REFUSED):
             self._machine.deregister(self._clock())  # the wait is over with it
             self._machine.indications()
+        elif self.is_registered:
+            self._machine.refresh(self._clock())
         self._go()
         self.announce()
 

@@ -225,6 +225,13 @@ class Registering:
         self._retry_at, self._is_refused = None, False
         self._go_on(now)
 
+    def refresh(self, now: Instant) -> None:
+        """Register again before the time has come: the core may have forgotten this end."""
+        if self._registered is not None:
+            wanted, granted = self._registered
+            self._registered = wanted, replace(granted, refresh_at=now)
+        self._go_on(now)
+
     def flow_lost(self, reason: str, now: Instant) -> None:
         """The connection to the core is gone, and requests cannot come by it: register again."""
         if self._registered is not None:
