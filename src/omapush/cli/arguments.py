@@ -17,7 +17,7 @@ API_KEY_VARIABLE = "OMAPUSH_API_KEY"
 DEFAULT_PPG = "http://127.0.0.1:8080/pap"
 DEFAULT_APPLICATION = "x-wap-application:wml.ua"
 
-FORMS = "+441234567890, an IP address, user@host, or WAPPUSH=..."
+FORMS = "+441234567890, an IP address, sip:user@host, user@host, or WAPPUSH=..."
 
 PushId = Annotated[str, typer.Argument(help="The push-id that the initiator gave.")]
 Addresses = Annotated[list[str], typer.Argument(help=f"Recipients: {FORMS}")]

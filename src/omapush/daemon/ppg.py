@@ -230,6 +230,7 @@ async def _serve(
         initiators=len(settings.initiators),
         clients=len(settings.clients),
         smscs=len(settings.smsc),
+        sip_core=None if settings.sip.core is None else str(settings.sip.core),
     )
     calm_garbage_collection()
     stopping = asyncio.Event()

@@ -38,8 +38,9 @@ def sip_findings(settings: PpgSettings, clients: Collection[Client]) -> Iterator
 
 
 def _security_findings(table: SipTable) -> Iterator[str]:
-    address = None if table.core is None else ip_address(table.core.host)
-    is_here = address is not None and address.is_loopback
+    host = "" if table.core is None else table.core.host
+    address = ip_address(host)
+    is_here = host == "localhost" if address is None else address.is_loopback
     if table.transport != "tls" and not is_here:
         yield (
             f'sip.transport = "{table.transport}": whoever is between gateway and core reads and '
@@ -47,11 +48,6 @@ def _security_findings(table: SipTable) -> Iterator[str]:
         )
     if table.transport == "tls" and table.msrp_listen is not None and not table.msrp_secure:
         yield "sip: requests go by TLS and longer pushes do not: set msrp_secure"
-    if address is None and not (table.trusted_networks or table.trusted_names):
-        yield (
-            "sip.core is a name, and neither trusted_networks nor trusted_names is set: nothing "
-            "that the core sends is believed"
-        )
 
 
 def _size_findings(table: SipTable) -> Iterator[str]:

@@ -79,10 +79,10 @@ class SipTable(_Table):
         None, description="likewise TLS; needs tls_certificate and tls_key"
     )
     trusted_networks: list[NetworkSetting] = Field(
-        [], description="networks of the core's elements; default: core, if that is an IP address"
+        [], description="networks of further elements of the core; core itself is always believed"
     )
     trusted_names: CertificateNames = Field(
-        [], description="DNS names or URIs of the certificates of the core's elements"
+        [], description="DNS names or URIs of the certificates of its further elements"
     )
     tls_certificate: Path | None = Field(
         None, description="certificate chain in PEM that the core sees, dialling and dialled"

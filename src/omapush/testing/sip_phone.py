@@ -1,7 +1,9 @@
-"""A push client at a SIP core, as a process, for tests of it alone: no gateway is started::
+"""A push client at a SIP core, as a process, for tests of it alone.
 
-async with sip_phone(folder, core=f"{HOST}:{core.port}", transport="udp") as alice:
-    browser = await alice.application("x-wap-application:wml.ua", "text/vnd.wap.si")
+No gateway is started::
+
+    async with sip_phone(folder, core=f"{HOST}:{core.port}", transport="udp") as alice:
+        browser = await alice.application("x-wap-application:wml.ua", "text/vnd.wap.si")
 """
 
 from __future__ import annotations

@@ -100,6 +100,7 @@ class MediaArrivals:
         """A connection has ended, and with it its session: the place is free again."""
         arrival = self._come.pop(link, None)
         if arrival is None:
+            log.info("media_connection_unused", peer=link.peer, reason=reason)
             return
         self.forget(arrival)
         if arrival.session is not None:
