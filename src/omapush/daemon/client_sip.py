@@ -19,6 +19,7 @@ from omapush.bearers.sip_core import SipCoreBearer
 from omapush.bearers.sip_settings import Listen, TransportSettings
 from omapush.bearers.sip_trust import SipTrust
 from omapush.bearers.tcp import TcpBearer
+from omapush.bearers.tcp_link import LONG_TURN
 from omapush.client.binding.push_receiver import PushReceiver
 from omapush.client.sip.account import Account
 from omapush.client.sip.binder import OtaSipBinder
@@ -64,7 +65,7 @@ class ClientSip:
         self._table = table
         self._msrp_port: int | None = None
         self._tls = _tls(table)
-        self._tcp = TcpBearer(clock)
+        self._tcp = TcpBearer(clock, turn=LONG_TURN)
         self._bearer = SipCoreBearer(transport_settings(table, self._tls), clock)
         digest = digest_of(table)
         exchange = AuthenticatedExchange(self._bearer, digest)

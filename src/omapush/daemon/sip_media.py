@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 
 from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
+from omapush.bearers.tcp_link import LONG_TURN
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.core.networks import ip_address
 from omapush.daemon.settings_table import milliseconds
@@ -95,7 +96,7 @@ async def media_push(
 
     :raises BearerUnavailable: the port cannot be had. :raises SettingsError: a file cannot be used.
     """
-    bearer = TcpBearer(clock)
+    bearer = TcpBearer(clock, turn=LONG_TURN)
     arrivals = MediaArrivals(OF_GATEWAY, _new_id)
     listener: TcpListener | None = None
     if table.msrp_listen is not None:
