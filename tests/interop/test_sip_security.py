@@ -268,4 +268,5 @@ async def test_gateway_believes_no_registration_from_others_than_the_core(tmp_pa
                 for source, status in ((ELSEWHERE, 403), (HOST, 200)):
                     octets = request(method, GATEWAY, *news, body=inner)
                     assert (await asked(source, core.ppg_port, octets)).status == status
-        assert gateway.daemon.log.count("sip_request_refused") == 2
+        # of one source a line a minute
+        assert gateway.daemon.log.count("sip_request_refused") == 1

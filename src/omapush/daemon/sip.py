@@ -174,6 +174,8 @@ def _trusted(table: SipTable, host: str) -> tuple[Network, ...]:
     address = ip_address(host)
     if given or table.trusted_names or address is None:
         return given
+    if table.transport == "tls" and table.listen_udp is not None:
+        return ()  # a core that proves who it is by TLS is not believed by a datagram's address
     return (ipaddress.ip_network(address),)
 
 

@@ -55,6 +55,8 @@ MAX_SESSIONS = 16
 IDLE_MS = 30 * MINUTE_MS
 """A session in which no push has come for so long is ended."""
 CONNECT_MS = 10 * SECOND_MS
+UNCONNECTED_MS = MINUTE_MS
+"""So long after the offer its session is kept without a connection."""
 
 Read = Callable[[str, tuple[tuple[str, str], ...], bytes], PoConfirmedPushInd]
 """Reads a push: its content type, the headers beside it, its body. Raises ``DecodeError``."""
@@ -282,12 +284,17 @@ class _Session:
         self._idle: asyncio.TimerHandle | None = None
 
     def live(self) -> None:
-        """Begin to count the time in which nothing comes."""
+        """Begin to count the time in which nothing comes; a session without its connection ends
+        sooner, for its place is another's.
+        """
         if self._idle is not None:
             self._idle.cancel()
         loop = asyncio.get_running_loop()
-        end = functools.partial(self._of.end, self, "no push has come for long")
-        self._idle = loop.call_later(IDLE_MS / SECOND_MS, end)
+        why, wait_ms = "no push has come for long", IDLE_MS
+        if self.link is None:
+            why, wait_ms = "nobody has connected", UNCONNECTED_MS
+        end = functools.partial(self._of.end, self, why)
+        self._idle = loop.call_later(wait_ms / SECOND_MS, end)
 
     def over(self, reason: str) -> None:
         """The session has ended; the connection goes with it."""
@@ -305,6 +312,8 @@ class _Session:
             case MessageInd():
                 self.live()
                 self._take(indication)
+            case BoundInd():
+                self.live()
             case EndedInd(reason=reason):
                 self._of.end(self, reason)
             case _:

@@ -20,6 +20,8 @@ from omapush.client.sip.message_push import AnswerToMessage
 from omapush.content.application_id import ApplicationId
 from omapush.core.errors import OmapushError
 from omapush.core.instants import SECOND_MS, Instant
+from omapush.core.networks import source_key
+from omapush.core.spacing import Spacing
 from omapush.ota.interface import ClientCapabilities, PoConfirmedPushInd, PushStatus
 from omapush.ota.push_headers import PUSH_ID, PUSH_INFO
 from omapush.ota.sip.capabilities import to_headers
@@ -79,6 +81,7 @@ class SipUserAgent:
         self._contact = contact
         self._clock = clock
         self._references = count(1)
+        self._strangers = Spacing()  # of lines in the log about them
 
     # -- ota.sip.core.SipServer --
 
@@ -109,7 +112,8 @@ class SipUserAgent:
         is_stranger = not (origin.is_trusted or self._rules.anybody_may_send)
         in_dialog = to_tag(request) is not None
         if is_stranger and not (in_dialog and self._media.has(request)):
-            log.warning("sip_stranger", method=request.method, source=str(origin.hop))
+            if self._strangers.lets(source_key(origin.hop.host), self._clock()):
+                log.warning("sip_stranger", method=request.method, source=str(origin.hop))
             answer(untrusted("not from the core"))
         elif unknown:
             headers = SipHeaders((("Unsupported", ", ".join(unknown)),))

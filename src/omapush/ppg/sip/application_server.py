@@ -14,6 +14,8 @@ import structlog
 
 from omapush.core.errors import DecodeError
 from omapush.core.instants import DAY_MS, SECOND_MS
+from omapush.core.networks import source_key
+from omapush.core.spacing import Spacing
 from omapush.ota.sip.core import Answer, Origin
 from omapush.ota.sip.envelope import CONTENT_TYPE
 from omapush.ota.sip.push_features import PushFeatures
@@ -55,6 +57,7 @@ class ApplicationServer:
         self._line = line
         self._serves = serves
         self._dialogs = dialogs
+        self._strangers = Spacing()  # of lines in the log about them
 
     def arrived(self, request: SipRequest, origin: Origin, answer: Answer) -> None:
         """Answer a request."""
@@ -82,7 +85,8 @@ class ApplicationServer:
 
     def _response(self, request: SipRequest, origin: Origin) -> SipResponse:
         if not origin.is_trusted:
-            log.warning("sip_request_refused", method=request.method, source=str(origin.hop))
+            if self._strangers.lets(source_key(origin.hop.host), self._line.clock()):
+                log.warning("sip_request_refused", method=request.method, source=str(origin.hop))
             return SipResponse(403, "Forbidden")
         if to_tag(request) is not None:
             return self._within_dialog(request)
