@@ -571,6 +571,7 @@ async def test_urgent_push_overtakes_those_that_wait_for_the_same_device(ground:
             notify_to=ground.stage.notify_to,
         )  # fmt: skip
         pushes[text] = answer.push_id
+        await ground.stage.until_said(answer.push_id, "attempt: 1")  # it is in the lane
         if text == b"on its way":
             event, _ = await application.next_push()
     await application.cai.accept(event["id"])
