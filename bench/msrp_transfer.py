@@ -18,6 +18,7 @@ from typing import Any
 import uvloop
 
 from omapush.bearers.tcp import TcpBearer
+from omapush.bearers.tcp_link import LONG_TURN
 from omapush.core.instants import Instant
 from omapush.ota.sip.media import MediaSessions, MediaStream
 from omapush.protocols.msrp.connection import MsrpConnection
@@ -36,7 +37,7 @@ SIZES = (1 << 20, 50 << 20)
 ROUNDS = 5
 HOST = "127.0.0.1"
 LARGEST = 64 << 20
-READ = 65_536
+READ = LONG_TURN
 RAW, RAW_SELECTOR = "raw TCP, asyncio streams on uvloop", "raw TCP, asyncio streams, asyncio's loop"
 LARGE_CHUNKS, SMALL_CHUNKS = "MSRP, chunks of 256 KiB", "MSRP, chunks of 2,048 octets"
 

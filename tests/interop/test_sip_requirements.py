@@ -134,7 +134,7 @@ async def method_of(stage: SipStage, push_id: str) -> str:
 async def test_push_reaches_exactly_the_user_the_device_and_the_application_that_it_names(
     ground: Ground,
 ) -> None:
-    """REQ1, REQ6 (one device by UDP, one by TCP)."""
+    """REQ1: a device by its GRUU, as an address of PAP."""
     one = await ground.phone()
     two = await ground.phone(one.name, "-tablet")
     somebody = await ground.phone()
@@ -171,6 +171,29 @@ async def test_push_for_a_user_goes_to_the_device_that_has_the_application(groun
         await ground.delivered(push_id)
     assert await nothing_comes(browser)
     assert await nothing_comes(ticker)
+
+
+async def test_confirmed_push_reaches_one_of_two_equal_devices_and_an_unconfirmed_one_both(
+    ground: Ground,
+) -> None:
+    """REQ1: one copy is enough where somebody takes responsibility (RFC 3841 9.1)."""
+    one = await ground.phone()
+    two = await ground.phone(one.name, "-tablet")
+    places = [await phone.application(STOCKS, "text/plain") for phone in (one, two)]
+    push_id = await ground.stage.push(one, b"to all", "text/plain", STOCKS, method=UNCONFIRMED)
+    assert [await place.takes() for place in places] == [b"to all"] * 2
+    await ground.delivered(push_id)
+    push_id = await ground.stage.push(one, b"to one", "text/plain", STOCKS)
+    offers = [asyncio.create_task(place.next_push()) for place in places]
+    offered, waiting = await asyncio.wait(offers, return_when=asyncio.FIRST_COMPLETED)
+    [offer] = offered
+    place = places[offers.index(offer)]
+    await place.cai.accept(offer.result()[0]["id"])
+    await ground.delivered(push_id)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert await nothing_comes(places[1 - places.index(place)])
 
 
 # -- REQ7, REQ8 --
@@ -242,6 +265,11 @@ async def test_headers_of_a_push_arrive_as_the_initiator_wrote_them(
     """REQ9."""
     phone = await ground.phone()
     application = await phone.application(STOCKS, OCTETS)
+    # What is said of one push is not said of the next in the same session.
+    push_id = await ground.stage.push(phone, b"y" * size, OCTETS, STOCKS)
+    event, _ = await received(application)
+    assert (event["trust"]["authenticated"], event["trust"]["trusted"]) == (True, False)
+    await ground.delivered(push_id)
     headers = (
         ("X-Wap-Content-URI", "http://www.push.test/quotes?of=ACME&now"),
         ("X-Wap-Initiator-URI", "http://pi.push.test/"),

@@ -10,7 +10,6 @@ import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from omapush.client.service_client import ServiceClient
@@ -50,11 +49,6 @@ async def refused_registration(alice: Phone) -> tuple[str, str | None]:
     return registration["state"], registration["bindings"][0]["reason"]
 
 
-async def metrics(gateway: RunningGateway) -> str:
-    async with httpx2.AsyncClient(trust_env=False) as client:
-        return (await client.get(f"http://{HOST}:{gateway.admin}/metrics")).text
-
-
 # -- TLS --
 
 
@@ -77,31 +71,6 @@ async def secure_core(folder: Path) -> AsyncIterator[tuple[Kamailio, int, Author
     port = free_sip_port()
     with Kamailio(auth=True, tls=authority, ppg=f"sip:{HOST}:{port};transport=tls") as core:
         yield core, port, authority
-
-
-async def test_push_goes_by_tls_all_the_way_and_its_content_by_msrps(tmp_path: Path) -> None:
-    """REQ20: both ends verify the core, and the client the gateway's certificate."""
-    (tmp_path / "alice").mkdir()
-    async with secure_core(tmp_path) as (core, port, authority):
-        ca_file = authority.folder / "ca.pem"
-        at = f"{HOST}:{core.tls_port}"
-        gateway = secure_gateway(core, port, tmp_path, ca_file)
-        phone = sip_phone(tmp_path / "alice", core=at, transport="tls", ca_file=str(ca_file))
-        async with gateway.running():
-            async with phone as alice:
-                application = await alice.application(MMS, "application/octet-stream")
-                for octets in (3, LONG):
-                    content = bytes(octets)
-                    push_id = await gateway.push(
-                        ALICE, content, "application/octet-stream", application=MMS
-                    )
-                    assert await application.takes() == content
-                    result = await gateway.ended(push_id)
-                    said = await gateway.reasons(push_id)
-                    assert int(result.code) == 1000, said
-            # The phone has said that the session is over: by TLS, as the gateway's Contact asks.
-            # (200, or 481 where the end of its connection was noticed before.)
-            assert 'omapush_sip_requests_served_total{method="BYE"' in await metrics(gateway)
 
 
 async def test_client_sends_nothing_to_core_of_another_name(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ from omapush.protocols.sip.primitives import (
 )
 from omapush.protocols.sip.responses import plain_response
 
+_STRANGER = 403
+"""By which a server refuses whoever is no element of the core."""
 _Call = Callable[[Instant], object]
 """Something that is done to the endpoint now."""
 
@@ -215,14 +217,15 @@ class SipCoreBearer:
 
     def _serve(self, indication: RequestInd) -> None:
         key, source = indication.key, indication.source
+        is_trusted = self._transports.is_trusted(source)
 
         def answer(response: SipResponse) -> None:
-            self._driver.request(lambda now: self._endpoint.respond(key, response, now))
+            once = response.status == _STRANGER and not is_trusted
+            self._driver.request(lambda now: self._endpoint.respond(key, response, now, once=once))
 
         if self._server is None or self._is_closed:
             answer(plain_response(503))
             return
-        is_trusted = self._transports.is_trusted(source)
         origin = Origin(source, is_trusted, self._transports.certificate(source))
         self._server.arrived(indication.request, origin, answer)
 

@@ -26,6 +26,8 @@ IndicationT = TypeVar("IndicationT")
 TURN = 16_384
 """Octets that are read at a time: a peer that sends without end must leave the others their turn,
 and a quarter of a megabyte, as event loops read it, may hold ten thousand requests."""
+LONG_TURN = 65_536
+"""The same where few connections carry much, as those of media do."""
 CLOSE_TIMEOUT_SECONDS = 5.0
 """How long the last octets of a connection may take."""
 PEER_CLOSED = "the peer closed the connection"

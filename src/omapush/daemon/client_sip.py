@@ -19,6 +19,7 @@ from omapush.bearers.sip_core import SipCoreBearer
 from omapush.bearers.sip_settings import Listen, TransportSettings
 from omapush.bearers.sip_trust import SipTrust
 from omapush.bearers.tcp import TcpBearer
+from omapush.bearers.tcp_link import LONG_TURN
 from omapush.client.binding.push_receiver import PushReceiver
 from omapush.client.sip.account import Account
 from omapush.client.sip.binder import OtaSipBinder
@@ -64,9 +65,9 @@ class ClientSip:
         self._table = table
         self._msrp_port: int | None = None
         self._tls = _tls(table)
-        self._tcp = TcpBearer(clock)
+        self._tcp = TcpBearer(clock, turn=LONG_TURN)
         self._bearer = SipCoreBearer(transport_settings(table, self._tls), clock)
-        digest = _digest(table)
+        digest = digest_of(table)
         exchange = AuthenticatedExchange(self._bearer, digest)
         rules = UserAgentRules(
             acceptance_ms=milliseconds(table.acceptance_seconds),
@@ -258,13 +259,18 @@ def _port_for_both(host: str) -> int:
     return 0
 
 
-def _digest(table: ClientSipTable) -> DigestClient | None:
+def digest_of(table: ClientSipTable) -> DigestClient | None:
+    """Return what proves who the user is. :raises SettingsError: a file cannot be used."""
     password = table.our_password()
     if password is None:
         return None
     # Content is protected as well where a server offers that (REQ20).
     return DigestClient(
-        table.our_username(), password, lambda: secrets.token_hex(12), protects_body=True
+        table.our_username(),
+        password,
+        lambda: secrets.token_hex(12),
+        realm=table.realm,
+        protects_body=True,
     )
 
 

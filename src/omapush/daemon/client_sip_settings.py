@@ -65,6 +65,13 @@ class ClientSipTable(Table):
     )
     password: SecretStr | None = Field(None, description="and the password, or ...")
     password_file: Path | None = Field(None, description="... a file whose first line is it")
+    realm: str | None = Field(
+        None,
+        min_length=1,
+        max_length=256,
+        description="the only realm that the password is proved to; default: to whoever asks, "
+        "also to a gateway",
+    )
     listen: EndpointSetting | None = Field(
         None,
         description="local address and port that requests come to; default: by udp the address "

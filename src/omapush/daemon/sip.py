@@ -68,7 +68,7 @@ def check_sip(settings: PpgSettings) -> None:
     if table.core is None:
         return
     _transports(table, table.core.host, table.core.port)
-    _digest(table)
+    digest_of(table)
     static_registrations(table)
 
 
@@ -113,7 +113,7 @@ async def sip_ways(
         registrations.set_up(user, devices)
     metrics.watch_users(registrations.__len__)
     line = SipLine(
-        Caller(core, metrics, _digest(table), frozenset(table.own_domains())),
+        Caller(core, metrics, digest_of(table), frozenset(table.own_domains())),
         Sender(table.uri, (f"<sip:{table.core};lr>",), is_trusted=True, service=table.icsi),
         registrations,
         metrics,
@@ -192,11 +192,12 @@ def _listening_tls(table: SipTable) -> ssl.SSLContext | None:
     return serving_context(table.tls_certificate, table.tls_key, table.tls_ca, "sip")
 
 
-def _digest(table: SipTable) -> DigestClient | None:
+def digest_of(table: SipTable) -> DigestClient | None:
+    """Return what proves who the gateway is. :raises SettingsError: a file cannot be used."""
     secret = table.secret()
     if table.username is None or secret is None:
         return None
-    return DigestClient(table.username, secret, lambda: secrets.token_hex(16))
+    return DigestClient(table.username, secret, lambda: secrets.token_hex(16), realm=table.realm)
 
 
 def _line_settings(table: SipTable) -> SipLineSettings:

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 
 from omapush.bearers.tcp import ListenLimits, TcpBearer, TcpListener
+from omapush.bearers.tcp_link import LONG_TURN
 from omapush.core.instants import SECOND_MS, Instant
 from omapush.core.networks import ip_address
 from omapush.daemon.settings_table import milliseconds
@@ -25,8 +26,7 @@ from omapush.ota.interface import (
 )
 from omapush.ppg.sip.line import SipLine
 from omapush.ppg.sip.media_arrivals import MediaArrivals
-from omapush.ppg.sip.media_push import MediaPush, MediaSettings
-from omapush.protocols.msrp.session import MsrpSettings
+from omapush.ppg.sip.media_push import OF_GATEWAY, MediaPush, MediaSettings
 from omapush.web.policy import OutboundPolicy, TargetForbiddenError
 
 CONNECTIONS = ListenLimits(4_096, 64, 512, 32)
@@ -96,9 +96,8 @@ async def media_push(
 
     :raises BearerUnavailable: the port cannot be had. :raises SettingsError: a file cannot be used.
     """
-    bearer = TcpBearer(clock)
-    msrp = MsrpSettings()
-    arrivals = MediaArrivals(msrp, _new_id)
+    bearer = TcpBearer(clock, turn=LONG_TURN)
+    arrivals = MediaArrivals(OF_GATEWAY, _new_id)
     listener: TcpListener | None = None
     if table.msrp_listen is not None:
         listener = await bearer.listen(
@@ -115,7 +114,6 @@ async def media_push(
         0 if listener is None else listener.port,
         table.msrp_secure,
         milliseconds(table.msrp_idle_seconds),
-        msrp=msrp,
     )
     tls = verifying_context(table.tls_ca, "sip.tls_ca") if table.msrp_secure else None
     try:

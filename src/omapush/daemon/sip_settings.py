@@ -96,6 +96,13 @@ class SipTable(_Table):
     )
     password: SecretStr | None = Field(None, description="its password, or ...")
     password_file: Path | None = Field(None, description="... a file whose first line is it")
+    realm: str | None = Field(
+        None,
+        min_length=1,
+        max_length=256,
+        description="the only realm that the password is proved to; default: to whoever asks, "
+        "also to a device that a push goes to",
+    )
     icsi: str | None = Field(
         None,
         pattern=r"^urn:[!-~]+$",

@@ -15,6 +15,7 @@ from omapush.ppg.sip.media_arrivals import MediaArrivals
 from omapush.protocols.msrp.connection import MsrpConnection
 from omapush.protocols.msrp.session import (
     Ends,
+    MessageFailedInd,
     MessageInd,
     MsrpIndication,
     MsrpRequest,
@@ -108,8 +109,9 @@ class WireEnd:
 class MediaDevice:
     """The device's side: answers INVITEs, connects or is connected to, takes pushes.
 
-    :ivar taken: the messages that came. :ivar answers: what it says of them, one after the other;
-        then that they are taken; ``None``: nothing.
+    :ivar taken: the messages that came. :ivar failed: its own that did not arrive.
+    :ivar answers: what it says of those that came, one after the other; then that they are taken;
+        ``None``: nothing.
     :ivar setup: of its answer; ``max_size`` and ``accept_types`` likewise.
     """
 
@@ -118,6 +120,7 @@ class MediaDevice:
         self.max_size: int | None = None
         self.accept_types: tuple[str, ...] = ("*",)
         self.taken: list[MessageInd] = []
+        self.failed: list[MessageFailedInd] = []
         self.answers: list[Answered | None] = []
         self.offers: list[Media] = []
         self.ends: list[WireEnd] = []
@@ -192,6 +195,8 @@ class MediaDevice:
         return self._sessions[uri.session_id]
 
     def _indication(self, end: WireEnd, indication: MsrpIndication) -> None:
+        if isinstance(indication, MessageFailedInd):
+            self.failed.append(indication)
         if not isinstance(indication, MessageInd) or not indication.body:
             return
         self.taken.append(indication)

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
+from omapush.protocols.sip.bad_message import BadSipMessage
 from omapush.protocols.sip.message import SipRequest, SipResponse
 from omapush.protocols.sip.parsing import parse_message
 from omapush.protocols.sip.responses import completed_response
@@ -30,6 +31,7 @@ class PlainSipPeer(asyncio.DatagramProtocol):
 
     :ivar octets: the requests that came, as they came. :ivar port: where it listens.
     :ivar responses: what came in answer to octets that were sent by :meth:`send`.
+    :ivar unreadable: what came and is not SIP, such as an answer that repeats a bad header.
     """
 
     def __init__(self, answering: Answering, port: int = 0) -> None:
@@ -37,6 +39,7 @@ class PlainSipPeer(asyncio.DatagramProtocol):
         self.octets: list[bytes] = []
         self.requests: list[SipRequest] = []
         self.responses: list[SipResponse] = []
+        self.unreadable: list[bytes] = []
         self.port = port
         self._moved = asyncio.Event()
         self._transport: asyncio.DatagramTransport | None = None
@@ -57,7 +60,12 @@ class PlainSipPeer(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Keep it, and answer a request."""
-        message = parse_message(data)
+        self._moved.set()
+        try:
+            message = parse_message(data)
+        except BadSipMessage:
+            self.unreadable.append(data)
+            return
         if isinstance(message, SipResponse):
             self.responses.append(message)
         else:
@@ -67,7 +75,6 @@ class PlainSipPeer(asyncio.DatagramProtocol):
             if response is not None and self._transport is not None:
                 answer = completed_response(response, message, "peer")
                 self._transport.sendto(encode_message(answer), addr)
-        self._moved.set()
 
     def send(self, octets: bytes, port: int) -> None:
         """Send a datagram to a port of this machine."""

@@ -241,6 +241,7 @@ class SipStage:
         device: str = "",
         sip: bool = True,
         short_messages: bool = False,
+        http_port: int | None = None,
         others: Sequence[str] = (),
         more: str = "",
     ) -> Phone:
@@ -248,6 +249,7 @@ class SipStage:
 
         :param device: tells apart several phones of one user.
         :param sip: it registers with the core. :param short_messages: it has a modem.
+        :param http_port: where it listens for OTA-HTTP; ``None``: anywhere.
         :param others: further lines of its settings, outside of tables.
         :param more: further lines of its table ``[ota_sip]``.
         """
@@ -255,7 +257,7 @@ class SipStage:
         folder.mkdir(exist_ok=True)
         socket = folder / "cai.sock"
         lines = [
-            f'ota_http.listen = "{HOST}:{free_port()}"',
+            f'ota_http.listen = "{HOST}:{http_port or free_port()}"',
             f'cai.socket = "{socket}"',
             f'store.path = "{folder}/client.db"',
             'log.format = "json"',

@@ -414,6 +414,20 @@ async def test_core_is_trusted_by_its_address_but_strangers_are_not() -> None:
     assert client.origins[0].is_trusted
 
 
+@pytest.mark.parametrize(("status", "is_forgotten"), [(403, True), (480, False)])
+async def test_stranger_who_is_refused_leaves_nothing_behind(
+    status: int, is_forgotten: bool
+) -> None:
+    settings = TransportSettings(NOWHERE, (Listen(Transport.UDP, HOST, 0),))
+    async with running(settings) as far:
+        far.serve(server := Server(status))
+        core = Hop(Transport.UDP, HOST, far.port(Transport.UDP) or 0)
+        async with running(TransportSettings(core)) as near:
+            assert (await near.invite(request("INVITE"))).status == status
+        assert far._endpoint.is_idle is is_forgotten
+    assert not server.origins[0].is_trusted
+
+
 async def test_stream_that_is_no_sip_is_refused_and_closed() -> None:
     async with pair(Transport.TCP) as (far, near, server):
         reader, writer = await asyncio.open_connection(HOST, far.port(Transport.TCP) or 0)

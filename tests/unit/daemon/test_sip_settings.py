@@ -9,9 +9,13 @@ import pytest
 from pydantic import ValidationError
 
 from omapush.daemon.client_settings import ClientTable, ContactTable, SubscribersTable
+from omapush.daemon.client_sip import digest_of as digest_of_user
+from omapush.daemon.client_sip_settings import ClientSipTable
 from omapush.daemon.settings_table import Endpoint
+from omapush.daemon.sip import digest_of
 from omapush.daemon.sip_settings import SipTable
 from omapush.ppg.contacts import Contact, SipContact
+from omapush.protocols.sip.message import SipHeaders, SipRequest, SipResponse
 
 LEAST: dict[str, Any] = {
     "core": "127.0.0.1:5060",
@@ -26,6 +30,20 @@ def test_least_settings_serve_the_gateways_own_domain() -> None:
     assert table.own_domains() == ("push.test",)
     assert table.listens() == (Endpoint("127.0.0.1", 5070),)
     assert table.secret() is None
+
+
+@pytest.mark.parametrize(("realm", "answers"), [(None, True), ("other", False), ("core", True)])
+def test_password_is_proved_to_the_realm_that_is_set(realm: str | None, *, answers: bool) -> None:
+    challenge = ("Proxy-Authenticate", 'Digest realm="core", nonce="n", qop="auth"')
+    response = SipResponse(407, "Challenge", SipHeaders((challenge,)))
+    request = SipRequest("MESSAGE", "sip:alice@push.test")
+    gateway = digest_of(SipTable(**LEAST, username="ppg", password="secret", realm=realm))
+    user = digest_of_user(
+        ClientSipTable(core="127.0.0.1:5060", aor="sip:a@b", password="secret", realm=realm)
+    )
+    for digest in (gateway, user):
+        assert digest is not None
+        assert (digest.answer(request, response) is not None) is answers
 
 
 def test_without_core_nothing_is_set_up() -> None:

@@ -67,11 +67,38 @@ async def test_part_that_just_returns_has_failed_too() -> None:
         await supervise({"loop": returns()}, stop, asyncio.Event())
 
 
+def read_clock(monkeypatch: pytest.MonkeyPatch, *readings: tuple[int, int]) -> list[int]:
+    """Return what the clock says when the system's clock, and the one that nobody sets, say this.
+
+    :param readings: both in milliseconds.
+    """
+    told = iter(readings)
+    with monkeypatch.context() as patched:
+        now = 0
+
+        def time_ns() -> int:
+            nonlocal now
+            wall, now = next(told)
+            return wall * 1_000_000
+
+        patched.setattr("time.time_ns", time_ns)
+        patched.setattr("time.monotonic_ns", lambda: now * 1_000_000)
+        clock = SystemClock()
+        return [clock() for _ in readings]
+
+
 def test_clock_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    readings = iter([5_000_000, 9_000_000, 2_000_000, 10_000_000])
-    monkeypatch.setattr("time.time_ns", lambda: next(readings))
-    clock = SystemClock()
-    assert [clock() for _ in range(4)] == [5, 9, 9, 10]
+    assert read_clock(monkeypatch, (5, 0), (9, 4), (2, 5), (10, 13)) == [5, 9, 9, 10]
+
+
+def test_clock_goes_on_slowly_while_the_system_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    hour = 3_600_000
+    readings = [(hour, 0), (1, 1), (1_000, 1_000), (1_001, 1_001), (1_003, 1_003), (2_000, 2_000)]
+    assert read_clock(monkeypatch, *readings) == [
+        hour, hour, hour + 500, hour + 500, hour + 501, hour + 1_000,
+    ]  # fmt: skip
+    caught_up = read_clock(monkeypatch, (hour, 0), (0, 0), (hour - 1, hour - 1), (2 * hour, 7))
+    assert caught_up == [hour, hour, hour + (hour - 1) // 2, 2 * hour]
 
 
 def test_address_that_is_taken_is_said() -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from omapush.ota.sip.core import SipCore
+from omapush.ota.sip.repeating import Repeated
 from omapush.protocols.sip.digest import DigestClient
-from omapush.protocols.sip.header_fields import CSeq, cseq
 from omapush.protocols.sip.message import SipRequest, SipResponse
-
-MAX_CHALLENGES = 3
-"""Challenges that are answered in a row: of a registrar or a proxy, each with a stale nonce."""
 
 
 class AuthenticatedExchange:
@@ -26,21 +23,8 @@ class AuthenticatedExchange:
 
         :raises BearerUnavailable: nothing was sent, or as ``NoFinalAnswer``, nothing came.
         """
-        if self._digest is None:
-            return await self._core.send(request, within_ms=within_ms)
-        request = self._digest.authorise(request)
-        for _ in range(MAX_CHALLENGES):
-            response = await self._core.send(request, within_ms=within_ms)
-            if response.status not in (401, 407):
-                return response
-            again = self._digest.answer(request, response)
-            if again is None:
-                return response
-            request = counted_up(again)
-        return await self._core.send(request, within_ms=within_ms)
-
-
-def counted_up(request: SipRequest) -> SipRequest:
-    """Return a request with the next CSeq: it is sent once more, as a new one (22.2)."""
-    value = CSeq(cseq(request).number + 1, request.method)
-    return request.with_headers(request.headers.replaced("CSeq", str(value)))
+        repeated = Repeated(request, self._digest)
+        response = await self._core.send(repeated.request, within_ms=within_ms)
+        while repeated.is_challenged_by(response):
+            response = await self._core.send(repeated.request, within_ms=within_ms)
+        return response

@@ -47,6 +47,8 @@ class Flow:
         self._try_now = asyncio.Event()
         self._is_wanted = False
         self._broken = ""
+        self._opened_at = 0.0
+        self._was_brief = False
         self.is_open = False
 
     def want(self) -> None:
@@ -54,6 +56,16 @@ class Flow:
         self._is_wanted = True
         if not self.is_open and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._open(), name="connection to the core")
+
+    def _want_again(self) -> None:
+        """Open it anew; a core that takes connections only to end them is given time."""
+        lasted_ms = (asyncio.get_running_loop().time() - self._opened_at) * SECOND_MS
+        was_brief, self._was_brief = self._was_brief, lasted_ms < FIRST_WAIT_MS
+        if not (was_brief and self._was_brief):
+            self._backoff.reset()
+            self.want()
+        elif self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._open_later(), name="connection to the core")
 
     def hasten(self) -> None:
         """Try now, if it is waited for the next try: it may fare better."""
@@ -67,7 +79,7 @@ class Flow:
         self.is_open = False
         log.warning("core_connection_lost", reason=reason)
         if self._is_wanted:
-            self.want()
+            self._want_again()
             self._failed(BearerUnavailable(reason))
 
     async def close(self) -> None:
@@ -86,12 +98,20 @@ class Flow:
                     raise BearerUnavailable(self._broken)
             except BearerUnavailable as error:
                 self._failed(error)
-                self._try_now.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._backoff.wait_ms() / SECOND_MS):
-                        await self._try_now.wait()
+                await self._pause()
             else:
                 self.is_open = True
-                self._backoff.reset()
+                self._opened_at = asyncio.get_running_loop().time()
                 self._opened()
                 return
+
+    async def _open_later(self) -> None:
+        await self._pause()
+        await self._open()
+
+    async def _pause(self) -> None:
+        """Wait before the next try, unless it is to be made now."""
+        self._try_now.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._backoff.wait_ms() / SECOND_MS):
+                await self._try_now.wait()

@@ -106,8 +106,12 @@ class SipUserAgent:
 
     def _serve(self, request: SipRequest, origin: Origin, answer: Answer) -> None:
         unknown = [one for one in request.headers.listed("Require") if one not in SUPPORTED]
+        is_stranger = not (origin.is_trusted or self._rules.anybody_may_send)
         in_dialog = to_tag(request) is not None
-        if unknown:
+        if is_stranger and not (in_dialog and self._media.has(request)):
+            log.warning("sip_stranger", method=request.method, source=str(origin.hop))
+            answer(untrusted("not from the core"))
+        elif unknown:
             headers = SipHeaders((("Unsupported", ", ".join(unknown)),))
             answer(SipResponse(420, "Bad Extension", headers))
         elif request.method == "BYE":
@@ -119,9 +123,6 @@ class SipUserAgent:
                 if known
                 else SipResponse(481, "Call/Transaction Does Not Exist")
             )
-        elif not (origin.is_trusted or self._rules.anybody_may_send):
-            log.warning("sip_stranger", method=request.method, source=str(origin.hop))
-            answer(untrusted("not from the core"))
         else:
             self._serve_new(request, origin, answer)
 

@@ -9,6 +9,7 @@ ask it to carry requests, and serve those that come; ``bearers`` implements it::
     method_choice               MESSAGE or INVITE
     requests ── envelope        the push, and back       reception ── envelope
     results                     what an answer means     results
+    repeating                   sent again: credentials  repeating, registering
 
 ``push_resource_identifier`` and ``iari`` name applications and their instances as feature tags
 (``tag_values``), ``push_features`` is what a contact declares of them and what a push asks for.

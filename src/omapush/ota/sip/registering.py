@@ -21,7 +21,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from omapush.core.backoff import Backoff
 from omapush.core.errors import OmapushError
@@ -29,6 +28,7 @@ from omapush.core.instants import DAY_MS, MINUTE_MS, SECOND_MS, Instant, later
 from omapush.ota.push_headers import printable
 from omapush.ota.sip.granted import Granted, min_expires_s, read_granted
 from omapush.ota.sip.push_features import PushFeatures
+from omapush.ota.sip.repeating import CHALLENGES, Authenticator
 from omapush.ota.sip.requests import Names, Sender, register
 from omapush.protocols.sip.bad_message import BadSipMessage
 from omapush.protocols.sip.header_fields import NameAddress, parse_retry_after
@@ -44,22 +44,8 @@ LONGEST_EXPIRES_S = 7 * DAY_MS // SECOND_MS
 
 # The registrar cannot answer now, or nobody there could be asked.
 _FOR_NOW = frozenset((408, 430, 480, 486, 491))
-_CHALLENGES = (401, 407)
 _TOO_BRIEF = 423
 _NO_OUTBOUND = 439
-
-
-class Authenticator(Protocol):
-    """Proves who the client is: ``protocols.sip.digest.DigestClient``."""
-
-    def authorise(self, request: SipRequest) -> SipRequest:
-        """Return the request with credentials for what is known to ask for them."""
-
-    def answer(self, request: SipRequest, response: SipResponse) -> SipRequest | None:
-        """Return the request with credentials for these challenges; ``None``: there are none.
-
-        :raises OmapushError: a challenge that makes no sense, or is not authentic.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,7 +374,7 @@ class Registering:
         self._at_once += 1
         if self._at_once > MAX_AT_ONCE:
             return False
-        if response.status in _CHALLENGES:
+        if response.status in CHALLENGES:
             return self._authenticate(sent, response)
         if response.status == _TOO_BRIEF and not sent.is_ending:
             least = min_expires_s(response) or 0
@@ -441,7 +427,7 @@ class Registering:
         if not sent.is_ending:
             # What has been changed meanwhile may fare better.
             self._is_refused = self._wanted == sent.wanted
-            is_login = response.status in _CHALLENGES
+            is_login = response.status in CHALLENGES
             self._indications.append(
                 NotRegisteredInd(reason, response.status, may_retry=False, authentication=is_login)
             )

@@ -50,4 +50,5 @@ def device_of_user(user: str, uri: str) -> str:
     instance = instance_of(uri)
     if instance is None:
         return f"{user};gr"
-    return f"{user};gr={quote(unquote(instance, errors='replace'), safe=_OF_PARAMETER)}"
+    plain = unquote(instance, errors="surrogateescape")
+    return f"{user};gr={quote(plain, safe=_OF_PARAMETER, errors='surrogateescape')}"

@@ -66,6 +66,9 @@ class ApplicationServer:
         except DecodeError as error:
             log.info("sip_request_not_read", method=request.method, reason=error.reason)
             response = SipResponse(400, "Bad Request")
+        except Exception:  # a fault of ours: the core is not to wait for nothing
+            log.exception("sip_request_broke", method=request.method)
+            response = SipResponse(500, "Server Internal Error")
         self._line.metrics.served(request.method, response.status)
         answer(response)
 

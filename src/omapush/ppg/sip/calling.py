@@ -7,22 +7,18 @@ behind an address.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from omapush.ota.interface import BearerUnavailable
 from omapush.ota.sip.core import SipCore
+from omapush.ota.sip.repeating import Repeated
 from omapush.ppg.sip.address_of_record import domain_of
 from omapush.ppg.sip.metrics import SipMetrics
 from omapush.protocols.sip.bad_message import BadSipMessage
 from omapush.protocols.sip.digest import DigestClient
-from omapush.protocols.sip.header_fields import CSeq, contacts, cseq
+from omapush.protocols.sip.header_fields import contacts
 from omapush.protocols.sip.message import SipRequest, SipResponse
 from omapush.protocols.sip.uri import SipUri
-
-MAX_REPETITIONS = 4
-"""So often a request is sent again: with credentials for several proxies, or to another address."""
-
-_CHALLENGES = frozenset({401, 407})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,42 +70,20 @@ class Caller:
     async def _exchange(
         self, request: SipRequest, carry: Callable[[SipRequest], Awaitable[SipResponse]]
     ) -> Answered:
-        if self._digest is not None:
-            request = self._digest.authorise(request)
-        tried = {request.uri}
-        for _ in range(MAX_REPETITIONS):
-            response = await self._counted(request, carry)
-            again = self._instead(request, response, tried)
-            if again is None:
-                return Answered(request, response)
-            tried.add(again.uri)
-            # It is a new request (RFC 3261 8.1.3.4, 22.2).
-            before = cseq(request)
-            number = CSeq(before.number + 1, before.method)
-            request = again.with_headers(again.headers.replaced("CSeq", str(number)))
-        return Answered(request, await self._counted(request, carry))
+        repeated = Repeated(request, self._digest)
+        while True:
+            response = await self._counted(repeated.request, carry)
+            if not (repeated.is_challenged_by(response) or self._is_redirected(repeated, response)):
+                return Answered(repeated.request, response)
 
-    def _instead(
-        self, request: SipRequest, response: SipResponse, tried: set[str]
-    ) -> SipRequest | None:
-        """Return the request to be sent instead; ``None``: the answer stands."""
-        if response.status in _CHALLENGES and self._digest is not None:
-            return self._digest.answer(request, response)
-        if 300 <= response.status < 400:
-            return self._redirected(request, response, tried)
-        return None
-
-    def _redirected(
-        self, request: SipRequest, response: SipResponse, tried: set[str]
-    ) -> SipRequest | None:
+    def _is_redirected(self, repeated: Repeated, response: SipResponse) -> bool:
+        if not 300 <= response.status < 400:
+            return False
         try:
             offered = [contact.uri for contact in contacts(response)]
         except BadSipMessage:
-            return None
-        for uri in offered:
-            if uri not in tried and self._leads_to_our_own(uri):
-                return replace(request, uri=uri)
-        return None
+            return False
+        return any(self._leads_to_our_own(uri) and repeated.is_for(uri) for uri in offered)
 
     def _leads_to_our_own(self, uri: str) -> bool:
         try:

@@ -55,6 +55,8 @@ from omapush.protocols.sip.message import SipHeaders, SipRequest, SipResponse
 log = structlog.get_logger(__name__)
 
 IDLE_MS = 30 * SECOND_MS
+OF_GATEWAY = MsrpSettings(max_octets=65_536, max_held_octets=65_536, max_messages=1)
+"""A gateway is pushed nothing, and no device may have it hold much: what it offers is sendonly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class MediaSettings:
     secure: bool = False
     idle_ms: int = IDLE_MS
     connect_ms: int = 32 * SECOND_MS
-    msrp: MsrpSettings = MsrpSettings()
+    msrp: MsrpSettings = OF_GATEWAY
 
 
 class MediaRefusedError(BearerUnavailable):
@@ -164,9 +166,10 @@ class MediaPush:
         line, settings = self._line, self._settings
         until = line.clock() + within_ms
         own = MsrpUri(settings.host, settings.port or 9, line.new_token(), settings.secure)
-        arrival = None
-        if settings.port and not self._arrivals.is_full:
-            arrival = self._arrivals.expect(own)
+        if settings.port and self._arrivals.is_full:
+            reason = "too many media connections are open or awaited"
+            return Verdict(PushOutcome(push.delivery_id, OutcomeKind.LATER, reason))
+        arrival = self._arrivals.expect(own) if settings.port else None
         names = line.names()
         request = invite(
             line.sender,

@@ -21,7 +21,7 @@ from omapush.ppg.sip.line import SipLine
 from omapush.ppg.sip.registrations import Device, Source, until
 from omapush.protocols.sip.bad_message import BadSipMessage
 from omapush.protocols.sip.dialog import Dialog
-from omapush.protocols.sip.header_fields import expires
+from omapush.protocols.sip.header_fields import cseq, expires
 from omapush.protocols.sip.message import Field, SipRequest, SipResponse
 from omapush.protocols.sip.reginfo import (
     EVENT_PACKAGE,
@@ -135,7 +135,10 @@ class Subscriptions:
         try:
             request = one.dialog.request("SUBSCRIBE", *fields)
             answered = await line.caller.send(request, line.settings.response_ms)
+            # Credentials that were asked for took a number, too (RFC 3261 12.2.1.1).
+            one.dialog.local_sequence = cseq(answered.request).number
             if answered.response.is_success:
+                one.dialog.refresh(answered.response)
                 self._renew_after(one, expires(answered.response))
                 return
             reason = f"SIP {answered.response.status}"

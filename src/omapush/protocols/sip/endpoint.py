@@ -92,17 +92,21 @@ class SipEndpoint:
 
     # -- as server --
 
-    def respond(self, key: str, response: SipResponse, now: Instant) -> None:
+    def respond(self, key: str, response: SipResponse, now: Instant, *, once: bool = False) -> None:
         """Answer the request of :class:`RequestInd`; nothing happens after its final response.
 
         Via, From, To, Call-ID and CSeq are copied from the request where they are missing, with a
         tag in To unless it has one, and Record-Route into what makes a dialog. A 2xx to INVITE is
         repeated until its ACK comes.
 
+        :param once: the request is forgotten with its final response, which is sent once for each
+            time that the request comes: so a stranger is refused, who may have written somebody
+            else's address there, and wants him to get what is repeated (26.3.2.4).
+
         :raises EncodeError: the response cannot be written.
         :raises BadSipMessage: its own To cannot be read.
         """
-        self._server.respond(key, response, now)
+        self._server.respond(key, response, now, once=once)
 
     # -- from below --
 

@@ -74,7 +74,8 @@ class SipUri:
         cls, user: str | None, host: str, port: int | None = None, scheme: str = "sip"
     ) -> SipUri:
         """Make a URI of a user's name, which is escaped as it needs it."""
-        return cls(scheme, quote(user, safe=_OF_USER) if user else None, None, host, port)
+        written = quote(user, safe=_OF_USER, errors="surrogateescape") if user else None
+        return cls(scheme, written, None, host, port)
 
     @property
     def user_name(self) -> str | None:
@@ -110,7 +111,9 @@ class SipUri:
 
     def with_parameter(self, name: str, value: str | None = None) -> SipUri:
         """Return it with one parameter set, escaped as it needs it."""
-        written = None if value is None else quote(value, safe=_OF_PARAMETER)
+        written = None
+        if value is not None:
+            written = quote(value, safe=_OF_PARAMETER, errors="surrogateescape")
         return replace(self, parameters=self.parameters.with_(name, written))
 
     def without_parameters(self, *names: str) -> SipUri:

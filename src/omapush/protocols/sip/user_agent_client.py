@@ -101,8 +101,13 @@ class UserAgentClient:
             self.settle(transaction)
 
     def size(self, request: SipRequest, hop: Hop) -> int:
-        """Return the octets of ``request`` as it leaves."""
-        return len(self._encode(request, hop, MAGIC_COOKIE + self._new_token())[0])
+        """Return the octets of ``request`` as it leaves for ``hop``.
+
+        What is too long for UDP goes by TCP, where it is a little shorter, but may come back to UDP
+        if there is no TCP: the longer of the two counts.
+        """
+        prepared = self._with_via(request, hop, MAGIC_COOKIE + self._new_token())
+        return len(encode_message(prepared))
 
     # -- for the endpoint --
 

@@ -92,19 +92,21 @@ class UserAgentServer:
 
     # -- for the user --
 
-    def respond(self, key: str, response: SipResponse, now: Instant) -> None:
+    def respond(self, key: str, response: SipResponse, now: Instant, *, once: bool = False) -> None:
         """Answer the request of a transaction that has had no final response."""
         transaction = self._transactions.get(key)
         if transaction is None or transaction.request is None or not transaction.is_unanswered:
             return
         if not transaction.tag:
-            transaction.tag = self._new_token()
+            transaction.tag = self._stateless_tag if once else self._new_token()
         response = completed_response(response, transaction.request, transaction.tag)
         octets = encode_message(response)
         if isinstance(transaction, InviteServer) and response.is_success:
             transaction.ack_key = _ack_key(transaction.request, to_tag(response))
             self._awaited_acks[transaction.ack_key] = transaction
         transaction.respond(response, octets, now)
+        if once and response.is_final:
+            transaction.forget()
         self.settle(transaction)
 
     # -- for the endpoint --

@@ -68,6 +68,22 @@ async def test_connection_is_opened_once(told: list[str]) -> None:
     await flow.close()
 
 
+async def test_core_that_ends_each_connection_at_once_is_given_time(told: list[str]) -> None:
+    core = Breaking(0)
+    flow = flow_to(core, told)
+    flow.want()
+    for _ in range(50):
+        await settle()
+        flow.lost("go away")
+    await settle()
+    assert core.opened == 2  # at once after the first loss, and then no more
+    flow.hasten()
+    await settle()
+    assert core.opened == 3
+    assert flow.is_open
+    await flow.close()
+
+
 async def test_connection_that_is_wanted_no_more_stays_lost(told: list[str]) -> None:
     core = LoopbackCore()
     flow = flow_to(core.client, told)

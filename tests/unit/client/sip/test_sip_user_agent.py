@@ -207,6 +207,25 @@ async def test_stranger_is_refused_unless_anybody_may_send() -> None:
     assert push.source.identity is None  # an identity that nobody vouches for is none
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"To": "<sip:alice@push.test>;tag=of-nobody"},
+        {"Require": "100rel"},
+    ],
+)
+async def test_stranger_learns_nothing_and_is_refused_in_one_way(fields: dict[str, str]) -> None:
+    """So that it is refused once, and not repeated to where he pretends to be (3261 26.3.2.4)."""
+    client = Client()
+    for method in ("INVITE", "BYE"):
+        request = plain(method)
+        headers = request.headers
+        for name, value in fields.items():
+            headers = headers.replaced(name, value)
+        response = await client.answered(request.with_headers(headers), is_trusted=False)
+        assert response.status == 403
+
+
 async def test_options_are_answered_with_what_is_taken() -> None:
     client = Client()
     response = await client.answered(plain("OPTIONS"))

@@ -80,6 +80,7 @@ def test_way_by_sip_is_ota_sip_and_can_be_confirmed() -> None:
         ("sip:bob;day=monday@example.com;gr", "sip:bob;day=monday@example.com"),
         ("sip:bob@[2001:DB8::1]:5080", "sip:bob@[2001:db8::1]:5080"),
         ("sip:%62ob@example.com:5080", "sip:bob@example.com:5080"),
+        ("sip:%99%c3%a4@example.com", "sip:%99%C3%A4@example.com"),
         ("sip:bob>;tag=1@example.com", None),
         ("sip:bob@example.com>;tag=1", None),
         ("sip:bob@example.com\r\nRoute: x", None),

@@ -155,6 +155,17 @@ async def test_device_that_is_there_no_longer_is_forgotten(world: SipGatewayWorl
     assert not world.registrations.devices(ALICE)
 
 
+async def test_fault_of_ours_is_answered_too(
+    world: SipGatewayWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(world.registrations, "told", broken)
+    fields = (*OF_ALICE, ("Contact", f"<{GRUU}>"))
+    assert (await answer_to(world, request("OPTIONS", *fields))).status == 500
+
+
 async def test_another_gateway_is_not_found(world: SipGatewayWorld) -> None:
     other = request("OPTIONS", uri="sip:other@push.test")
     assert (await answer_to(world, other)).status == 404

@@ -66,6 +66,18 @@ async def test_redirection_within_the_domain_is_followed(world: SipGatewayWorld)
     assert [one.uri for one in world.core.sent("MESSAGE")] == [ALICE, GRUU]
 
 
+async def test_redirected_request_has_credentials_for_where_it_goes(store: MemoryStore) -> None:
+    world = SipGatewayWorld(store, digest=DigestClient("ppg", "ppg-secret", lambda: "cnonce"))
+    await world.register()
+    world.core.script(challenged("first"), "MESSAGE")
+    world.core.script(redirected(GRUU), "MESSAGE")
+    assert (await world.pushed(world.reach(), await world.claim())).kind is OutcomeKind.DONE
+    last = world.core.sent("MESSAGE")[-1]
+    (credentials,) = last.headers.every("Proxy-Authorization")
+    assert f'uri="{GRUU}"' in credentials
+    assert "nc=00000002" in credentials
+
+
 @pytest.mark.parametrize(
     "uri",
     [

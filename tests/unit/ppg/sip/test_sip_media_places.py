@@ -10,8 +10,9 @@ import pytest
 from omapush.core.peer_certificate import PeerCertificate
 from omapush.ota.interface import BearerUnavailable, OutcomeKind
 from omapush.ppg.sip.media_arrivals import NOT_WANTED, MediaArrivals
-from omapush.ppg.sip.media_push import MediaPush, MediaSettings
-from omapush.protocols.msrp.session import BoundInd, MsrpRequest, MsrpSettings
+from omapush.ppg.sip.media_push import OF_GATEWAY, MediaPush, MediaSettings
+from omapush.protocols.msrp.frame import Status
+from omapush.protocols.msrp.session import BoundInd, MsrpRequest, MsrpSettings, SendMessage
 from omapush.protocols.msrp.uri import MsrpUri
 from omapush.protocols.sdp import Setup
 from omapush.testing.media_wire import MediaDevice
@@ -23,7 +24,7 @@ LONG = bytes(range(256)) * 20
 def with_places(
     world: SipGatewayWorld, places: int, idle_ms: int = 60_000
 ) -> tuple[MediaDevice, MediaArrivals]:
-    arrivals = MediaArrivals(MsrpSettings(), world.line.new_token, places)
+    arrivals = MediaArrivals(OF_GATEWAY, world.line.new_token, places)
     device = MediaDevice(arrivals, world.clock)
     settings = MediaSettings("192.0.2.1", 2855, idle_ms=idle_ms, connect_ms=60_000)
     world.media = MediaPush(world.line, device, arrivals, settings)
@@ -73,6 +74,25 @@ async def test_place_of_a_session_that_has_ended_is_free_again(world: SipGateway
         await world.settle()
     assert [offer.setup for offer in device.offers] == [Setup.ACTPASS] * 3
     assert not arrivals.is_full
+
+
+async def test_device_cannot_have_the_gateway_hold_much(world: SipGatewayWorld) -> None:
+    device, _ = with_places(world, places=1)
+    await world.register()
+    reach = world.reach()
+    await world.pushed(reach, await world.claim(LONG))
+    (end,) = device.ends
+    end.request(SendMessage("message1", "text/plain", bytes(1_048_576)))
+    await until(lambda: device.failed)
+    assert device.failed[0].status == Status.STOP_SENDING
+
+
+async def test_push_waits_while_there_is_no_place(world: SipGatewayWorld) -> None:
+    with_places(world, places=0)
+    await world.register()
+    outcome = await world.pushed(world.reach(), await world.claim(LONG))
+    assert outcome.kind is OutcomeKind.LATER
+    assert world.device.invites == []
 
 
 async def test_connection_of_a_device_that_then_refuses_is_closed() -> None:

@@ -10,7 +10,10 @@ from omapush.content.application_id import ApplicationId
 from omapush.core.instants import HOUR_MS
 from omapush.ppg.sip import subscriptions as subscribing
 from omapush.ppg.sip.registrations import Source
+from omapush.protocols.sip.digest import DigestClient
+from omapush.protocols.sip.header_fields import cseq
 from omapush.protocols.sip.message import Field, SipHeaders, SipRequest, SipResponse
+from omapush.testing.memory_store import MemoryStore
 from omapush.testing.sip_gateway_world import ALICE, GRUU, INSTANCE, SipGatewayWorld
 from omapush.testing.sip_link import Answered
 
@@ -139,6 +142,23 @@ async def test_subscription_is_renewed_before_it_ends(
     assert len(world.core.sent("SUBSCRIBE")) > 1
     await world.subscriptions.close()
     assert len(world.subscriptions) == 0
+
+
+async def test_renewal_that_was_challenged_has_used_up_its_number(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscribing, "RENEWED_AT", 0)
+    world = SipGatewayWorld(store, digest=DigestClient("ppg", "ppg-secret", lambda: "cnonce"))
+    challenge = ("Proxy-Authenticate", 'Digest realm="push.test", nonce="n", qop="auth"')
+    world.core.script(SUBSCRIBED, "SUBSCRIBE")
+    world.core.script(Answered(407, "Proxy Authentication Required", (challenge,)), "SUBSCRIBE")
+    world.core.script(SUBSCRIBED, "SUBSCRIBE", times=9)
+    world.subscriptions.wanted(ALICE)
+    for _ in range(20):
+        await world.settle()
+    numbers = [cseq(one).number for one in world.core.sent("SUBSCRIBE")][:5]
+    assert numbers == [1, 2, 3, 4, 5]
+    await world.subscriptions.close()
 
 
 async def test_subscription_that_the_core_ends_is_begun_anew_with_the_next_push(

@@ -448,6 +448,23 @@ def test_invites_that_are_refused_and_never_acknowledged_shut_nobody_out() -> No
     assert endpoint.is_idle
 
 
+@pytest.mark.parametrize("request_", [invite_request(1), push_request(1)])
+def test_stranger_is_refused_once_for_each_request_that_comes(request_: SipRequest) -> None:
+    endpoint = sip_endpoint(RIGHT)
+    answers: list[SipResponse] = []
+    for _ in range(2):
+        take(endpoint, with_via(request_))
+        endpoint.respond(told_request(endpoint).key, plain_response(403), NOW, once=True)
+        answers += [response_of(one) for one in endpoint.effects()]
+        assert endpoint.is_idle
+        assert endpoint.next_timer() is None
+    assert [one.status for one in answers] == [403, 403]
+    assert answers[0].headers.first("To") == answers[1].headers.first("To")
+    take(endpoint, ack_of(answers[0], "z9hG4bKone"))
+    assert endpoint.indications() == []
+    assert endpoint.is_idle
+
+
 def test_flood_of_invites_and_cancels_ends_in_nothing() -> None:
     endpoint = sip_endpoint(RIGHT, EndpointSettings(maximum_server_transactions=50))
     for number in range(200):

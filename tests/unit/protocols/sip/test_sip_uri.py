@@ -96,3 +96,9 @@ def test_parameters_are_set_escaped_and_taken_away() -> None:
     assert str(uri) == "sip:a%20b%40c@h;gr=urn:uuid:1;x=a%3Bb"
     assert str(uri.without_parameters("GR")) == "sip:a%20b%40c@h;x=a%3Bb"
     assert str(uri.without_parameters()) == "sip:a%20b%40c@h"
+
+
+def test_user_and_device_whose_names_are_no_utf_8_keep_them() -> None:
+    read = SipUri.parse("sip:%99@Push.test;gr=%FF")
+    assert str(read.aor()) == "sip:%99@push.test"
+    assert str(read.aor().with_parameter("gr", read.gr)) == "sip:%99@push.test;gr=%FF"
