@@ -8,6 +8,7 @@ is (RFC 3325).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -135,12 +136,11 @@ class ApplicationServer:
         if user is None or not self._serves(user):
             return SipResponse(403, "Forbidden")
         lasts = expires(request)
-        lasts = LONGEST_S if lasts is None else min(lasts, LONGEST_S)
-        device = device_told_by(
-            request.headers, user, Source.OPTIONS, until(self._line.clock(), lasts)
-        )
+        ends = until(self._line.clock(), LONGEST_S if lasts is None else min(lasts, LONGEST_S))
+        device = device_told_by(request.headers, user, Source.OPTIONS, ends)
         if device is not None:
-            self._line.registrations.told(user, [device])
+            told = replace(device, until_is_told=lasts is not None)
+            self._line.registrations.told(user, [told])
         # It is for pushes to any application.
         contact = contact_of(self._line.contact, PushFeatures((ANY,)))
         return options_answer(contact, (("Accept", CONTENT_TYPE),), methods=GATEWAY_METHODS)

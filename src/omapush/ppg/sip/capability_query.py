@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 
 from omapush.content.application_id import ApplicationId
@@ -69,11 +71,13 @@ async def ask_device(
 
 def _told(line: SipLine, user: str, response: SipResponse) -> Device | None:
     """Return the device that has answered; ``None``: it does not say enough."""
+    believed = until(line.clock(), BELIEVED_S)
     try:
-        return device_told_by(response.headers, user, Source.QUERY, until(line.clock(), BELIEVED_S))
+        device = device_told_by(response.headers, user, Source.QUERY, believed)
     except (BadSipMessage, DecodeError) as error:
         log.info("capabilities_not_read", user=user, reason=error.reason)
         return None
+    return None if device is None else replace(device, until_is_told=False)
 
 
 def _silent(line: SipLine) -> Device:

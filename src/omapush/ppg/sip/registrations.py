@@ -49,6 +49,8 @@ class Device:
     :ivar capabilities: what it takes; ``None``: not told.
     :ivar wants_bare: its pushes go without the envelope.
     :ivar told_at: when somebody told of it last.
+    :ivar until_is_told: who told of it said until when; else ``until`` is how long he is believed,
+        and gives way to what is known better.
     """
 
     key: str
@@ -60,6 +62,7 @@ class Device:
     capabilities: ClientCapabilities | None = None
     wants_bare: bool = False
     told_at: Instant = Instant(0)
+    until_is_told: bool = True
 
     def serves(self, application: ApplicationId) -> bool:
         """Whether it may have the application."""
@@ -68,8 +71,10 @@ class Device:
     def updated_by(self, news: Device) -> Device:
         """Return it with what ``news`` tells; what it does not tell stays."""
         capable = self if news.capabilities is None else news
+        is_better_known = not news.until_is_told and self.until > news.told_at
         return replace(
             news,
+            until=self.until if is_better_known else news.until,
             gruu=news.gruu or self.gruu,
             features=self.features if news.features is None else news.features,
             methods=capable.methods,

@@ -59,6 +59,22 @@ def test_device_that_is_told_of_again_keeps_what_others_told(clock: VirtualClock
     assert device.source is Source.OPTIONS
 
 
+def test_device_that_does_not_say_until_when_stays_as_long_as_its_registration(
+    clock: VirtualClock,
+) -> None:
+    registrations = Registrations(clock)
+    registrations.told(BOB, [lasting(clock, PHONE, 600)])
+    by_itself = replace(lasting(clock, PHONE, 86_400), until_is_told=False, source=Source.OPTIONS)
+    registrations.told(BOB, [by_itself])
+    clock.advance(599_999)
+    assert keys(registrations) == ["phone"]
+    clock.advance(1)
+    registrations.told(BOB, [replace(by_itself, until=until(clock(), 86_400))])
+    assert keys(registrations) == ["phone"]
+    clock.advance(600_000)
+    assert keys(registrations) == ["phone"]
+
+
 def test_newest_device_stands_first_and_a_gruu_names_one(clock: VirtualClock) -> None:
     registrations = Registrations(clock)
     tablet = replace(PHONE, key="tablet", gruu=f"{BOB};gr=tablet")
