@@ -53,7 +53,8 @@ def device_of(contact: NameAddress, user: str, source: Source, until: Instant) -
     gruu = device_of_user(user, given) if own else None
     features = PushFeatures.read(str(contact.parameters))
     key = instance.strip("<>") if instance else instance_of(given) or contact.uri
-    return Device(key, source, until, gruu, features if features.is_for_push else None)
+    told = features if features.is_for_push else None
+    return Device(key, source, until, gruu, told, contact=None if gruu else contact.uri)
 
 
 def fitted(told: ClientCapabilities) -> ClientCapabilities:
@@ -76,5 +77,6 @@ def known_by_news(news: RegistrationNews, now: Instant) -> tuple[list[Device], l
             continue
         features = contact.features if contact.features.is_for_push else None
         lasts = until(now, contact.expires_s)
-        here.append(Device(key, Source.THIRD_PARTY, lasts, contact.gruu, features))
+        known = Device(key, Source.THIRD_PARTY, lasts, contact.gruu, features)
+        here.append(replace(known, contact=contact.uri))
     return here, gone

@@ -49,6 +49,7 @@ class Device:
     :ivar capabilities: what it takes; ``None``: not told.
     :ivar wants_bare: its pushes go without the envelope.
     :ivar told_at: when somebody told of it last.
+    :ivar contact: the address that it registers, or names in its answers; ``None``: not known.
     :ivar until_is_told: who told of it said until when; else ``until`` is how long he is believed,
         and gives way to what is known better.
     """
@@ -62,6 +63,7 @@ class Device:
     capabilities: ClientCapabilities | None = None
     wants_bare: bool = False
     told_at: Instant = Instant(0)
+    contact: str | None = None
     until_is_told: bool = True
 
     def serves(self, application: ApplicationId) -> bool:
@@ -76,6 +78,7 @@ class Device:
             news,
             until=self.until if is_better_known else news.until,
             gruu=news.gruu or self.gruu,
+            contact=news.contact or self.contact,
             features=self.features if news.features is None else news.features,
             methods=capable.methods,
             capabilities=capable.capabilities,
@@ -133,7 +136,8 @@ class Registrations:
         if devices:
             kept.devices.pop(UNNAMED, None)  # now it is known who it is
         for news in devices:
-            self._keep(user, kept.devices, replace(news, told_at=self._clock()))
+            key = _key_among(kept.devices, news)
+            self._keep(user, kept.devices, replace(news, key=key, told_at=self._clock()))
         while len(kept.devices) > MAX_DEVICES:
             del kept.devices[next(iter(kept.devices))]
         while len(self._users) > self._limit:
@@ -177,6 +181,14 @@ class Registrations:
         ended = [key for key, one in kept.devices.items() if one.until <= now]
         self.gone(user, ended)
         yield from reversed(kept.devices.values())
+
+
+def _key_among(devices: dict[str, Device], news: Device) -> str:
+    """Return the key of the device that ``news`` are of: who answers need not name its instance."""
+    if news.key in devices or news.contact is None:
+        return news.key
+    same = (key for key, one in devices.items() if one.contact == news.contact)
+    return next(same, news.key)
 
 
 def until(now: Instant, expires_s: int | None) -> Instant:

@@ -135,3 +135,27 @@ def test_device_serves_the_applications_that_it_declared_and_all_if_it_did_not()
     assert PHONE.serves(ApplicationId.parse("4"))
     assert not PHONE.serves(ApplicationId.parse("x-oma-application:ulp.ua"))
     assert replace(PHONE, features=None).serves(ApplicationId.parse("x-oma-application:ulp.ua"))
+
+
+def test_device_that_answers_without_its_instance_is_the_one_that_was_registered() -> None:
+    """A foreign user agent names its address only; by third-party REGISTER it has an instance."""
+    known = Registrations(lambda: Instant(0))
+    later_on = Instant(60_000)
+    core = Device(
+        "urn:uuid:1", Source.THIRD_PARTY, later_on, f"{BOB};gr=1", contact="sip:bob@192.0.2.1"
+    )
+    known.told(BOB, [core])
+    takes = ClientCapabilities(("text/plain",))
+    answer = Device(
+        "sip:bob@192.0.2.1",
+        Source.QUERY,
+        later_on,
+        capabilities=takes,
+        contact="sip:bob@192.0.2.1",
+    )
+    known.told(BOB, [answer])
+    (device,) = known.devices(BOB)
+    assert (device.key, device.gruu, device.capabilities) == ("urn:uuid:1", f"{BOB};gr=1", takes)
+    other = "sip:bob@192.0.2.2"
+    known.told(BOB, [Device(other, Source.QUERY, later_on, contact=other)])
+    assert len(known.devices(BOB)) == 2
