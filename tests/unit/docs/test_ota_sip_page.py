@@ -22,6 +22,7 @@ from omapush.ota.sip.method_choice import MESSAGE_SIZE_LIMIT, VIA_RESERVE
 from omapush.ota.sip.push_features import PushFeatures
 from omapush.ota.sip.push_resource_identifier import value_of
 from omapush.ota.sip.registering import Registering, RegisteringSettings
+from omapush.ota.sip.repeating import MAX_REPETITIONS
 from omapush.ota.sip.requests import (
     Circumstances,
     Names,
@@ -33,7 +34,6 @@ from omapush.ota.sip.requests import (
     options,
 )
 from omapush.ota.sip.results import ANSWERS, MSRP_ANSWERS, RETRY_AFTER_S, refusal
-from omapush.ppg.sip.calling import MAX_REPETITIONS
 from omapush.ppg.sip.capability_query import BELIEVED_S
 from omapush.ppg.sip.media_push import IDLE_MS
 from omapush.ppg.sip.registrations import LONGEST_MS, MAX_DEVICES
