@@ -21,6 +21,7 @@ from omapush.testing.sip_stage import Phone, PhoneApplication, SipStage, sip_sta
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.usefixtures("sip_peers"),
+    pytest.mark.xdist_group("sip-among-variants"),
 ]
 
 STOCKS, BROWSER = "x-acme:stock-quotes", "x-wap-application:wml.ua"

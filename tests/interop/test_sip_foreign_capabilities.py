@@ -21,6 +21,10 @@ from omapush.testing.kamailio import DOMAIN, GATEWAY, HOST, Kamailio
 from omapush.testing.running_gateway import RunningGateway
 from omapush.testing.sipp import Sipp, SippMessage
 
+pytestmark = pytest.mark.xdist_group(
+    "sip-foreign-capabilities"
+)  # all share what one fixture found out
+
 MMS = "x-wap-application:mms.ua"
 ENVELOPED, BARE = "application/vnd.oma.push", "text/plain"
 _S = MessageState

@@ -22,6 +22,8 @@ from omapush.testing.kamailio import DOMAIN, GATEWAY, HOST, Kamailio
 from omapush.testing.running_gateway import RunningGateway
 from omapush.testing.sipp import Sipp, SippMessage
 
+pytestmark = pytest.mark.xdist_group("sip-foreign-device")  # all share what one fixture found out
+
 MMS = "x-wap-application:mms.ua"
 AWAY_SECONDS = 5
 """Deadline of the pushes that wait for something that never comes."""

@@ -19,6 +19,8 @@ from omapush.testing.sip_phone import sip_phone
 from omapush.testing.sip_stage import Phone, PhoneApplication
 from omapush.testing.sipp import Sipp, SippRun
 
+pytestmark = pytest.mark.xdist_group("sip-foreign-gateway")  # all share what one fixture found out
+
 MMS, WML, ULP = "x-wap-application:mms.ua", "x-wap-application:wml.ua", "x-oma-application:ulp.ua"
 SUPL = "application/vnd.omaloc-supl-init"
 ALL_TYPES = (  # of all applications of the client

@@ -31,6 +31,7 @@ from omapush.testing.sip_stage import Phone, PhoneApplication, SipStage, sip_sta
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.usefixtures("sip_peers"),
+    pytest.mark.xdist_group("sip-requirements"),
 ]
 
 BROWSER, MMS = "x-wap-application:wml.ua", "x-wap-application:mms.ua"

@@ -27,6 +27,8 @@ from omapush.testing.running_gateway import RunningGateway
 from omapush.testing.sip_phone import sip_phone
 from omapush.testing.tshark import Capture, Dissected
 
+pytestmark = pytest.mark.xdist_group("tshark-sip-daemons")  # all share what one fixture found out
+
 ALICE = f"sip:alice@{DOMAIN}"
 MMS = "x-wap-application:mms.ua"
 LONG = 1_500

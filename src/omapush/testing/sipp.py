@@ -149,6 +149,10 @@ class Sipp:
             "-t", _TRANSPORTS[transport], "-au", user,
             "-ap", USERS.get(user, "load") if password is None else password,
         ]  # fmt: skip
+        if ":" not in host:
+            # It opens ports for media too, and knows few: each has them at an address of its own.
+            media = f"127.1.{self.port >> 8}.{self.port & 0xFF}"
+            self._arguments += ["-mi", media]
         for name, value in values.items():
             self._arguments += ["-key", name, value]
         self._arguments += [*options, f"{bracketed(host)}:{core}"]
