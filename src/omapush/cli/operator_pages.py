@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from omapush.core.errors import OmapushError
 from omapush.daemon.settings import PpgSettings
@@ -91,6 +94,22 @@ class ListingPage:
                 f"what answers at {self._origin} is no [admin] of a gateway that lists this: "
                 f"HTTP {answer.status_code}"
             ) from error
+
+
+def print_some(
+    page: ListingPage, limit: int, table: Callable[[list[Members]], Table], nothing: str
+) -> None:
+    """Print for people as many as they asked for.
+
+    :param table: makes the table of them. :param nothing: is printed if there are none.
+    """
+    shown = [each for _, each in islice(page.listed(min(limit + 1, PAGE)), limit + 1)]
+    if not shown:
+        typer.echo(nothing)
+        return
+    Console().print(table(shown[:limit]))
+    if len(shown) > limit:
+        typer.echo("and others; --limit N shows more, --json all")
 
 
 def print_json(node: str, told: Members) -> None:

@@ -5,23 +5,21 @@ Asks the gateway that runs, at its operator's address: what it knows of them is 
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from omapush.cli import arguments
 from omapush.cli.ending import telling
 from omapush.cli.operator_pages import (
-    PAGE,
     ListingPage,
     Members,
     admin_address,
     print_json,
+    print_some,
     shown_time,
 )
 from omapush.cli.printable_text import printable
@@ -30,6 +28,7 @@ from omapush.ota.sip.push_resource_identifier import ANY
 
 PATH = "/sip-users"
 SHOWN = 50
+_NOBODY = "no device of a SIP user is known yet; before a push the gateway asks"
 
 
 def sip_users(
@@ -63,20 +62,10 @@ def sip_users(
             for node, each in gateway.listed():
                 print_json(node, each)
         else:
-            _show_some(gateway, limit)
+            print_some(gateway, limit, _table, _NOBODY)
 
 
 # ---- for people ---------------------------------------------------------------------------------
-
-
-def _show_some(gateway: ListingPage, limit: int) -> None:
-    shown = [each for _, each in islice(gateway.listed(min(limit + 1, PAGE)), limit + 1)]
-    if not shown:
-        typer.echo("no device of a SIP user is known yet; before a push the gateway asks")
-        return
-    Console().print(_table(shown[:limit]))
-    if len(shown) > limit:
-        typer.echo("and others; --limit N shows more, --json all")
 
 
 def _table(shown: list[Members]) -> Table:

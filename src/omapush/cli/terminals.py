@@ -5,23 +5,21 @@ Asks the gateway that runs, at its operator's address: connections are in its me
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from omapush.cli import arguments
 from omapush.cli.ending import telling
 from omapush.cli.operator_pages import (
-    PAGE,
     ListingPage,
     Members,
     admin_address,
     print_json,
+    print_some,
     shown_time,
 )
 from omapush.cli.printable_text import printable
@@ -29,6 +27,7 @@ from omapush.daemon.settings_table import SettingsError
 
 PATH = "/terminals"
 SHOWN = 50
+_NOBODY = "no terminal is connected; omapush terminals CLIENT tells when one was seen"
 
 
 def terminals(
@@ -63,20 +62,10 @@ def terminals(
             for node, each in gateway.listed():
                 print_json(node, each)
         else:
-            _show_some(gateway, limit)
+            print_some(gateway, limit, _table, _NOBODY)
 
 
 # ---- for people ---------------------------------------------------------------------------------
-
-
-def _show_some(gateway: ListingPage, limit: int) -> None:
-    shown = [each for _, each in islice(gateway.listed(min(limit + 1, PAGE)), limit + 1)]
-    if not shown:
-        typer.echo("no terminal is connected; omapush terminals CLIENT tells when one was seen")
-        return
-    Console().print(_table(shown[:limit]))
-    if len(shown) > limit:
-        typer.echo("and others; --limit N shows more, --json all")
 
 
 def _table(shown: list[Members]) -> Table:

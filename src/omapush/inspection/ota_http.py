@@ -19,6 +19,7 @@ from omapush.inspection.http_messages import (
 from omapush.inspection.model import Carried, Reading, Values
 from omapush.inspection.ota_http_words import status_words, words_for
 from omapush.inspection.plain import Json, plain
+from omapush.inspection.push_messages import push_reading
 from omapush.ota import message_format, push_headers
 from omapush.ota.http import cpi, entity, headers
 from omapush.ota.interface import ClientCapabilities
@@ -262,33 +263,4 @@ def read_push_message(octets: bytes) -> Reading:
         message = entity.decode(octets, MAX_CONTENT)
     except DecodeError as error:
         raise DecodeError(error.reason, error.position, "push") from error
-    values: Values = {
-        "headers": [list(header) for header in message.headers],
-        "explained": {
-            name: words
-            for name, value in message.headers
-            if (words := words_for(name, value)) is not None
-        },
-        "body": message.body.hex(),
-    }
-    carried = carried_body(message.get("Content-Type"), message.body)
-    return Reading("push", values, partial(_explain_push_message, octets, message), carried)
-
-
-def _explain_push_message(octets: bytes, message: PushMessage) -> Field:
-    head, _, content = octets.partition(b"\r\n\r\n")
-    children, at = [], 0
-    for number, line in enumerate(head.split(b"\r\n")):
-        whole = octets[at : at + len(line) + 2]
-        if number == 0:
-            children.append(Field("Status-Line", 0, whole, line.decode("latin-1")))
-        else:
-            name, _, value = line.decode("utf-8", "replace").partition(":")
-            text = value.strip(" \t")
-            children.append(Field(name, at, whole, text, note=words_for(name, text)))
-        at += len(whole)
-    children.append(Field(_END, at, octets[at : at + 2]))
-    if content:
-        coded = f"{len(message.body)} octets when decoded" if content != message.body else None
-        children.append(Field("content", at + 2, content, note=coded))
-    return Field("application/http", 0, octets, None, tuple(children))
+    return push_reading("application/http", "Status-Line", octets, message, words_for)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from omapush.content.message import PushMessage
 from omapush.core.errors import DecodeError
 from omapush.core.explanation import Field, telling_how_far
 from omapush.inspection.bodies import carried_body, read_text
 from omapush.inspection.http_messages import without_secrets
 from omapush.inspection.model import Carried, Reading, Values
 from omapush.inspection.plain import Json
+from omapush.inspection.push_messages import push_reading
 from omapush.inspection.sip_words import sip_words
 from omapush.inspection.text_lines import head_fields
-from omapush.ota.sip.envelope import decode_push, is_envelope
+from omapush.ota.sip.envelope import CONTENT_TYPE, decode_push, is_envelope
 from omapush.protocols.sdp import parse_description
 from omapush.protocols.sip.bad_message import BadSipMessage
 from omapush.protocols.sip.message import SipMessage, SipRequest
@@ -171,30 +171,7 @@ def read_envelope(
         message = decode_push(content_type, beside, octets, MAX_CONTENT)
     except DecodeError as error:
         raise DecodeError(error.reason, error.position, "push") from error
-    values: Values = {
-        "headers": [list(header) for header in message.headers],
-        "explained": {
-            name: words
-            for name, value in message.headers
-            if (words := sip_words(name, value)) is not None
-        },
-        "body": message.body.hex(),
-    }
-    carried = carried_body(message.get("Content-Type"), message.body)
-    return Reading("push", values, partial(_explain_envelope, octets, message), carried)
-
-
-def _explain_envelope(octets: bytes, message: PushMessage) -> Field:
-    head, blank, content = octets.partition(b"\r\n\r\n")
-    if not blank:
-        return Field("application/vnd.oma.push", 0, octets, note="without headers")
-    at = len(head) + 2
-    children = head_fields(octets[:at], 0, None, sip_words)
-    children.append(Field("empty line", at, octets[at : at + 2]))
-    if content:
-        coded = f"{len(message.body)} octets when decoded" if content != message.body else None
-        children.append(Field("content", at + 2, content, note=coded))
-    return Field("application/vnd.oma.push", 0, octets, None, tuple(children))
+    return push_reading(CONTENT_TYPE, None, octets, message, sip_words)
 
 
 def read_description(octets: bytes) -> Reading:

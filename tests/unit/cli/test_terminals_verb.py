@@ -127,7 +127,7 @@ def test_nobody_connected_is_said(gateway: Gateway) -> None:
 def test_people_see_some_and_programs_all_page_by_page(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("omapush.cli.terminals.PAGE", 2)
+    monkeypatch.setattr("omapush.cli.operator_pages.PAGE", 2)
     for number in range(5):
         gateway.add(f"client-{number}", connection())
     shown = gateway.omapush("--limit", "3")
