@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import httpx2
 import typer
@@ -23,6 +23,14 @@ PATIENCE_SECONDS = 15
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens, and we call
 
 Members = dict[str, Any]
+
+AdminAddress = Annotated[
+    str | None,
+    typer.Option(help="host:port of the gateway's [admin], instead of the settings' one."),
+]
+GatewaySettings = Annotated[
+    Path | None, typer.Option(help="Settings of the gateway; only [admin] is needed.")
+]
 
 
 class GatewayAwayError(OmapushError):

@@ -5,7 +5,6 @@ Asks the gateway that runs, at its operator's address: what it knows of them is 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +14,8 @@ from rich.text import Text
 from omapush.cli import arguments
 from omapush.cli.ending import telling
 from omapush.cli.operator_pages import (
+    AdminAddress,
+    GatewaySettings,
     ListingPage,
     Members,
     admin_address,
@@ -36,13 +37,8 @@ def sip_users(
         str | None, typer.Argument(help="A user, as in sip:bob@example.com; default: all.")
     ] = None,
     *,
-    admin: Annotated[
-        str | None,
-        typer.Option(help="host:port of the gateway's [admin], instead of the settings' one."),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings of the gateway; only [admin] is needed.")
-    ] = None,
+    admin: AdminAddress = None,
+    config: GatewaySettings = None,
     limit: Annotated[
         int, typer.Option(min=1, help="So many users are shown; --json shows all.")
     ] = SHOWN,

@@ -5,7 +5,6 @@ Asks the gateway that runs, at its operator's address: connections are in its me
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +14,8 @@ from rich.text import Text
 from omapush.cli import arguments
 from omapush.cli.ending import telling
 from omapush.cli.operator_pages import (
+    AdminAddress,
+    GatewaySettings,
     ListingPage,
     Members,
     admin_address,
@@ -36,13 +37,8 @@ def terminals(
         typer.Argument(help="Id of a client in the settings, or its Terminal-ID; default: all."),
     ] = None,
     *,
-    admin: Annotated[
-        str | None,
-        typer.Option(help="host:port of the gateway's [admin], instead of the settings' one."),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings of the gateway; only [admin] is needed.")
-    ] = None,
+    admin: AdminAddress = None,
+    config: GatewaySettings = None,
     limit: Annotated[
         int, typer.Option(min=1, help="So many clients are shown; --json shows all.")
     ] = SHOWN,

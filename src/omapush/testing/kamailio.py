@@ -10,7 +10,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -66,14 +65,7 @@ class Binding:
 
 def free_sip_port() -> int:
     """Return a port of 127.0.0.1 that is free for UDP and for TCP."""
-    while True:
-        port = free_port()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-        return port
+    return free_port()  # of both, see ``ports``
 
 
 def bracketed(host: str) -> str:
